@@ -1,0 +1,65 @@
+# Barnabas. `make run` starts a broker, `make test` proves it with Go alone; `make help` lists the rest.
+
+GO        ?= go
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -s -w -X barnabas/internal/cli.Version=$(VERSION)
+PREFIX    ?= /opt/kafka
+DESTDIR   ?=
+FUZZTIME  ?= 10m
+
+# Packages of unit tests and scenarios; end-to-end tests start real processes and run apart.
+UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
+
+export CGO_ENABLED ?= 0
+
+.PHONY: help run build install test check format vet staticcheck unit race e2e interop conformance bench fuzz clean
+
+help:              ## list the targets
+	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
+
+run: build         ## start a broker, its keeper inside, on 127.0.0.1:9092
+	bin/barnabas server
+
+build:             ## build bin/barnabas and the links by Kafka's names beside it
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/barnabas ./cmd/barnabas
+	@bin/barnabas install-links bin
+
+install: build     ## install to $(PREFIX)/bin, by Kafka's names too
+	install -D -m 755 bin/barnabas $(DESTDIR)$(PREFIX)/bin/barnabas
+	$(DESTDIR)$(PREFIX)/bin/barnabas install-links $(DESTDIR)$(PREFIX)/bin
+
+test: build        ## unit tests, scenarios, simulator, end to end: Go alone
+	$(GO) test -p 2 -timeout 8m ./...
+
+check: format vet staticcheck race   ## what main must always pass
+
+format:
+	@files=$$(gofmt -l cmd internal test bench sim 2>/dev/null); \
+	if [ -n "$$files" ]; then echo "gofmt -w is due on:"; echo "$$files"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) tool staticcheck ./...
+
+unit:              ## unit tests and scenarios only
+	$(GO) test -p 2 $(UNIT)
+
+race:
+	CGO_ENABLED=1 $(GO) test -p 2 -race -timeout 15m $(UNIT)
+
+interop: build     ## the real clients of other languages
+	test/interop/run
+
+conformance: build ## Kafka's own tests: make conformance CLASS="PlaintextConsumerPollTest ..."
+	test/conformance/run $(CLASS)
+
+bench: build       ## side by side with Apache Kafka, as ratios in one run
+	$(GO) run ./bench $(ARGS)
+
+fuzz:              ## every native fuzzer for FUZZTIME (10m)
+	test/fuzz $(FUZZTIME)
+
+clean:
+	rm -rf bin dist
