@@ -1,0 +1,44 @@
+package wire
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// Buffers are pooled in classes of powers of two, so that a small reply never pins a large buffer.
+const (
+	minBufferBits = 9  // 512 bytes
+	maxBufferBits = 20 // 1 MiB; larger ones are left to the garbage collector
+)
+
+// Buffer is pooled memory with one owner, who calls Free when nothing points into Bytes any more.
+type Buffer struct {
+	Bytes []byte
+}
+
+var bufferPools [maxBufferBits + 1]sync.Pool
+
+// NewBuffer returns a Buffer whose Bytes have length n and unspecified content.
+func NewBuffer(n int) *Buffer {
+	class := max(minBufferBits, bits.Len(uint(max(n, 1)-1)))
+	if class > maxBufferBits {
+		return &Buffer{Bytes: make([]byte, n)}
+	}
+	if b, ok := bufferPools[class].Get().(*Buffer); ok {
+		b.Bytes = b.Bytes[:n]
+		return b
+	}
+	return &Buffer{Bytes: make([]byte, n, 1<<class)}
+}
+
+// Free gives the memory back. A Buffer that has grown by append goes to the class it has grown to.
+func (b *Buffer) Free() {
+	if b == nil {
+		return
+	}
+	class := bits.Len(uint(cap(b.Bytes))) - 1
+	if class < minBufferBits || class > maxBufferBits {
+		return
+	}
+	bufferPools[class].Put(b)
+}

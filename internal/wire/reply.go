@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"encoding/binary"
+	"io"
+	"math"
+	"os"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// File is what a reply sends ranges of. OS is nil where there is no file of the operating system
+// behind it (a memory file system): then the range is read and written.
+type File interface {
+	io.ReaderAt
+	OS() *os.File
+}
+
+// Range is part of a file, its bytes sent as they lie there.
+type Range struct {
+	File     File
+	Position int64
+	Length   int
+}
+
+// Reply is a whole response frame: bytes, with ranges of files between them. The zero Reply means
+// that nothing is sent (Produce with acks=0). A Reply has one owner, who calls Free once.
+type Reply struct {
+	buffer  *Buffer
+	cuts    []cut
+	inFiles int
+	release func()
+}
+
+// cut is a range that goes out after the first at bytes of the buffer.
+type cut struct {
+	at int
+	Range
+}
+
+const sizeBytes = 4
+
+// NewReply encodes a response with its header.
+func NewReply(h Header, response kmsg.Response) Reply {
+	r := BeginReply(h, response.IsFlexible())
+	r.buffer.Bytes = response.AppendTo(r.buffer.Bytes)
+	return r.End()
+}
+
+// BeginReply starts a frame: room for its size, and the response header, version 1 where the
+// response is flexible. ApiVersions keeps header version 0 for ever (KIP-511).
+func BeginReply(h Header, flexible bool) Reply {
+	b := NewBuffer(1 << minBufferBits)
+	b.Bytes = append(b.Bytes[:0], 0, 0, 0, 0)
+	b.Bytes = binary.BigEndian.AppendUint32(b.Bytes, uint32(h.CorrelationID))
+	if flexible && h.Key != KeyApiVersions {
+		b.Bytes = append(b.Bytes, 0)
+	}
+	return Reply{buffer: b}
+}
+
+// Append hands the bytes so far to add, which appends to them.
+func (r *Reply) Append(add func([]byte) []byte) { r.buffer.Bytes = add(r.buffer.Bytes) }
+
+// AppendRange puts a range of a file after the bytes so far.
+func (r *Reply) AppendRange(part Range) {
+	if part.Length == 0 {
+		return
+	}
+	r.cuts = append(r.cuts, cut{at: len(r.buffer.Bytes), Range: part})
+	r.inFiles += part.Length
+}
+
+// OnFree has release called when the reply was sent or dropped: it unpins the files of its ranges.
+func (r *Reply) OnFree(release func()) { r.release = release }
+
+// End writes the frame's size into its place. A frame past 2 GiB is a caller that ignored its bounds.
+func (r Reply) End() Reply {
+	size := r.Size() - sizeBytes
+	if size > math.MaxInt32 {
+		panic("wire: reply of more than 2 GiB")
+	}
+	binary.BigEndian.PutUint32(r.buffer.Bytes, uint32(size))
+	return r
+}
+
+// IsZero says whether there is nothing to send.
+func (r *Reply) IsZero() bool { return r.buffer == nil }
+
+// Size is the frame's, in bytes, with its four bytes of size; of it MemorySize is held in memory.
+func (r *Reply) Size() int { return r.MemorySize() + r.inFiles }
+
+// MemorySize is the size of what the reply holds in memory.
+func (r *Reply) MemorySize() int {
+	if r.buffer == nil {
+		return 0
+	}
+	return len(r.buffer.Bytes)
+}
+
+// Free returns the memory and unpins the files. The reply is zero afterwards.
+func (r *Reply) Free() {
+	r.buffer.Free()
+	if r.release != nil {
+		r.release()
+	}
+	*r = Reply{}
+}
