@@ -1,0 +1,246 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barnabas/internal/wire"
+)
+
+// conn is one connection. Its goroutine reads and handles; whoever holds writing writes.
+type conn struct {
+	server *Server
+	socket net.Conn
+	remote netip.Addr
+	client wire.Client
+	done   chan struct{}
+
+	in input // owned by the connection's goroutine
+
+	// In nanoseconds since the server began; read by the sweeper.
+	lastActive atomic.Int64
+	writeUntil atomic.Int64 // 0: no write is going on
+
+	mu         sync.Mutex
+	head, tail *Exchange // replies owed, in the order of their requests
+	owed       int
+	writing    bool
+	closing    bool          // no more is read
+	room       chan struct{} // one token when a reply left and the reader may wait
+	released   sync.Once
+	closed     sync.Once
+}
+
+func newConn(s *Server, socket net.Conn, remote netip.Addr, listener string, number uint64) *conn {
+	c := &conn{
+		server: s, socket: socket, remote: remote,
+		done: make(chan struct{}), room: make(chan struct{}, 1),
+	}
+	c.client.Address = "/" + remote.String()
+	c.client.Listener = listener
+	c.client.Connection = number
+	c.lastActive.Store(s.now())
+	return c
+}
+
+// serve reads and handles until the connection ends. A draining one is closed by whoever sends its
+// last reply.
+func (c *conn) serve() {
+	reason := c.readLoop()
+	c.mu.Lock()
+	draining := c.closing && c.owed > 0
+	c.mu.Unlock()
+	if !draining {
+		c.close(reason)
+	}
+}
+
+func (c *conn) readLoop() error {
+	for {
+		if err := c.waitForRoom(); err != nil {
+			return err
+		}
+		frame, err := c.in.next(c)
+		if err != nil {
+			return err
+		}
+		c.lastActive.Store(c.server.now())
+		x := &Exchange{conn: c, frame: frame, handling: true}
+		c.enqueue(x)
+		c.server.handler.Handle(x)
+		c.handled(x)
+	}
+}
+
+func (c *conn) enqueue(x *Exchange) {
+	c.mu.Lock()
+	if c.tail == nil {
+		c.head = x
+	} else {
+		c.tail.next = x
+	}
+	c.tail = x
+	c.owed++
+	c.mu.Unlock()
+}
+
+// waitForRoom keeps a client that pipelines without reading from piling up replies.
+func (c *conn) waitForRoom() error {
+	for {
+		c.mu.Lock()
+		full, closing := c.owed >= maxInFlight, c.closing
+		c.mu.Unlock()
+		switch {
+		case closing:
+			return errDraining
+		case !full:
+			return nil
+		}
+		select {
+		case <-c.room:
+		case <-c.done:
+			return net.ErrClosed
+		}
+	}
+}
+
+// handled writes what can be written now that the connection's goroutine is free for it.
+func (c *conn) handled(x *Exchange) {
+	c.mu.Lock()
+	x.handling = false
+	turn := c.takeTurn()
+	c.mu.Unlock()
+	if turn {
+		c.write()
+	}
+}
+
+// answer stores an exchange's answer. Before Handle has returned it is left to the connection's
+// goroutine, which will write it without a switch; after, a goroutine is started if it is its turn.
+func (c *conn) answer(x *Exchange, r wire.Reply, abort error) {
+	c.mu.Lock()
+	if x.answered {
+		c.mu.Unlock()
+		panic("server: exchange answered twice")
+	}
+	x.answered, x.reply, x.abort = true, r, abort
+	turn := !x.handling && c.takeTurn()
+	c.mu.Unlock()
+	c.releaseFrame(x)
+	if turn {
+		go c.write()
+	}
+}
+
+func (c *conn) releaseFrame(x *Exchange) {
+	c.server.budget.give(len(x.frame.Bytes))
+	if !x.kept {
+		x.frame.Free()
+	}
+}
+
+// takeTurn makes the caller the writer, if there is something to write and nobody writes. With mu held.
+func (c *conn) takeTurn() bool {
+	if c.writing || c.head == nil || !c.head.answered || c.head.handling {
+		return false
+	}
+	c.writing = true
+	return true
+}
+
+// write sends answered replies from the head on, until one is missing. After a failure the rest is
+// dropped in the same way, since writes to a closed socket fail at once.
+func (c *conn) write() {
+	for {
+		x, last := c.pop()
+		if last {
+			c.close(errDraining)
+		}
+		if x == nil {
+			return
+		}
+		if err := c.send(x); err != nil {
+			c.close(err)
+		}
+	}
+}
+
+// pop takes the head if it is answered, and otherwise ends the caller's turn to write; last says that
+// a draining connection has sent all it owed.
+func (c *conn) pop() (x *Exchange, last bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x = c.head
+	if x == nil || !x.answered {
+		c.writing = false
+		return nil, x == nil && c.closing
+	}
+	c.head = x.next
+	if c.head == nil {
+		c.tail = nil
+	}
+	c.owed--
+	select {
+	case c.room <- struct{}{}:
+	default:
+	}
+	return x, false
+}
+
+func (c *conn) send(x *Exchange) error {
+	defer x.reply.Free()
+	if x.abort != nil {
+		return x.abort
+	}
+	if x.reply.IsZero() {
+		return nil
+	}
+	now := c.server.now()
+	c.writeUntil.Store(now + int64(writeTime(x.reply.Size())))
+	err := x.reply.SendTo(c.socket)
+	c.writeUntil.Store(0)
+	c.lastActive.Store(c.server.now())
+	return err
+}
+
+// A client has writePatience for each reply, and more for a large one, at slowestLink bytes a second.
+const (
+	writePatience = 60 * time.Second
+	slowestLink   = 64 << 10
+)
+
+func writeTime(bytes int) time.Duration {
+	return writePatience + time.Duration(bytes)*time.Second/slowestLink
+}
+
+// drain reads no more, wakes handlers that wait, and closes when all owed replies were sent.
+func (c *conn) drain() {
+	c.mu.Lock()
+	c.closing = true
+	idle := c.owed == 0 && !c.writing
+	c.mu.Unlock()
+	c.release()
+	if idle {
+		c.close(errDraining)
+		return
+	}
+	c.socket.SetReadDeadline(time.Unix(1, 0))
+}
+
+// release closes done, once.
+func (c *conn) release() { c.released.Do(func() { close(c.done) }) }
+
+// close ends the connection, once. Replies still to come are dropped as they are answered.
+func (c *conn) close(reason error) {
+	c.closed.Do(func() {
+		c.mu.Lock()
+		c.closing = true
+		c.mu.Unlock()
+		c.release()
+		c.socket.Close()
+		c.server.forget(c, reason)
+	})
+}

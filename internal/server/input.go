@@ -1,0 +1,143 @@
+package server
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"barnabas/internal/wire"
+)
+
+// inputBytes is what a connection keeps to read into: a one-record request comes with one system
+// call, and ten thousand idle connections stay small.
+const inputBytes = 2 << 10
+
+// firstAllocation bounds what a frame's claim alone allocates; a larger frame grows with what arrives.
+const firstAllocation = 1 << 20
+
+const sizeBytes = 4
+
+// input is a connection's unread bytes.
+type input struct {
+	buffer     []byte
+	start, end int
+	frames     uint64 // read so far
+}
+
+var (
+	errFrameTooLarge = errors.New("frame larger than socket.request.max.bytes")
+	errFrameSize     = errors.New("frame of negative or no size")
+	errNotKafka      = errors.New("not the Kafka protocol")
+)
+
+// next reads a frame, having waited for room in the server's budget.
+func (in *input) next(c *conn) (*wire.Buffer, error) {
+	if err := in.fill(c, sizeBytes); err != nil {
+		return nil, err
+	}
+	head := in.buffer[in.start : in.start+sizeBytes]
+	size := int(int32(binary.BigEndian.Uint32(head)))
+	if err := c.checkSize(size, head, in.frames); err != nil {
+		return nil, err
+	}
+	in.start += sizeBytes
+	in.frames++
+	if !c.server.budget.take(size) {
+		return nil, errDraining
+	}
+	frame, err := in.read(c, size)
+	if err != nil {
+		c.server.budget.give(size)
+		return nil, noCleanEnd(err)
+	}
+	return frame, nil
+}
+
+// fill reads until n bytes are buffered. A peer that ends between frames yields io.EOF.
+func (in *input) fill(c *conn, n int) error {
+	if in.buffer == nil {
+		in.buffer = make([]byte, inputBytes)
+	}
+	if in.start == in.end {
+		in.start, in.end = 0, 0
+	}
+	if in.start+n > len(in.buffer) {
+		in.end = copy(in.buffer, in.buffer[in.start:in.end])
+		in.start = 0
+	}
+	for in.end-in.start < n {
+		read, err := c.socket.Read(in.buffer[in.end:])
+		in.end += read
+		if read == 0 && err != nil {
+			if in.end > in.start {
+				return noCleanEnd(err)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// read takes what is buffered of a frame and reads the rest straight into it.
+func (in *input) read(c *conn, size int) (*wire.Buffer, error) {
+	frame := wire.NewBuffer(min(size, firstAllocation))
+	have := copy(frame.Bytes, in.buffer[in.start:in.end])
+	in.start += have
+	for {
+		if _, err := io.ReadFull(c.socket, frame.Bytes[have:]); err != nil {
+			frame.Free()
+			return nil, err
+		}
+		have = len(frame.Bytes)
+		if have == size {
+			return frame, nil
+		}
+		c.lastActive.Store(c.server.now())
+		larger := wire.NewBuffer(min(size, 2*have))
+		copy(larger.Bytes, frame.Bytes)
+		frame.Free()
+		frame = larger
+	}
+}
+
+func noCleanEnd(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// checkSize refuses a frame before a byte of it is allocated. Where the connection's first bytes are
+// those of another protocol, the error says which: it is the commonest mistake of set-up.
+func (c *conn) checkSize(size int, head []byte, frames uint64) error {
+	limit := c.server.limits.Load().MaxRequestBytes
+	if size > 0 && (limit <= 0 || size <= limit) {
+		return nil
+	}
+	if frames == 0 {
+		if name := protocolOf(head); name != "" {
+			return fmt.Errorf("%w but %s", errNotKafka, name)
+		}
+	}
+	if size <= 0 {
+		return fmt.Errorf("%w: %d bytes", errFrameSize, size)
+	}
+	return fmt.Errorf("%w: %d bytes, limit %d", errFrameTooLarge, size, limit)
+}
+
+// protocolOf names the protocol that a connection's first four bytes belong to, if it is known.
+func protocolOf(head []byte) string {
+	switch string(head) {
+	case "GET ", "POST", "PUT ", "HEAD", "OPTI", "PRI ", "DELE", "CONN":
+		return "HTTP"
+	case "ruok", "stat", "srvr", "mntr", "envi", "conf", "cons", "isro":
+		return "a ZooKeeper command (the keeper's port is 2181)"
+	case "SSH-":
+		return "SSH"
+	}
+	if head[0] == 0x16 && head[1] == 3 {
+		return "TLS, and this listener speaks PLAINTEXT"
+	}
+	return ""
+}

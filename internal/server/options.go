@@ -1,0 +1,64 @@
+package server
+
+import (
+	"log/slog"
+	"net/netip"
+	"time"
+)
+
+// Handler answers requests.
+//
+// Handle is called by the connection's own goroutine, request after request in the order they came. It
+// calls Reply or Abort of the exchange exactly once: before it returns, or later from any goroutine.
+// While it waits, the connection reads no further request; it must not wait past Done.
+type Handler interface {
+	Handle(x *Exchange)
+}
+
+// HandlerFunc is a function as a Handler.
+type HandlerFunc func(x *Exchange)
+
+// Handle calls f.
+func (f HandlerFunc) Handle(x *Exchange) { f(x) }
+
+// Listener is an address to listen on.
+type Listener struct {
+	Name    string // as in listeners=NAME://host:port
+	Address string // host:port; port 0 takes any
+}
+
+// Limits may change while the server runs. Zero means none, except where stated.
+type Limits struct {
+	MaxConnections      int                // max.connections
+	MaxConnectionsPerIP int                // max.connections.per.ip
+	PerIPOverrides      map[netip.Addr]int // max.connections.per.ip.overrides
+	MaxIdle             time.Duration      // connections.max.idle.ms
+	MaxRequestBytes     int                // socket.request.max.bytes
+	SendBufferBytes     int                // socket.send.buffer.bytes; <= 0 leaves it to the system
+	ReceiveBufferBytes  int                // socket.receive.buffer.bytes, likewise
+}
+
+// Options are what a server is made of.
+type Options struct {
+	Listeners []Listener
+	Handler   Handler
+	Limits    Limits
+	// MaxQueuedBytes bounds the request bytes held by all connections at once; readers wait for
+	// room (queued.max.request.bytes). Zero: unbounded but for each connection's own bounds.
+	MaxQueuedBytes int64
+	Logger         *slog.Logger
+	// Watch is told of connections, for metrics; nil tells nobody.
+	Watch Watch
+}
+
+// Watch hears of what happens to connections. Its methods are called from many goroutines.
+type Watch interface {
+	Opened(listener string)
+	Closed(listener string)
+	// Refused: over a bound of connections.
+	Refused(listener string)
+}
+
+// maxInFlight is how many replies one connection may be owed before its next request is read:
+// pipelining clients use 5, and each owed reply is memory.
+const maxInFlight = 32
