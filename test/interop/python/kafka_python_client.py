@@ -1,0 +1,104 @@
+"""kafka-python behind the functions that suite.py asks for."""
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
+
+NAME = "kafka-python"
+TIMEOUT_MS = 30_000
+bootstrap = None
+admin = None
+
+
+def connect(address):
+    global bootstrap, admin
+    bootstrap = address
+    admin = KafkaAdminClient(bootstrap_servers=address)
+
+
+def produce(topic, records, codec):
+    producer = KafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        compression_type=None if codec == "none" else codec,
+        linger_ms=5,
+    )
+    sent = [
+        producer.send(topic, value, key, headers, partition, timestamp)
+        for partition, key, value, headers, timestamp in records
+    ]
+    producer.flush(TIMEOUT_MS / 1000)
+    for future in sent:
+        future.get(TIMEOUT_MS / 1000)
+    producer.close()
+
+
+def consume(topic, partitions, count):
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer.assign([TopicPartition(topic, p) for p in range(partitions)])
+    consumer.seek_to_beginning()
+    got = []
+    while len(got) < count:
+        batch = consumer.poll(TIMEOUT_MS)
+        assert batch, f"only {len(got)} of {count} records came"
+        got += [
+            (r.partition, r.offset, r.key, r.value, list(r.headers), r.timestamp)
+            for records in batch.values()
+            for r in records
+        ]
+    consumer.close()
+    return got
+
+
+class Member:
+    def __init__(self, group, topic):
+        self.consumer = KafkaConsumer(
+            topic,
+            bootstrap_servers=bootstrap,
+            group_id=group,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            session_timeout_ms=6000,
+            heartbeat_interval_ms=200,
+        )
+
+    def poll(self):
+        batch = self.consumer.poll(100)
+        return [(r.partition, r.offset) for records in batch.values() for r in records]
+
+    def assignment(self):
+        return self.consumer.assignment()
+
+    def commit(self):
+        self.consumer.commit()
+
+    def close(self):
+        self.consumer.close(autocommit=False)
+
+
+def create_topic(name, partitions, config):
+    admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+
+
+def topics():
+    return {t["name"]: len(t["partitions"]) for t in admin.describe_topics()}
+
+
+def config(topic):
+    described = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    return {name: entry["value"] for name, entry in described["topic"][topic].items()}
+
+
+def alter_config(topic, name, value):
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: value})])
+
+
+def add_partitions(topic, count):
+    admin.create_partitions({topic: NewPartitions(count)})
+
+
+def delete_topic(name):
+    admin.delete_topics([name])
+
+
+def groups():
+    return [group["group_id"] for group in admin.list_groups()]
