@@ -1,0 +1,88 @@
+package replication
+
+import (
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// Apply makes of this broker's replicas what the image says, by way of what differs from the one before. It
+// creates and deletes logs, so it takes as long as that takes.
+func (m *Manager) Apply(_, image *metadata.Image, delta *metadata.Delta) {
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	m.mu.Lock()
+	m.image = image
+	m.mu.Unlock()
+	for _, change := range delta.Partitions {
+		if change.New == nil {
+			m.vanished(change)
+		}
+	}
+	m.applyPartitions(image, delta.Partitions)
+	m.applySettings(image, delta.Configs)
+	if len(delta.Brokers) > 0 {
+		m.applyBrokers(image)
+	}
+}
+
+// applyPartitions handles those that are there. A topic's settings are looked up once for a run of its partitions.
+func (m *Manager) applyPartitions(image *metadata.Image, changes []metadata.PartitionChange) {
+	var settings TopicSettings
+	var topic string
+	for _, change := range changes {
+		if change.New == nil {
+			continue
+		}
+		if change.Topic != topic {
+			topic, settings = change.Topic, m.options.Settings(image, change.Topic)
+		}
+		m.applyPartition(image, change, settings)
+	}
+}
+
+// vanished drops a replica whose partition is gone, unless one of the same name has taken its place.
+func (m *Manager) vanished(change metadata.PartitionChange) {
+	p, err := m.Get(change.Topic, change.Number)
+	if err == nil && p.view.Load().topic == change.TopicID {
+		m.drop(p, "the topic was deleted")
+	}
+}
+
+// applySettings hands changed settings to the logs that they concern.
+func (m *Manager) applySettings(image *metadata.Image, changed []metadata.Resource) {
+	for _, resource := range changed {
+		switch resource.Type {
+		case metadata.TopicResource:
+			m.settle(image, resource.Name)
+		case metadata.BrokerResource:
+			for _, name := range m.topicNames() {
+				m.settle(image, name)
+			}
+			return // every topic is done
+		}
+	}
+}
+
+// settle gives one topic's replicas its settings.
+func (m *Manager) settle(image *metadata.Image, topic string) {
+	replicas := m.ofTopic(topic)
+	if len(replicas) == 0 {
+		return
+	}
+	settings := m.options.Settings(image, topic)
+	for _, p := range replicas {
+		p.settle(settings)
+	}
+}
+
+// applyBrokers tells the followers that came or went to those who lead them.
+func (m *Manager) applyBrokers(image *metadata.Image) {
+	for _, p := range m.All() {
+		p.reconsider(registered(image))
+	}
+}
+
+// registered says which brokers may be in sync.
+func registered(image *metadata.Image) func(ident.BrokerID) bool {
+	return func(id ident.BrokerID) bool { return image.Broker(id) != nil }
+}

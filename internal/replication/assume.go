@@ -1,0 +1,187 @@
+package replication
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// assignment is what the cluster image says of a partition that this broker holds.
+type assignment struct {
+	topic    ident.TopicID
+	state    *metadata.Partition
+	minISR   int
+	eligible func(ident.BrokerID) bool // may the broker join in-sync sets: registered and not leaving
+}
+
+// leads reports whether the image makes this broker's replica, on that store, the leader. A broker
+// whose store is not the one named in the in-sync set is not who was elected.
+func (a assignment) leads(self ident.BrokerID, store ident.StoreID) bool {
+	if a.state.Leader != self {
+		return false
+	}
+	member, ok := a.state.InISR(self)
+	return !ok || member.Store.IsZero() || member.Store == store
+}
+
+// turn is a change of role that others are told of.
+type turn struct {
+	led, leads bool
+	epoch      record.Epoch // the new one
+}
+
+// changed reports whether coordinators have to load or unload.
+func (t turn) changed() bool { return t.led || t.leads }
+
+// assume takes over what the image says. A new leader epoch begins at the log end, is written to the epoch
+// checkpoint first, and ends all waiting of the one before.
+func (p *Partition) assume(a assignment, log *storage.Log) (turn, error) {
+	p.mu.Lock()
+	t, woken, err := p.assumeLocked(a, log)
+	p.mu.Unlock()
+	woken.make()
+	return t, err
+}
+
+func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, error) {
+	old := p.view.Load()
+	if old.topic == a.topic && (a.state.LeaderEpoch < old.epoch || a.state.Epoch < old.partitionEpoch) {
+		return turn{}, nil, nil // the image is fed in order; an older state has nothing to say
+	}
+	next := &view{
+		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
+		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch,
+		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: a.minISR,
+	}
+	if log != nil {
+		log.SetCeiling(a.state.Ceiling)
+		if a.leads(p.local.broker, log.Directory().ID()) {
+			next.role = Leading
+		}
+	}
+	sameEpoch := old.role == next.role && old.epoch == next.epoch && old.log == next.log
+	if sameEpoch {
+		next.epochStart = old.epochStart
+	} else if err := p.begin(next); err != nil {
+		return turn{}, nil, err
+	}
+	p.follow(old, next, a.eligible, sameEpoch)
+	p.view.Store(next)
+	var woken calls
+	if next.role == Leading {
+		woken = p.advance(next)
+		p.claim(next)
+		p.lookAhead(next, log.EndOffset(), false)
+	}
+	if sameEpoch {
+		return turn{}, woken, nil
+	}
+	return turn{led: old.role == Leading, leads: next.role == Leading, epoch: next.epoch},
+		append(woken, p.watches.all()...), nil
+}
+
+// begin starts a leader epoch at the log end, or drops what only a leader needs. The caller holds mu.
+func (p *Partition) begin(next *view) error {
+	p.asked = 0
+	if next.role != Leading {
+		return nil
+	}
+	next.epochStart = next.log.EndOffset()
+	if err := next.log.SetEpoch(next.epoch, next.epochStart); err != nil {
+		return fmt.Errorf("%s: begin leader epoch %d: %w", p.name, next.epoch, err)
+	}
+	return nil
+}
+
+// follow keeps a row for every other replica that this broker leads. The caller holds mu.
+func (p *Partition) follow(old, next *view, eligible func(ident.BrokerID) bool, sameEpoch bool) {
+	if next.role != Leading || len(next.replicas) < 2 {
+		p.followers = nil
+		return
+	}
+	known := p.followers
+	if !sameEpoch {
+		known = nil
+	}
+	rows := make([]Follower, 0, len(next.replicas)-1)
+	for _, id := range next.replicas {
+		if id != p.local.broker {
+			rows = append(rows, row(known, id, next.inSync, p.local.clock()))
+			rows[len(rows)-1].Eligible = eligible(id)
+		}
+	}
+	p.followers = rows
+}
+
+// row is what is known of a follower, or what a new leader supposes.
+func row(known []Follower, id ident.BrokerID, inSync InSync, now time.Time) Follower {
+	if i := slices.IndexFunc(known, func(f Follower) bool { return f.Member.Broker == id }); i >= 0 {
+		return known[i]
+	}
+	i := slices.IndexFunc(inSync.Committed, func(m metadata.Member) bool { return m.Broker == id })
+	if i < 0 {
+		return Follower{Member: metadata.Member{Broker: id}, Progress: Unseen(false, now)}
+	}
+	return Follower{Member: inSync.Committed[i], Progress: Unseen(true, now)}
+}
+
+// claim names the store of this replica in the in-sync set, where the controller could not know it. The
+// caller holds mu.
+func (p *Partition) claim(v *view) {
+	for i, m := range v.inSync.Committed {
+		if m.Broker == p.local.broker && m.Store.IsZero() {
+			members := slices.Clone(v.inSync.Committed)
+			members[i].Store = v.log.Directory().ID()
+			p.local.propose(Proposal{Partition: p, Epoch: v.epoch, ISR: members})
+			return
+		}
+	}
+}
+
+// resign ends the replica's role for good: the partition is deleted or moved away.
+func (p *Partition) resign() turn {
+	p.mu.Lock()
+	old := p.view.Load()
+	p.view.Store(&view{topic: old.topic, epoch: old.epoch, leader: ident.NoBroker})
+	p.followers = nil
+	woken := p.watches.all()
+	p.mu.Unlock()
+	woken.make()
+	return turn{led: old.role == Leading, epoch: old.epoch}
+}
+
+// settle takes over changed settings.
+func (p *Partition) settle(s TopicSettings) {
+	p.mu.Lock()
+	next := *p.view.Load()
+	next.minISR = s.MinISR
+	p.view.Store(&next)
+	var woken calls
+	if next.log != nil {
+		next.log.SetConfig(s.Log)
+		if next.role == Leading {
+			woken = p.advance(&next) // a lower minimum may set the high watermark free
+		}
+	}
+	p.mu.Unlock()
+	woken.make()
+}
+
+// reconsider notes which followers may be in sync.
+func (p *Partition) reconsider(eligible func(ident.BrokerID) bool) {
+	p.mu.Lock()
+	for i := range p.followers {
+		p.followers[i].Eligible = eligible(p.followers[i].Member.Broker)
+	}
+	var woken calls
+	if v := p.view.Load(); len(p.followers) > 0 && v.role == Leading {
+		woken = p.advance(v)
+	}
+	p.mu.Unlock()
+	woken.make()
+}

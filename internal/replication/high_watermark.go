@@ -1,0 +1,35 @@
+package replication
+
+import (
+	"time"
+
+	"barnabas/internal/record"
+)
+
+// nextHighWatermark is the offset below which records are safe: the least log end of the leader, of every
+// member of the maximal in-sync set, and of every follower that is about to join it. Waiting for the last kind
+// lets a slow follower ever reach the mark and join. It never moves back, and does not move while fewer
+// than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores.
+func nextHighWatermark(r Replicas, now time.Time) record.Offset {
+	if len(r.InSync.Committed) < r.MinISR {
+		return r.HighWatermark
+	}
+	mark := r.LogEnd
+	for i := range r.Followers {
+		f := &r.Followers[i]
+		if f.Progress.LogEnd >= mark {
+			continue
+		}
+		joining := f.Eligible && f.Progress.InTouch(r.LogEnd, now, r.MaxLag)
+		if joining || r.InSync.has(f.Member) {
+			mark = f.Progress.LogEnd
+		}
+	}
+	return max(mark, r.HighWatermark)
+}
+
+// effectiveMinISR is min.insync.replicas, but no more than there are replicas: a topic of one
+// replica under a broker-wide setting of two is writable, as in Kafka.
+func effectiveMinISR(configured, replicas int) int {
+	return max(1, min(configured, replicas))
+}

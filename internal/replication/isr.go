@@ -1,0 +1,90 @@
+package replication
+
+import (
+	"slices"
+	"time"
+
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+)
+
+// InSync is the in-sync set of a partition as its leader sees it. Committed is what the metadata store
+// says. Pending is what this leader has asked for and not heard of: until then a proposed newcomer
+// counts for the high watermark (waiting for one more is always safe) and not for min.insync.replicas (KIP-497).
+type InSync struct {
+	Committed []metadata.Member
+	Pending   []metadata.Member // nil when nothing is under way
+}
+
+// has reports whether a replica is in the maximal set: committed or proposed.
+func (s InSync) has(m metadata.Member) bool {
+	return slices.Contains(s.Committed, m) || slices.Contains(s.Pending, m)
+}
+
+// Follower is a replica that this broker leads.
+type Follower struct {
+	// Member names the broker and the store that it fetches into; the store is zero before the first fetch
+	// of a replica that is not in sync.
+	Member   metadata.Member
+	Progress Progress
+	// Eligible is false while the follower's broker is fenced or leaving: such a replica may not join (KIP-841).
+	Eligible bool
+}
+
+// Replicas is all that decides about the in-sync set and the high watermark of a led partition.
+type Replicas struct {
+	Leader        metadata.Member
+	LogEnd        record.Offset
+	HighWatermark record.Offset
+	EpochStart    record.Offset // the leader's log end when its epoch began
+	InSync        InSync
+	Followers     []Follower
+	MinISR        int           // effective: see effectiveMinISR
+	MaxLag        time.Duration // replica.lag.time.max.ms
+}
+
+// shrunk is the in-sync set without the followers that have been out of touch for longer than MaxLag,
+// or nil when nobody is to leave or a change is under way already.
+func shrunk(r Replicas, now time.Time) []metadata.Member {
+	if r.InSync.Pending != nil {
+		return nil
+	}
+	keep := make([]metadata.Member, 0, len(r.InSync.Committed))
+	for _, m := range r.InSync.Committed {
+		if m == r.Leader || inTouch(r, m, now) {
+			keep = append(keep, m)
+		}
+	}
+	if len(keep) == len(r.InSync.Committed) {
+		return nil
+	}
+	return keep
+}
+
+func inTouch(r Replicas, m metadata.Member, now time.Time) bool {
+	for i := range r.Followers {
+		if r.Followers[i].Member == m {
+			return r.Followers[i].Progress.InTouch(r.LogEnd, now, r.MaxLag)
+		}
+	}
+	return false // in sync by name, but another store answers for that broker now
+}
+
+// expanded is the in-sync set with a follower that has just fetched, or nil when it may not join yet.
+// It joins once it holds everything below the high watermark and has reached this leader's own epoch: what it
+// has of earlier epochs might still diverge.
+func expanded(r Replicas, f Follower) []metadata.Member {
+	switch {
+	case r.InSync.Pending != nil, !f.Eligible, f.Member.Store.IsZero(), r.InSync.has(f.Member):
+		return nil
+	case f.Progress.LogEnd < r.HighWatermark, f.Progress.LogEnd < r.EpochStart:
+		return nil
+	}
+	next := make([]metadata.Member, 0, len(r.InSync.Committed)+1)
+	for _, m := range r.InSync.Committed {
+		if m.Broker != f.Member.Broker { // its former store, if that was still listed
+			next = append(next, m)
+		}
+	}
+	return append(next, f.Member)
+}

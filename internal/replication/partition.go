@@ -1,0 +1,208 @@
+package replication
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// Role is what this broker is to a partition.
+type Role uint8
+
+const (
+	// Following copies from the leader, or waits for one to be elected.
+	Following Role = iota
+	// Leading takes appends.
+	Leading
+)
+
+// Partition is one replica that this broker holds.
+//
+// Invariants: the view is replaced under mu only; appends happen under mu, with the leader epoch of the
+// view; the high watermark never moves back while leading; watches of a role end with it.
+type Partition struct {
+	name  ident.TopicPartition
+	local *local // what all partitions of this broker share
+	view  atomic.Pointer[view]
+
+	mu        sync.Mutex
+	watches   watches       // guarded by mu
+	followers []Follower    // guarded by mu; nil unless leading more than one replica
+	asked     record.Offset // guarded by mu: the ceiling that has been proposed and not heard of, or 0
+}
+
+// view is what a partition is at one moment. It is immutable: readers load it without a lock.
+type view struct {
+	role           Role
+	topic          ident.TopicID
+	log            *storage.Log // nil when the replica has none: its directory is offline
+	replicas       []ident.BrokerID
+	leader         ident.BrokerID
+	epoch          record.Epoch
+	partitionEpoch int32
+	epochStart     record.Offset // the log end when this broker's leadership began
+	inSync         InSync
+	ceiling        record.Offset // offsets from here on may not be assigned
+	minISR         int           // min.insync.replicas as configured
+}
+
+// State is a picture of a partition for those who report on it.
+type State struct {
+	Role           Role
+	Online         bool // false while its log directory is offline
+	TopicID        ident.TopicID
+	Leader         ident.BrokerID
+	LeaderEpoch    record.Epoch
+	PartitionEpoch int32
+	Replicas       int
+	InSync         int
+	MinISR         int // effective
+	HighWatermark  record.Offset
+	LogStart       record.Offset
+	LogEnd         record.Offset
+	Ceiling        record.Offset
+	Size           int64 // bytes on disk
+}
+
+// UnderReplicated reports whether a led partition misses a replica from its in-sync set.
+func (s State) UnderReplicated() bool { return s.Role == Leading && s.InSync < s.Replicas }
+
+// UnderMinISR reports whether a led partition refuses acks=all.
+func (s State) UnderMinISR() bool { return s.Role == Leading && s.InSync < s.MinISR }
+
+// AtMinISR reports whether a led partition can lose no more replicas and still take acks=all.
+func (s State) AtMinISR() bool { return s.Role == Leading && s.InSync == s.MinISR }
+
+func newPartition(name ident.TopicPartition, local *local) *Partition {
+	p := &Partition{name: name, local: local}
+	p.view.Store(&view{epoch: record.NoEpoch, partitionEpoch: -1, leader: ident.NoBroker})
+	return p
+}
+
+// Name is the partition's topic and number.
+func (p *Partition) Name() ident.TopicPartition { return p.name }
+
+// Log is the replica's log, or nil while its directory is offline.
+func (p *Partition) Log() *storage.Log { return p.view.Load().log }
+
+// State takes a picture.
+func (p *Partition) State() State {
+	v := p.view.Load()
+	s := State{
+		Role: v.role, Online: v.online(), TopicID: v.topic, Leader: v.leader, LeaderEpoch: v.epoch,
+		PartitionEpoch: v.partitionEpoch, Replicas: len(v.replicas), InSync: len(v.inSync.Committed),
+		MinISR: effectiveMinISR(v.minISR, len(v.replicas)), Ceiling: v.ceiling,
+	}
+	if v.log != nil {
+		s.HighWatermark, s.LogStart, s.LogEnd = v.log.HighWatermark(), v.log.StartOffset(), v.log.EndOffset()
+		s.Size = v.log.Size()
+	}
+	return s
+}
+
+// IsLeader reports whether this broker leads the partition now, and in which epoch.
+func (p *Partition) IsLeader() (record.Epoch, bool) {
+	v := p.view.Load()
+	return v.epoch, v.role == Leading
+}
+
+// checkEpoch compares the leader epoch that a request names (record.NoEpoch: none) with this broker's (KIP-320).
+func (v *view) checkEpoch(requested record.Epoch) error {
+	switch {
+	case requested == record.NoEpoch || requested == v.epoch:
+		return nil
+	case requested < v.epoch:
+		return fmt.Errorf("%w: %d before %d", ErrFencedEpoch, requested, v.epoch)
+	default:
+		return fmt.Errorf("%w: %d after %d", ErrUnknownEpoch, requested, v.epoch)
+	}
+}
+
+// serving is the log to read from: the epoch must be right, the directory online, and,
+// unless any replica will do, this broker the leader.
+func (v *view) serving(epoch record.Epoch, anyReplica bool) (*storage.Log, error) {
+	if !v.online() {
+		return nil, ErrStorage
+	}
+	if err := v.checkEpoch(epoch); err != nil {
+		return nil, err
+	}
+	if v.role != Leading && !anyReplica {
+		return nil, ErrNotLeader
+	}
+	return v.log, nil
+}
+
+// online reports whether the replica has a log in a directory that works.
+func (v *view) online() bool { return v.log != nil && v.log.Directory().Err() == nil }
+
+// replicasNow is the decision cores' picture of a led partition. The caller holds mu.
+func (p *Partition) replicasNow(v *view) Replicas {
+	return Replicas{
+		Leader:        metadata.Member{Broker: p.local.broker, Store: v.log.Directory().ID()},
+		LogEnd:        v.log.EndOffset(),
+		HighWatermark: v.log.HighWatermark(),
+		EpochStart:    v.epochStart,
+		InSync:        v.inSync,
+		Followers:     p.followers,
+		MinISR:        effectiveMinISR(v.minISR, len(v.replicas)),
+		MaxLag:        p.local.maxLag,
+	}
+}
+
+// advance moves the high watermark as far as it is safe and wakes who waits for that. The caller
+// holds mu, and makes the calls once it has let go.
+func (p *Partition) advance(v *view) calls {
+	if next := nextHighWatermark(p.replicasNow(v), p.local.clock()); next > v.log.HighWatermark() {
+		v.log.SetHighWatermark(next)
+	}
+	if len(p.watches) == 0 {
+		return nil
+	}
+	return p.watches.passed(marksOf(v.log))
+}
+
+func marksOf(log *storage.Log) marks {
+	return marks{
+		highWatermark: log.HighWatermark(),
+		lastStable:    log.LastStableOffset(),
+		logEnd:        log.EndOffset(),
+	}
+}
+
+// Watch leaves a waiter that wakes when the mark stands beyond an offset, or the partition's role changes. It
+// fires once; a mark that stands there already wakes it at once.
+func (p *Partition) Watch(w *Waiter, mark Mark, after record.Offset) {
+	p.mu.Lock()
+	v := p.view.Load()
+	// A replica whose directory is offline gets no progress to wake for: look again, and be refused.
+	due := !v.online() || marksOf(v.log).at(mark) > after
+	if !due {
+		p.watches = append(p.watches, watch{waiter: w, mark: mark, after: after})
+	}
+	p.mu.Unlock()
+	if due {
+		w.Wake()
+	}
+}
+
+// Unwatch takes back whatever the waiter has left with this partition.
+func (p *Partition) Unwatch(w *Waiter) {
+	p.mu.Lock()
+	p.watches.drop(w)
+	p.mu.Unlock()
+}
+
+// local is what all partitions of a broker share: who it is and its settings.
+type local struct {
+	broker  ident.BrokerID
+	maxLag  time.Duration
+	clock   func() time.Time
+	propose func(Proposal)
+}

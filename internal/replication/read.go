@@ -1,0 +1,167 @@
+package replication
+
+import (
+	"fmt"
+
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// ReadRequest is one partition of a fetch.
+type ReadRequest struct {
+	Offset   record.Offset
+	MaxBytes int
+	// MinOneBatch returns the first batch even if it is larger than MaxBytes (KIP-74).
+	MinOneBatch bool
+	// UpTo bounds the read: AtHighWatermark for consumers, AtLastStable for read_committed ones, AtLogEnd for followers.
+	UpTo Mark
+	// CurrentEpoch is the leader epoch the reader believes in, or record.NoEpoch.
+	CurrentEpoch record.Epoch
+	// LastFetchedEpoch is the epoch of the last batch the reader has, or record.NoEpoch: where it does
+	// not match this log, the result says where to truncate to (KIP-595).
+	LastFetchedEpoch record.Epoch
+	// AnyReplica lets a follower answer (KIP-392).
+	AnyReplica bool
+	// Follower is set for a replica's fetch: its progress counts.
+	Follower *FollowerFetch
+}
+
+// FollowerFetch is who replicates, and from where on it keeps records.
+type FollowerFetch struct {
+	Member   metadata.Member
+	LogStart record.Offset
+}
+
+// EpochEnd is the end offset of a leader epoch.
+type EpochEnd struct {
+	Epoch record.Epoch
+	End   record.Offset
+}
+
+// ReadResult is what a read found. The caller releases Span.
+type ReadResult struct {
+	Span          storage.Span
+	HighWatermark record.Offset
+	LastStable    record.Offset
+	LogStart      record.Offset
+	LogEnd        record.Offset
+	// Diverging, if Diverges, is where the reader's log and this one part; Span is empty then.
+	Diverging EpochEnd
+	Diverges  bool
+}
+
+// Read finds records. The offsets of the result are those before the read, so that an append that comes
+// in meanwhile keeps no follower out of the in-sync set; they are filled in for ErrOffsetOutOfRange too.
+func (p *Partition) Read(req ReadRequest) (ReadResult, error) {
+	v := p.view.Load()
+	log, err := v.serving(req.CurrentEpoch, req.AnyReplica && req.Follower == nil)
+	if err != nil {
+		return ReadResult{}, err
+	}
+	if req.Follower != nil && !p.isReplica(v, req.Follower.Member) {
+		return ReadResult{}, unknownReplica(req)
+	}
+	result := ReadResult{
+		HighWatermark: log.HighWatermark(),
+		LastStable:    log.LastStableOffset(),
+		LogStart:      log.StartOffset(),
+		LogEnd:        log.EndOffset(),
+	}
+	if done, err := diverges(log, v, req, &result); done || err != nil {
+		return result, err
+	}
+	end := marks{result.HighWatermark, result.LastStable, result.LogEnd}.at(req.UpTo)
+	if req.Offset < result.LogStart || req.Offset > result.LogEnd {
+		return result, outOfRange(p, req.Offset, result)
+	}
+	if req.Offset < end {
+		result.Span, err = log.Read(req.Offset, storage.ReadOptions{
+			MaxBytes: req.MaxBytes, MinOneBatch: req.MinOneBatch, UpTo: end,
+		})
+	}
+	if err != nil {
+		return result, failed(err)
+	}
+	if req.Follower != nil {
+		p.followed(v, *req.Follower, req.Offset, result.LogEnd)
+	}
+	return result, nil
+}
+
+func outOfRange(p *Partition, at record.Offset, r ReadResult) error {
+	return fmt.Errorf("%s: offset %d, have [%d, %d): %w", p.name, at, r.LogStart, r.LogEnd, ErrOffsetOutOfRange)
+}
+
+// diverges checks the reader's last epoch against this log's history.
+func diverges(log *storage.Log, v *view, req ReadRequest, result *ReadResult) (bool, error) {
+	if req.LastFetchedEpoch == record.NoEpoch {
+		return false, nil
+	}
+	epoch, end := epochEnd(log, v, req.LastFetchedEpoch)
+	switch {
+	case epoch == record.NoEpoch || end < 0 || req.Offset < result.LogStart:
+		return false, fmt.Errorf("epoch %d at offset %d: %w", req.LastFetchedEpoch, req.Offset, ErrOffsetOutOfRange)
+	case epoch < req.LastFetchedEpoch || end < req.Offset:
+		result.Diverging, result.Diverges = EpochEnd{epoch, end}, true
+	}
+	return result.Diverges, nil
+}
+
+// epochEnd is where an epoch, or the last one before it, ends; a leader's own ends at its log end.
+func epochEnd(log *storage.Log, v *view, epoch record.Epoch) (record.Epoch, record.Offset) {
+	if v.role == Leading && epoch == v.epoch {
+		return epoch, log.EndOffset()
+	}
+	return log.EpochEnd(epoch)
+}
+
+func (p *Partition) isReplica(v *view, m metadata.Member) bool {
+	for _, id := range v.replicas {
+		if id == m.Broker && id != p.local.broker {
+			return true
+		}
+	}
+	return false
+}
+
+// unknownReplica is the answer to a fetch by a broker that is no replica as far as this one knows: one that
+// names an epoch is told to wait for the news, an older kind to look again for the leader.
+func unknownReplica(req ReadRequest) error {
+	if req.CurrentEpoch != record.NoEpoch {
+		return fmt.Errorf("broker %d is not a replica here: %w", req.Follower.Member.Broker, ErrUnknownEpoch)
+	}
+	return fmt.Errorf("broker %d is not a replica here: %w", req.Follower.Member.Broker, ErrNotLeader)
+}
+
+// followed counts a follower's fetch and moves the high watermark where that allows it.
+func (p *Partition) followed(v *view, who FollowerFetch, from, leaderEnd record.Offset) {
+	p.mu.Lock()
+	var woken calls
+	if p.view.Load() == v { // else role or set have changed since: the follower's next fetch counts
+		woken = p.progressed(v, who, from, leaderEnd)
+	}
+	p.mu.Unlock()
+	woken.make()
+}
+
+// progressed is followed's part under mu.
+func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd record.Offset) calls {
+	for i := range p.followers {
+		f := &p.followers[i]
+		if f.Member.Broker != who.Member.Broker {
+			continue
+		}
+		if f.Member.Store != who.Member.Store { // another store answers: nothing is known of it
+			f.Member, f.Progress = who.Member, Unseen(false, p.local.clock())
+		}
+		f.Progress = f.Progress.Fetched(Position{
+			Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
+		})
+		if next := expanded(p.replicasNow(v), *f); next != nil {
+			p.proposeISR(v, next)
+		}
+		return p.advance(v)
+	}
+	return nil
+}
