@@ -43,3 +43,29 @@ func ParseCodec(name string) (Codec, error) {
 	}
 	return None, fmt.Errorf("%q: %w", name, ErrUnsupportedCodec)
 }
+
+// The levels that stand for 0, "the codec's default", in Compress (KIP-390).
+const (
+	DefaultGzipLevel = -1
+	DefaultLZ4Level  = 9
+	DefaultZstdLevel = 3
+)
+
+// Compress appends src, compressed, to dst; codec None appends it as it is. level is on the codec's own
+// scale as Kafka has it: gzip 1 to 9, lz4 1 to 17, zstd -131072 to 22, and 0 for the default; a level
+// outside is taken for the nearest, gzip's for the default. Snappy has none.
+func (c Codec) Compress(dst, src []byte, level int) ([]byte, error) {
+	switch c {
+	case None:
+		return append(dst, src...), nil
+	case Gzip:
+		return compressGzip(dst, src, level)
+	case Snappy:
+		return compressSnappy(dst, src), nil
+	case LZ4:
+		return compressLZ4(dst, src, level)
+	case Zstd:
+		return compressZstd(dst, src, level)
+	}
+	return dst, fmt.Errorf("%s: %w", c, ErrUnsupportedCodec)
+}

@@ -1,0 +1,59 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// ControlType is the kind of a control record, from its key.
+type ControlType int16
+
+// The control records that partitions of topics hold; Raft's own are not among them.
+const (
+	ControlAbort  ControlType = 0
+	ControlCommit ControlType = 1
+)
+
+// Marker is the end of a transaction, as a control batch holds it.
+type Marker struct {
+	Commit bool
+	// CoordinatorEpoch is the leader epoch of the coordinator that wrote the marker.
+	CoordinatorEpoch int32
+	TimestampMs      int64
+}
+
+// ParseMarker reads the transaction marker of a control batch. ok is false for an empty batch, whose
+// marker compaction has removed, and for a control record of another kind.
+func ParseMarker(b Batch) (marker Marker, ok bool, err error) {
+	if b.Count() == 0 {
+		return Marker{}, false, nil
+	}
+	var r Reader
+	r.Reset(b, nil)
+	defer r.Close()
+	if !r.Next() {
+		return Marker{}, false, fmt.Errorf("control batch at offset %d: %w", b.BaseOffset(), r.Err())
+	}
+	return parseMarker(r.Record())
+}
+
+func parseMarker(rec *Record) (marker Marker, ok bool, err error) {
+	if len(rec.Key) < 4 {
+		return Marker{}, false, fmt.Errorf("control record's key of %d bytes: %w", len(rec.Key), ErrCorrupt)
+	}
+	if version := int16(binary.BigEndian.Uint16(rec.Key)); version < 0 {
+		return Marker{}, false, fmt.Errorf("control record's version %d: %w", version, ErrCorrupt)
+	}
+	kind := ControlType(binary.BigEndian.Uint16(rec.Key[2:]))
+	if kind != ControlAbort && kind != ControlCommit {
+		return Marker{}, false, nil
+	}
+	if len(rec.Value) < 6 {
+		return Marker{}, false, fmt.Errorf("marker's value of %d bytes: %w", len(rec.Value), ErrCorrupt)
+	}
+	return Marker{
+		Commit:           kind == ControlCommit,
+		CoordinatorEpoch: int32(binary.BigEndian.Uint32(rec.Value[2:])),
+		TimestampMs:      rec.Timestamp,
+	}, true, nil
+}
