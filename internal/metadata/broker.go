@@ -1,0 +1,60 @@
+package metadata
+
+import (
+	"slices"
+
+	"barnabas/internal/ident"
+)
+
+// Broker is a registration. It exists for as long as the broker's lease does.
+type Broker struct {
+	ID ident.BrokerID `json:"-"`
+	// Epoch is the create revision of the registration: Kafka's broker epoch.
+	Epoch Revision `json:"-"`
+	// Modified is the revision of the registration's last change.
+	Modified Revision `json:"-"`
+
+	// Stores are the identities of its log directories that are online.
+	Stores []ident.StoreID `json:"stores"`
+	// Boot is the machine's boot: a broker that died within one has lost no page cache.
+	Boot ident.BootID `json:"boot"`
+	// Clean says that the run before this one ended with all logs synced.
+	Clean bool `json:"clean,omitempty"`
+	// Rack is broker.rack, empty if not given.
+	Rack string `json:"rack,omitempty"`
+	// Endpoints are the advertised listeners, for clients.
+	Endpoints []Endpoint `json:"endpoints"`
+	// Internal is where brokers of the cluster reach this one.
+	Internal Endpoint `json:"internal"`
+	// Features are the levels of each feature that this broker can work with.
+	Features map[string]FeatureRange `json:"features,omitempty"`
+	// Version is the release of Barnabas that it runs.
+	Version string `json:"version,omitempty"`
+}
+
+// Endpoint is an address of a listener.
+type Endpoint struct {
+	Listener string `json:"listener"`
+	Host     string `json:"host"`
+	Port     int32  `json:"port"`
+	// Protocol is PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
+	Protocol string `json:"protocol"`
+}
+
+// FeatureRange are the levels of a feature that a broker supports, both inclusive.
+type FeatureRange struct {
+	Min int16 `json:"min"`
+	Max int16 `json:"max"`
+}
+
+// HasStore tells whether the broker registered with that log directory.
+func (b *Broker) HasStore(id ident.StoreID) bool { return slices.Contains(b.Stores, id) }
+
+// Endpoint finds the advertised address of a listener.
+func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
+	i := slices.IndexFunc(b.Endpoints, func(e Endpoint) bool { return e.Listener == listener })
+	if i < 0 {
+		return Endpoint{}, false
+	}
+	return b.Endpoints[i], true
+}

@@ -1,0 +1,290 @@
+package metadata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// rangePage is how many keys the initial read asks for at once.
+	rangePage = 5000
+	// retryAfter is the pause before a lost watch or a failed read is tried again.
+	retryAfter = 200 * time.Millisecond
+)
+
+// Feed keeps the newest Image. Its goroutine is the only one that builds Images; it starts with
+// StartFeed and ends with Stop.
+type Feed struct {
+	store   Store
+	log     *slog.Logger
+	current atomic.Pointer[Image]
+	cancel  context.CancelFunc
+	done    chan struct{}
+	joins   chan subscription
+
+	// mu guards progress and err.
+	mu sync.Mutex
+	// progress is closed, and replaced, when a new Image is out and every subscriber has seen it.
+	progress chan struct{}
+	// seen is the revision that every subscriber has seen; written by the goroutine under mu.
+	seen Revision
+	err  error
+}
+
+// subscription is a Subscribe on its way to the goroutine, or, with leave set, an end of one.
+type subscription struct {
+	id    *int
+	fn    func(old, new *Image, d *Delta)
+	leave bool
+	ready chan struct{}
+}
+
+// StartFeed reads the whole store and starts to follow it. ErrNewerFormat and other values that
+// can't be read are errors; an unavailable store is waited for until ctx ends.
+func StartFeed(ctx context.Context, store Store, log *slog.Logger) (*Feed, error) {
+	f := &Feed{
+		store: store, log: log,
+		done: make(chan struct{}), joins: make(chan subscription), progress: make(chan struct{}),
+	}
+	img, err := f.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.current.Store(img)
+	f.seen = img.revision
+	run, cancel := context.WithCancel(context.Background())
+	f.cancel = cancel
+	go f.run(run)
+	return f, nil
+}
+
+// Stop ends the goroutine; Current stays as it is.
+func (f *Feed) Stop() {
+	f.cancel()
+	<-f.done
+}
+
+// Done is closed when the feed has ended, by Stop or by an error that Err tells.
+func (f *Feed) Done() <-chan struct{} { return f.done }
+
+// Err says why the feed ended: nil while it runs, ErrClosed after Stop.
+func (f *Feed) Err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// Current is the newest Image.
+func (f *Feed) Current() *Image { return f.current.Load() }
+
+// Await returns once an Image of at least that revision is current and every subscriber has seen it.
+// It fails with the context's error, or with ErrClosed. It must not be called from a subscriber.
+func (f *Feed) Await(ctx context.Context, revision Revision) error {
+	for {
+		f.mu.Lock()
+		seen, progress, err := f.seen, f.progress, f.err
+		f.mu.Unlock()
+		if seen >= revision {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return fmt.Errorf("metadata: waiting for revision %d: %w", revision, ctx.Err())
+		}
+	}
+}
+
+// Subscribe calls fn for every change, in order, on the feed's goroutine. The first call happens before
+// Subscribe returns and brings all there is, as a change from the empty Image. The function it returns
+// ends the subscription. Neither may be called from a subscriber, and fn must not wait for long:
+// everyone else waits with it.
+func (f *Feed) Subscribe(fn func(old, new *Image, d *Delta)) (unsubscribe func()) {
+	sub := subscription{id: new(int), fn: fn, ready: make(chan struct{})}
+	if !f.join(sub) {
+		img := f.Current()
+		fn(NewImage(), img, Diff(NewImage(), img))
+	}
+	return func() {
+		f.join(subscription{id: sub.id, leave: true, ready: make(chan struct{})})
+	}
+}
+
+// join hands a subscription to the goroutine; false when that has ended.
+func (f *Feed) join(sub subscription) bool {
+	select {
+	case f.joins <- sub:
+		<-sub.ready
+		return true
+	case <-f.done:
+		return false
+	}
+}
+
+// load reads the whole store at one revision.
+func (f *Feed) load(ctx context.Context) (*Image, error) {
+	for {
+		img, err := readImage(ctx, f.store)
+		if err == nil || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCompacted) {
+			return img, err
+		}
+		f.log.Warn("metadata can't be read, trying again", "error", err)
+		if err := pause(ctx, retryAfter); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// readImage reads every key, page by page, as of the first page's revision.
+func readImage(ctx context.Context, store Store) (*Image, error) {
+	var events []Event
+	req := RangeRequest{Limit: rangePage}
+	for {
+		page, err := store.Range(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if req.At == 0 {
+			req.At = page.Revision
+		}
+		for _, kv := range page.KVs {
+			events = append(events, Event{KV: kv})
+		}
+		if !page.More {
+			break
+		}
+		req.After = page.KVs[len(page.KVs)-1].Key
+	}
+	img, _, err := NewImage().Apply(req.At, events)
+	return img, err
+}
+
+// ReadImage reads the whole store once, for tools that need no Feed.
+func ReadImage(ctx context.Context, store Store) (*Image, error) { return readImage(ctx, store) }
+
+func (f *Feed) run(ctx context.Context) {
+	var subs []subscription
+	err := f.follow(ctx, &subs)
+	if ctx.Err() != nil {
+		err = ErrClosed
+	} else {
+		f.log.Error("metadata can't be followed any more", "error", err)
+	}
+	f.mu.Lock()
+	f.err = err
+	close(f.progress)
+	f.mu.Unlock()
+	close(f.done)
+}
+
+// follow watches until something happens that trying again can't mend.
+func (f *Feed) follow(ctx context.Context, subs *[]subscription) error {
+	for {
+		err := f.watch(ctx, subs)
+		switch {
+		case ctx.Err() != nil:
+			return ErrClosed
+		case errors.Is(err, ErrCompacted):
+			f.log.Info("metadata changed faster than this process read, reading it anew", "revision", f.Current().revision)
+			img, err := f.load(ctx)
+			if err != nil {
+				return err
+			}
+			f.publish(img, Diff(f.Current(), img), *subs)
+		case errors.Is(err, ErrUnavailable):
+			f.log.Warn("metadata can't be watched, trying again", "error", err)
+			if err := pause(ctx, retryAfter); err != nil {
+				return ErrClosed
+			}
+		default:
+			return err
+		}
+	}
+}
+
+// watch follows one watch to its end.
+func (f *Feed) watch(ctx context.Context, subs *[]subscription) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changes := f.store.Watch(ctx, "", f.Current().revision+1)
+	for {
+		select {
+		case change, ok := <-changes:
+			if !ok {
+				return ErrUnavailable
+			}
+			if change.Err != nil {
+				return change.Err
+			}
+			if err := f.take(change, *subs); err != nil {
+				return err
+			}
+		case sub := <-f.joins:
+			f.admit(sub, subs)
+		}
+	}
+}
+
+func (f *Feed) take(change Change, subs []subscription) error {
+	old := f.Current()
+	if change.Revision <= old.revision {
+		return nil
+	}
+	img, delta, err := old.Apply(change.Revision, change.Events)
+	if err != nil {
+		return err
+	}
+	f.publish(img, delta, subs)
+	return nil
+}
+
+func (f *Feed) publish(img *Image, delta *Delta, subs []subscription) {
+	old := f.Current()
+	f.current.Store(img)
+	if !delta.Empty() {
+		for _, sub := range subs {
+			sub.fn(old, img, delta)
+		}
+	}
+	f.mu.Lock()
+	f.seen = img.revision
+	close(f.progress)
+	f.progress = make(chan struct{})
+	f.mu.Unlock()
+}
+
+func (f *Feed) admit(sub subscription, subs *[]subscription) {
+	defer close(sub.ready)
+	if !sub.leave {
+		img := f.Current()
+		sub.fn(NewImage(), img, Diff(NewImage(), img))
+		*subs = append(*subs, sub)
+		return
+	}
+	kept := make([]subscription, 0, len(*subs))
+	for _, s := range *subs {
+		if s.id != sub.id {
+			kept = append(kept, s)
+		}
+	}
+	*subs = kept
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

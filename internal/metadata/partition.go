@@ -1,0 +1,67 @@
+package metadata
+
+import (
+	"slices"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/record"
+)
+
+// Partition is the state of one partition. Leaders and the controller change it by a transaction
+// that compares Modified.
+type Partition struct {
+	// Replicas are the brokers assigned; the first is the preferred leader.
+	Replicas []ident.BrokerID
+	// ISR is the in-sync set and ELR the eligible leader replicas (KIP-966). Both name the store that
+	// holds the copy, so that a broker that returns with another store is in neither.
+	ISR, ELR []Member
+	// Adding and Removing are the replicas that a reassignment under way brings and takes (KIP-455).
+	Adding, Removing []ident.BrokerID
+	// Leader is ident.NoBroker while the partition is offline.
+	Leader ident.BrokerID
+	// LeaderEpoch grows with each change of leader.
+	LeaderEpoch record.Epoch
+	// Epoch is the partition epoch: it grows with each change of any of this.
+	Epoch int32
+	// Ceiling is the end of the offsets that the leader may give out. An offset once below it is
+	// never given out again after the stores that held it are lost.
+	Ceiling record.Offset
+	// Modified is the revision of this state.
+	Modified Revision
+}
+
+// Member is a copy of a partition: a broker, and the store that the copy is on. A zero Store
+// stands for a copy that its broker has not made yet: any store it makes it on will do.
+type Member struct {
+	Broker ident.BrokerID
+	Store  ident.StoreID
+}
+
+// InISR finds a broker in the in-sync set.
+func (p *Partition) InISR(id ident.BrokerID) (Member, bool) { return findMember(p.ISR, id) }
+
+// InELR finds a broker among the eligible leader replicas.
+func (p *Partition) InELR(id ident.BrokerID) (Member, bool) { return findMember(p.ELR, id) }
+
+// HasReplica tells whether the broker is assigned to the partition.
+func (p *Partition) HasReplica(id ident.BrokerID) bool { return slices.Contains(p.Replicas, id) }
+
+// PreferredLeader is the first replica.
+func (p *Partition) PreferredLeader() ident.BrokerID {
+	if len(p.Replicas) == 0 {
+		return ident.NoBroker
+	}
+	return p.Replicas[0]
+}
+
+// Reassigning tells whether replicas are being moved.
+func (p *Partition) Reassigning() bool { return len(p.Adding) > 0 || len(p.Removing) > 0 }
+
+func findMember(members []Member, id ident.BrokerID) (Member, bool) {
+	for _, m := range members {
+		if m.Broker == id {
+			return m, true
+		}
+	}
+	return Member{Broker: ident.NoBroker}, false
+}

@@ -1,0 +1,151 @@
+package metadata
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"barnabas/internal/ident"
+)
+
+var (
+	// ErrBrokerIDTaken says that another broker, on other stores, is registered under the id and alive.
+	ErrBrokerIDTaken = errors.New("the broker id is taken by another broker that is running")
+	// ErrOtherCluster says that a data directory belongs to another cluster than the metadata does.
+	ErrOtherCluster = errors.New("the directory belongs to another cluster")
+)
+
+// Brokers reads the brokers registered now, by id: what a tool needs that was given a keeper's
+// address and wants to speak to a broker.
+func Brokers(ctx context.Context, store Store) ([]*Broker, error) {
+	var brokers []*Broker
+	req := RangeRequest{Prefix: brokerPrefix}
+	for {
+		page, err := store.Range(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		for _, kv := range page.KVs {
+			b, err := DecodeBroker(kv)
+			if err != nil {
+				return nil, fmt.Errorf("metadata: key %q: %w", kv.Key, err)
+			}
+			brokers = append(brokers, b)
+		}
+		if !page.More {
+			break
+		}
+		req.After = page.KVs[len(page.KVs)-1].Key
+	}
+	slices.SortFunc(brokers, func(a, b *Broker) int { return int(a.ID) - int(b.ID) })
+	return brokers, nil
+}
+
+// Found makes the cluster if the store is empty, with the identity wanted, and returns the identity that the
+// cluster has, ours or the one it had. It refuses a format newer than this release knows.
+func Found(ctx context.Context, store Store, want Cluster) (Cluster, error) {
+	for {
+		kv, found, err := store.Get(ctx, formatKey)
+		if err != nil {
+			return Cluster{}, err
+		}
+		if found {
+			if err := checkFormat(kv.Value, false); err != nil {
+				return Cluster{}, err
+			}
+		}
+		kv, found, err = store.Get(ctx, clusterKey)
+		if err != nil {
+			return Cluster{}, err
+		}
+		if found {
+			return decodeCluster(kv.Value)
+		}
+		_, err = store.Txn(ctx, Txn{
+			If:   []Compare{Absent(clusterKey)},
+			Then: []Op{Put(formatKey, EncodeFormat()), Put(clusterKey, EncodeCluster(want))},
+		})
+		if err != nil {
+			return Cluster{}, err
+		}
+	}
+}
+
+// Register enters a broker under its lease and returns the registration with its epoch. A registration
+// that the same stores left behind is replaced: a store has one process at a time (it is locked), so
+// that one is dead. One of another process's stores is ErrBrokerIDTaken until its lease ends.
+func Register(ctx context.Context, store Store, b Broker, lease LeaseID) (*Broker, error) {
+	key := BrokerKey(b.ID)
+	for {
+		kv, found, err := store.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			if err := evict(ctx, store, kv, &b); err != nil {
+				return nil, err
+			}
+		}
+		result, err := store.Txn(ctx, Txn{
+			If:   []Compare{Absent(key)},
+			Then: []Op{PutLeased(key, EncodeBroker(&b), lease)},
+		})
+		if err != nil {
+			return nil, err
+		}
+		if result.OK {
+			b.Epoch, b.Modified = result.Revision, result.Revision
+			return &b, nil
+		}
+	}
+}
+
+// evict removes a registration that the broker's own stores left behind.
+func evict(ctx context.Context, store Store, kv KV, b *Broker) error {
+	old, err := DecodeBroker(kv)
+	if err != nil {
+		return fmt.Errorf("metadata: key %q: %w", kv.Key, err)
+	}
+	if !slices.ContainsFunc(old.Stores, b.HasStore) {
+		return fmt.Errorf("%w: broker %d at %s", ErrBrokerIDTaken, b.ID, endpointsOf(old))
+	}
+	_, err = store.Txn(ctx, Txn{
+		If:   []Compare{CreatedAt(kv.Key, kv.Created)},
+		Then: []Op{Delete(kv.Key)},
+	})
+	return err
+}
+
+func endpointsOf(b *Broker) string {
+	if len(b.Endpoints) == 0 {
+		return "an unknown address"
+	}
+	return fmt.Sprintf("%s:%d", b.Endpoints[0].Host, b.Endpoints[0].Port)
+}
+
+// Update changes a registration in place, such as the stores that are online. It returns ErrLeaseLost when
+// the registration is no longer the broker's own.
+func Update(ctx context.Context, store Store, b Broker, lease LeaseID) (*Broker, error) {
+	key := BrokerKey(b.ID)
+	result, err := store.Txn(ctx, Txn{
+		If:   []Compare{CreatedAt(key, b.Epoch)},
+		Then: []Op{PutLeased(key, EncodeBroker(&b), lease)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !result.OK {
+		return nil, fmt.Errorf("%w: the registration of broker %d is gone", ErrLeaseLost, b.ID)
+	}
+	b.Modified = result.Revision
+	return &b, nil
+}
+
+// CheckCluster compares the cluster that a data directory belongs to with that of the metadata.
+func CheckCluster(directory, cluster ident.ClusterID, path string) error {
+	if directory.IsZero() || directory == cluster {
+		return nil
+	}
+	return fmt.Errorf("%w: %s belongs to %s, the metadata to %s", ErrOtherCluster, path, directory, cluster)
+}
