@@ -1,0 +1,100 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"barnabas/internal/wire"
+)
+
+// Exchange is a request frame and the place where its reply goes. Server's implements it, and tests' do.
+type Exchange interface {
+	// Frame is the request, header and body; valid until Reply or Abort, or for ever after Keep.
+	Frame() []byte
+	Keep()
+	Client() *wire.Client
+	// Done is closed when nobody waits for the reply any more.
+	Done() <-chan struct{}
+	// Reply or Abort is called once.
+	Reply(wire.Reply)
+	Abort(reason error)
+}
+
+// API answers requests. It owns no goroutine.
+type API struct {
+	Deps
+	rows [numKeys]*row
+}
+
+// numKeys is one more than the highest key in the table.
+const numKeys = 96
+
+// New returns an API over the rooms that its handlers call.
+func New(d Deps) *API {
+	a := &API{Deps: d}
+	for _, r := range rows() {
+		if a.rows[r.key] != nil {
+			panic(fmt.Sprintf("api: key %d has two rows", r.key))
+		}
+		a.rows[r.key] = &r
+	}
+	return a
+}
+
+// Handle answers one request.
+func (a *API) Handle(x Exchange) {
+	h, body, err := wire.ParseHeader(x.Frame())
+	if err != nil && !errors.Is(err, wire.ErrMalformed) {
+		x.Abort(err)
+		return
+	}
+	r := a.row(h.Key)
+	if r == nil || h.Version < r.min || h.Version > r.max {
+		a.unserved(x, h, r)
+		return
+	}
+	if err != nil {
+		x.Abort(err)
+		return
+	}
+	a.serve(&Call{Header: h, Client: x.Client(), api: a, row: r, exchange: x, began: time.Now()}, body)
+}
+
+func (a *API) row(key int16) *row {
+	if key < 0 || int(key) >= len(a.rows) {
+		return nil
+	}
+	return a.rows[key]
+}
+
+// unserved closes the connection, as Kafka does; but ApiVersions in an unknown version is answered in version 0,
+// from which the client learns what to ask.
+func (a *API) unserved(x Exchange, h wire.Header, r *row) {
+	if r != nil && h.Key == wire.KeyApiVersions {
+		a.unknownApiVersions(x, h)
+		return
+	}
+	x.Abort(fmt.Errorf("%w: key %d version %d", wire.ErrUnsupported, h.Key, h.Version))
+}
+
+func (a *API) serve(c *Call, body []byte) {
+	decode := wire.Decode
+	if c.row.inPlace {
+		decode = wire.DecodeInPlace
+	} else {
+		c.exchange.Keep()
+	}
+	request, err := decode(c.Header, body)
+	if err != nil {
+		c.exchange.Abort(err)
+		return
+	}
+	c.row.handle(a, c, request)
+}
+
+// logger of a call names who asked.
+func (c *Call) logger() *slog.Logger {
+	return c.api.Logger.With("client", c.Header.ClientID, "address", c.Client.Address)
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"time"
+
+	"barnabas/internal/wire"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Call is one request on its way through a handler.
+type Call struct {
+	Header wire.Header
+	Client *wire.Client
+
+	api      *API
+	row      *row
+	exchange Exchange
+	began    time.Time
+}
+
+// Done is closed when nobody waits for the reply any more: a handler that waits gives up.
+func (c *Call) Done() <-chan struct{} { return c.exchange.Done() }
+
+// Reply sends the response in the request's version. A call gets exactly one answer: Reply, ReplyRaw or Abort.
+func (c *Call) Reply(response kmsg.Response) {
+	response.SetVersion(c.Header.Version)
+	c.ReplyRaw(wire.NewReply(c.Header, response))
+}
+
+// ReplyRaw sends an encoded response. The zero Reply sends nothing (Produce with acks=0).
+func (c *Call) ReplyRaw(r wire.Reply) {
+	c.observe(r.Size())
+	c.exchange.Reply(r)
+}
+
+// Abort closes the connection in the reply's turn; the reason is logged.
+func (c *Call) Abort(reason error) {
+	c.observe(0)
+	c.exchange.Abort(reason)
+}
