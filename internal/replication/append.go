@@ -50,9 +50,8 @@ func (p *Partition) append(batches []byte, req AppendRequest) (Appended, calls, 
 	if err != nil {
 		return Appended{}, nil, err
 	}
-	minISR := effectiveMinISR(v.minISR, len(v.replicas))
-	if req.Acks == AcksAll && len(v.inSync.Committed) < minISR {
-		return Appended{}, nil, fmt.Errorf("%s: %d of %d: %w", p.name, len(v.inSync.Committed), minISR, ErrNotEnoughReplicas)
+	if req.Acks == AcksAll && len(v.inSync.Committed) < v.minISR {
+		return Appended{}, nil, fmt.Errorf("%s: %d of %d: %w", p.name, len(v.inSync.Committed), v.minISR, ErrNotEnoughReplicas)
 	}
 	at, err := log.Append(batches, storage.AppendOptions{LeaderEpoch: v.epoch, Origin: req.Origin})
 	p.lookAhead(v, log.EndOffset(), errors.Is(err, storage.ErrCeiling))
@@ -99,7 +98,7 @@ func (p *Partition) Committed(epoch record.Epoch, required record.Offset) (done 
 		return true, ErrStorage
 	case v.log.HighWatermark() < required:
 		return false, nil
-	case len(v.inSync.Committed) < effectiveMinISR(v.minISR, len(v.replicas)):
+	case len(v.inSync.Committed) < v.minISR:
 		return true, ErrNotEnoughReplicasAfterAppend
 	}
 	return true, nil

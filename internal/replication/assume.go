@@ -15,7 +15,7 @@ import (
 type assignment struct {
 	topic    ident.TopicID
 	state    *metadata.Partition
-	minISR   int
+	settings TopicSettings
 	eligible func(ident.BrokerID) bool // may the broker join in-sync sets: registered and not leaving
 }
 
@@ -56,7 +56,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
 		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch,
-		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: a.minISR,
+		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
 	}
 	if log != nil {
 		log.SetCeiling(a.state.Ceiling)
@@ -159,7 +159,7 @@ func (p *Partition) resign() turn {
 func (p *Partition) settle(s TopicSettings) {
 	p.mu.Lock()
 	next := *p.view.Load()
-	next.minISR = s.MinISR
+	next.minISR = effectiveMinISR(s, next.replicas)
 	p.view.Store(&next)
 	var woken calls
 	if next.log != nil {

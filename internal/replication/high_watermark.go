@@ -3,6 +3,7 @@ package replication
 import (
 	"time"
 
+	"barnabas/internal/ident"
 	"barnabas/internal/record"
 )
 
@@ -30,6 +31,6 @@ func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 
 // effectiveMinISR is min.insync.replicas, but no more than there are replicas: a topic of one
 // replica under a broker-wide setting of two is writable, as in Kafka.
-func effectiveMinISR(configured, replicas int) int {
-	return max(1, min(configured, replicas))
+func effectiveMinISR(s TopicSettings, replicas []ident.BrokerID) int {
+	return max(1, min(s.MinISR(len(replicas)), len(replicas)))
 }

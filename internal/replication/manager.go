@@ -17,8 +17,9 @@ import (
 
 // TopicSettings are the settings of a topic that matter here.
 type TopicSettings struct {
-	Log    storage.LogConfig
-	MinISR int // min.insync.replicas
+	Log storage.LogConfig
+	// MinISR is min.insync.replicas of a partition with that many replicas.
+	MinISR func(replicas int) int
 }
 
 // Options are what a Manager is made of.
@@ -163,7 +164,7 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 		log = m.logFor(image, change, settings)
 	}
 	t, err := p.assume(assignment{
-		topic: change.TopicID, state: change.New, minISR: settings.MinISR, eligible: registered(image),
+		topic: change.TopicID, state: change.New, settings: settings, eligible: registered(image),
 	}, log)
 	if err != nil {
 		m.logger.Error("partition can't take its role", "partition", p.name.String(), "error", err)

@@ -49,7 +49,7 @@ type view struct {
 	epochStart     record.Offset // the log end when this broker's leadership began
 	inSync         InSync
 	ceiling        record.Offset // offsets from here on may not be assigned
-	minISR         int           // min.insync.replicas as configured
+	minISR         int           // effective
 }
 
 // State is a picture of a partition for those who report on it.
@@ -97,7 +97,7 @@ func (p *Partition) State() State {
 	s := State{
 		Role: v.role, Online: v.online(), TopicID: v.topic, Leader: v.leader, LeaderEpoch: v.epoch,
 		PartitionEpoch: v.partitionEpoch, Replicas: len(v.replicas), InSync: len(v.inSync.Committed),
-		MinISR: effectiveMinISR(v.minISR, len(v.replicas)), Ceiling: v.ceiling,
+		MinISR: v.minISR, Ceiling: v.ceiling,
 	}
 	if v.log != nil {
 		s.HighWatermark, s.LogStart, s.LogEnd = v.log.HighWatermark(), v.log.StartOffset(), v.log.EndOffset()
@@ -151,7 +151,7 @@ func (p *Partition) replicasNow(v *view) Replicas {
 		EpochStart:    v.epochStart,
 		InSync:        v.inSync,
 		Followers:     p.followers,
-		MinISR:        effectiveMinISR(v.minISR, len(v.replicas)),
+		MinISR:        v.minISR,
 		MaxLag:        p.local.maxLag,
 	}
 }
