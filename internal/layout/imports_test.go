@@ -20,9 +20,10 @@ var levels = map[string]int{
 	"keeper": 2, "security": 2, "replication": 2, "controller": 2, "coordinator": 2,
 	"group": 3, "share": 3, "txn": 3,
 	"api": 4, "server": 4, "console": 4,
-	"broker": 5,
-	"cli":    6,
-	"layout": 9,
+	"broker":   5,
+	"cli/jopt": 5,
+	"cli":      6,
+	"layout":   9,
 }
 
 // sameLevel are the edges allowed within a level, each with its reason.

@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+)
+
+// modern is what the subcommands of barnabas share: the global flags and the world.
+type modern struct {
+	env           *Env
+	bootstrap     string
+	zookeeper     string
+	commandConfig string
+	output        string
+}
+
+// errUsage marks a mistake in the words of a modern command: exit code 2, as shells have it.
+var errUsage = errors.New("usage")
+
+// runModern runs `barnabas …`.
+func (env *Env) runModern(ctx context.Context, args []string) int {
+	m := &modern{env: env}
+	root := m.root()
+	root.SetArgs(args)
+	root.SetIn(env.Stdin)
+	root.SetOut(env.Stdout)
+	root.SetErr(env.Stderr)
+	if err := root.ExecuteContext(ctx); err != nil {
+		var status exitStatus
+		if errors.As(err, &status) {
+			return int(status)
+		}
+		env.warnf("barnabas: %v\n", err)
+		if errors.Is(err, errUsage) {
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+
+func (m *modern) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "barnabas",
+		Short:         "A message queue that speaks Kafka, and the tools for it",
+		Version:       Version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	bootstrap := m.env.Getenv("BARNABAS_BOOTSTRAP_SERVER")
+	if bootstrap == "" {
+		bootstrap = "localhost:9092"
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&m.bootstrap, "bootstrap-server", "b", bootstrap,
+		"brokers to ask, host:port with commas ($BARNABAS_BOOTSTRAP_SERVER)")
+	flags.StringVar(&m.zookeeper, "zookeeper", "", "keepers to ask for the brokers instead")
+	flags.StringVar(&m.commandConfig, "command-config", "", "client properties file (security …)")
+	flags.StringVarP(&m.output, "output", "o", "table", "table or json")
+	_ = root.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w (%w)", err, errUsage)
+	})
+	for _, tool := range registry() {
+		if tool.Command != nil {
+			root.AddCommand(tool.Command(m))
+		}
+	}
+	root.AddCommand(installLinksCommand(m))
+	return root
+}
+
+// client dials the cluster that the global flags name; add sets properties over the file's.
+func (m *modern) client(ctx context.Context, add properties) (*client, error) {
+	return m.env.connect(ctx, target{
+		bootstrap: m.bootstrap, zookeeper: m.zookeeper, config: m.commandConfig, overrides: add,
+	})
+}
+
+// show writes value as JSON, or calls table for the human form.
+func (m *modern) show(value any, table func(w *tabwriter.Writer)) error {
+	switch m.output {
+	case "json":
+		encoder := json.NewEncoder(m.env.Stdout)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(value)
+	case "table":
+		w := tabwriter.NewWriter(m.env.Stdout, 0, 0, 3, ' ', 0)
+		table(w)
+		return w.Flush()
+	}
+	return fmt.Errorf("--output %s: want table or json (%w)", m.output, errUsage)
+}
+
+// parseAssignments reads key=value words.
+func parseAssignments(words []string) (map[string]string, error) {
+	values := make(map[string]string, len(words))
+	for _, word := range words {
+		key, value, ok := strings.Cut(word, "=")
+		if !ok || strings.TrimSpace(key) == "" {
+			return nil, fmt.Errorf("%q: want key=value (%w)", word, errUsage)
+		}
+		values[strings.TrimSpace(key)] = strings.TrimSpace(value)
+	}
+	return values, nil
+}
+
+// isTerminal says whether the file is a terminal and not a pipe or a file.
+func isTerminal(v any) bool {
+	file, ok := v.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && file.Name() != os.DevNull
+}

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+// Tool is one command of the program. It has Kafka's form, a modern form, or both.
+type Tool struct {
+	// Kafka is Kafka's name without its script suffix, "kafka-topics"; "" for a command that is
+	// Barnabas's own.
+	Kafka string
+	// Run is Kafka's form: it parses args with jopt and prints as Kafka prints.
+	Run func(ctx context.Context, env *Env, args []string) error
+	// Command builds the modern form, a subcommand of barnabas; nil when there is none.
+	Command func(m *modern) *cobra.Command
+}
+
+// registry lists every tool. Adding one is adding a line here and a file beside it.
+func registry() []Tool {
+	return []Tool{
+		{Kafka: "kafka-topics", Run: runTopics, Command: topicsCommand},
+	}
+}
+
+func lookup(name string) *Tool {
+	for _, tool := range registry() {
+		if tool.Kafka == name && name != "" {
+			return &tool
+		}
+	}
+	return nil
+}
