@@ -57,3 +57,19 @@ func parseMarker(rec *Record) (marker Marker, ok bool, err error) {
 		TimestampMs:      rec.Timestamp,
 	}, true, nil
 }
+
+// NewMarker writes the control batch that ends a producer's transaction.
+func NewMarker(id ProducerID, epoch ProducerEpoch, m Marker) (Batch, error) {
+	b := NewBuilder(Options{
+		Control:  true,
+		Producer: &Producer{ID: id, Epoch: epoch, Sequence: NoSequence, Transactional: true},
+	})
+	kind := ControlAbort
+	if m.Commit {
+		kind = ControlCommit
+	}
+	key := binary.BigEndian.AppendUint16(make([]byte, 2, 4), uint16(kind))
+	value := binary.BigEndian.AppendUint32(make([]byte, 2, 6), uint32(m.CoordinatorEpoch))
+	b.Append(m.TimestampMs, key, value)
+	return b.Build()
+}
