@@ -12,12 +12,8 @@ import (
 	"time"
 )
 
-var (
-	// ErrLocked is returned by Lock when another process, or this one, holds the lock.
-	ErrLocked = errors.New("lock is held")
-	// ErrCrashed is returned by every operation on a Mem, and on its files, after Kill.
-	ErrCrashed = errors.New("file system has crashed")
-)
+// ErrLocked is returned by Lock when another process, or this one, holds the lock.
+var ErrLocked = errors.New("lock is held")
 
 // FS is a file system. Paths are absolute or relative to the process, in the form of path/filepath.
 // Errors are those of package os: errors.Is(err, fs.ErrNotExist) and the like hold on every
