@@ -41,10 +41,16 @@ func (m *Mem) copy(f fate) *Mem {
 	out.capacity, out.ops = m.capacity, m.ops
 	copied := make(map[*memNode]*memNode)
 	out.root = copyNode(m.root, f, copied)
-	for _, node := range copied {
-		out.used += int64(len(node.data))
-	}
+	out.used = sizeOf(out.root)
 	return out
+}
+
+func sizeOf(n *memNode) int64 {
+	size := int64(len(n.data))
+	for _, child := range n.entries {
+		size += sizeOf(child)
+	}
+	return size
 }
 
 func copyNode(n *memNode, f fate, copied map[*memNode]*memNode) *memNode {
@@ -124,12 +130,9 @@ type crash struct {
 func (c *crash) forgets() bool { return true }
 
 func (c *crash) change(change memChange, i, n int) bool {
-	if c.mode != keepSome {
-		return c.keeps(i, n)
-	}
 	kept, ok := c.decided[change.number]
 	if !ok {
-		kept = c.rng.IntN(2) == 0
+		kept = c.keeps(i, n)
 		c.decided[change.number] = kept
 	}
 	return kept
