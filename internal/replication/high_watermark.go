@@ -10,21 +10,28 @@ import (
 // nextHighWatermark is the offset below which records are safe: the least log end of the leader, of every
 // member of the maximal in-sync set, and of every follower that is about to join it. Waiting for the last kind
 // lets a slow follower ever reach the mark and join. It never moves back, and does not move while fewer
-// than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores.
+// than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores; nor while a
+// member's store has not been heard of: its broker may answer from another one, but the member can
+// be elected as long as the metadata store names it.
 func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 	if len(r.InSync.Committed) < r.MinISR {
 		return r.HighWatermark
 	}
 	mark := r.LogEnd
+	counted := 0
 	for i := range r.Followers {
 		f := &r.Followers[i]
-		if f.Progress.LogEnd >= mark {
-			continue
+		member := r.InSync.has(f.Member)
+		if member {
+			counted++
 		}
 		joining := f.Eligible && f.Progress.InTouch(r.LogEnd, now, r.MaxLag)
-		if joining || r.InSync.has(f.Member) {
-			mark = f.Progress.LogEnd
+		if member || joining {
+			mark = min(mark, f.Progress.LogEnd)
 		}
+	}
+	if counted < r.InSync.others(r.Leader) {
+		return r.HighWatermark
 	}
 	return max(mark, r.HighWatermark)
 }

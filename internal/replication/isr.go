@@ -21,6 +21,22 @@ func (s InSync) has(m metadata.Member) bool {
 	return slices.Contains(s.Committed, m) || slices.Contains(s.Pending, m)
 }
 
+// others counts the members of the maximal set besides the leader.
+func (s InSync) others(leader metadata.Member) int {
+	n := 0
+	for _, m := range s.Committed {
+		if m.Broker != leader.Broker {
+			n++
+		}
+	}
+	for _, m := range s.Pending {
+		if m.Broker != leader.Broker && !slices.Contains(s.Committed, m) {
+			n++
+		}
+	}
+	return n
+}
+
 // Follower is a replica that this broker leads.
 type Follower struct {
 	// Member names the broker and the store that it fetches into; the store is zero before the first fetch

@@ -1,0 +1,180 @@
+package replication
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output of the scenarios")
+
+// TestScenarios runs the scripts in testdata/isr: each line is an event at a leader, and below it stands
+// what the leader then believes. Lines that begin with > are the expected answers.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/isr/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(script))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(script) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, script)
+			}
+		})
+	}
+}
+
+// stage is a leader without a log: the pure decisions and the events that drive them.
+type stage struct {
+	Replicas
+	now time.Time
+}
+
+func play(t *testing.T, script string) string {
+	var out strings.Builder
+	s := &stage{now: time.Unix(1000, 0)}
+	for line := range strings.Lines(script) {
+		if strings.HasPrefix(line, ">") {
+			continue
+		}
+		out.WriteString(line)
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		fmt.Fprintf(&out, "> %s\n", s.event(t, words[0], arguments(words[1:])))
+	}
+	return out.String()
+}
+
+// event carries out one line and describes the outcome.
+func (s *stage) event(t *testing.T, verb string, args map[string]string) string {
+	switch verb {
+	case "lead": // replicas=1,2,3 isr=1,2,3 end=10 hw=10 min=2
+		s.lead(args)
+	case "append":
+		s.LogEnd += number(args["n"])
+	case "wait":
+		d, err := time.ParseDuration(args["for"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.now = s.now.Add(d)
+		s.propose(shrunk(s.Replicas, s.now))
+	case "fetch": // from=2 at=10
+		s.fetch(member(args["from"]), number(args["at"]))
+	case "commit": // the metadata store took the proposal
+		s.InSync = InSync{Committed: s.InSync.Pending}
+	case "refuse":
+		s.InSync.Pending = nil
+	case "fence":
+		s.follower(member(args["who"])).Eligible = false
+	default:
+		t.Fatalf("unknown event %q", verb)
+	}
+	s.HighWatermark = nextHighWatermark(s.Replicas, s.now)
+	return s.String()
+}
+
+func (s *stage) lead(args map[string]string) {
+	s.Replicas = Replicas{
+		Leader: member("1"), LogEnd: number(args["end"]), HighWatermark: number(args["hw"]),
+		EpochStart: number(args["end"]), InSync: InSync{Committed: members(args["isr"])},
+		MinISR: int(number(args["min"])), MaxLag: 30 * time.Second,
+	}
+	for _, m := range members(args["replicas"])[1:] {
+		inSync := slices.Contains(s.InSync.Committed, m)
+		s.Followers = append(s.Followers, Follower{Member: m, Eligible: true, Progress: Unseen(inSync, s.now)})
+	}
+}
+
+func (s *stage) fetch(who metadata.Member, at record.Offset) {
+	f := s.follower(who)
+	if f.Member != who {
+		f.Member, f.Progress = who, Unseen(false, s.now)
+	}
+	f.Progress = f.Progress.Fetched(Position{Offset: at, LeaderEnd: s.LogEnd, At: s.now})
+	s.propose(expanded(s.Replicas, *f))
+}
+
+func (s *stage) propose(members []metadata.Member) {
+	if members != nil {
+		s.InSync.Pending = members
+	}
+}
+
+func (s *stage) follower(who metadata.Member) *Follower {
+	i := slices.IndexFunc(s.Followers, func(f Follower) bool { return f.Member.Broker == who.Broker })
+	return &s.Followers[i]
+}
+
+func (s *stage) String() string {
+	text := fmt.Sprintf("end=%d hw=%d isr=%s", s.LogEnd, s.HighWatermark, names(s.InSync.Committed))
+	if s.InSync.Pending != nil {
+		text += " asks=" + names(s.InSync.Pending)
+	}
+	return text
+}
+
+func arguments(words []string) map[string]string {
+	args := map[string]string{}
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		args[name] = value
+	}
+	return args
+}
+
+func number(s string) record.Offset {
+	n, _ := strconv.ParseInt(s, 10, 64)
+	return record.Offset(n)
+}
+
+// member reads "2" as broker 2 on its first store and "2b" as the same broker on its next one.
+func member(s string) metadata.Member {
+	store := ident.StoreID{1}
+	if name, second := strings.CutSuffix(s, "b"); second {
+		s, store = name, ident.StoreID{2}
+	}
+	id, _ := strconv.Atoi(s)
+	return metadata.Member{Broker: ident.BrokerID(id), Store: store}
+}
+
+func members(list string) []metadata.Member {
+	var out []metadata.Member
+	for s := range strings.SplitSeq(list, ",") {
+		out = append(out, member(s))
+	}
+	return out
+}
+
+func names(list []metadata.Member) string {
+	var out []string
+	for _, m := range list {
+		name := strconv.Itoa(int(m.Broker))
+		if m.Store == (ident.StoreID{2}) {
+			name += "b"
+		}
+		out = append(out, name)
+	}
+	return strings.Join(out, ",")
+}
