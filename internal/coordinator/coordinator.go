@@ -30,13 +30,20 @@ var (
 	ErrTimeout = errors.New("the coordinator's records were not committed in time")
 	// ErrQueueFull says that more than Options.QueueLimit commands wait for the shard.
 	ErrQueueFull = errors.New("the coordinator's queue is full")
+	// ErrNotEnoughReplicas is a Log's refusal to append while the in-sync set is too small.
+	ErrNotEnoughReplicas = errors.New("too few in-sync replicas for the coordinator's records")
+	// ErrTooLarge is a Log's refusal of a batch over the topic's max.message.bytes.
+	ErrTooLarge = errors.New("the coordinator's records are too large")
+	// ErrStorage is a Log's answer while its directory is offline.
+	ErrStorage = errors.New("the coordinator's log directory is offline")
 )
 
 // Log is what a shard needs of the partition that it leads. Its methods are called by one goroutine at a time.
 type Log interface {
 	// Append writes one batch as the leader of the epoch that the shard was loaded with. It returns
 	// the offset after the batch: the batch is committed when the high watermark reaches it. An error
-	// means that nothing was written; ErrNotCoordinator means that the leadership is lost.
+	// means that nothing was written: ErrNotCoordinator (the leadership is lost),
+	// ErrNotEnoughReplicas, ErrTooLarge, ErrStorage, or another.
 	Append(batch []byte) (record.Offset, error)
 	// Read copies whole batches starting at or after from into a buffer of about maxBytes, at least
 	// one batch if there is any. An empty answer means the end of the log.
@@ -61,7 +68,7 @@ type Record struct {
 // Its methods and commands run one at a time.
 type Machine interface {
 	// Replay applies one record: of the log while loading, of an Outcome once it is appended.
-	// It must not fail: what it can't read it logs and passes over.
+	// It must not fail: what it can't read it logs and passes over. The bytes are valid during the call.
 	Replay(Record)
 	// Loaded is called once, after the last Replay of loading.
 	Loaded(now time.Time)

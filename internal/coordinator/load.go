@@ -52,6 +52,7 @@ func (s *shard[M]) load() {
 func (s *shard[M]) replay(began time.Time) (int, error) {
 	from, end := s.log.StartOffset(), s.log.EndOffset()
 	records, told := 0, began
+	var decompressor record.Decompressor
 	for from < end && !s.stopped() {
 		chunk, err := s.log.Read(from, s.runtime.options.LoadBufferBytes)
 		if err != nil {
@@ -65,7 +66,7 @@ func (s *shard[M]) replay(began time.Time) (int, error) {
 			if b, chunk, err = record.Next(chunk); err != nil {
 				return records, fmt.Errorf("batch at offset %d: %w", from, err)
 			}
-			n, err := s.replayBatch(b, from)
+			n, err := s.replayBatch(b, from, &decompressor)
 			if err != nil {
 				return records, fmt.Errorf("batch at offset %d: %w", from, err)
 			}

@@ -32,14 +32,14 @@ type shard[M Machine] struct {
 	woken   bool // something happened that run has not looked at
 
 	// Owned by run.
-	machine  M
-	log      Log
-	batch    batch
-	pending  pending
-	end      record.Offset // the end of what was appended: what replies wait for
-	watch    *watch        // for the high watermark, while replies are pending
-	timer    *time.Timer   // wakes the shard for the machine's deadline or pending's
-	timerAt  time.Time     // zero while the timer is stopped
+	machine M
+	log     Log
+	batch   batch
+	pending pending
+	end     record.Offset // the end of what was appended: what replies wait for
+	watch   *watch        // for the high watermark, while replies are pending
+	timer   *time.Timer   // wakes the shard for the machine's deadline or pending's
+	timerAt time.Time     // zero while the timer is stopped
 
 	loaded    bool
 	loadPause time.Duration // before the next attempt to load
