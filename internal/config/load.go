@@ -1,6 +1,18 @@
 package config
 
-import "fmt"
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Sources are the places where a configuration comes from. A later one wins: the file, the environment, the
 // overrides.
@@ -14,71 +26,219 @@ type Sources struct {
 	Hostname func() (string, error)
 }
 
-// Broker is the configuration of one broker as Load read it. It is immutable.
-type Broker struct {
-	NodeID    int32  // -1: what the data directory remembers, or else one from the cluster
-	Rack      string // "" for none
-	ClusterID string // for a birth; "" for a random one
-	// Listeners are what the broker listens on, and what it tells clients of it. At least one.
-	Listeners []Listener
-	// InterBroker is the name of the listener that brokers use among themselves.
-	InterBroker string
-	LogDirs     []string
-	HTTP        string // host:port; "" for none
-	Keepers     Keepers
-	Topics      []NewTopic // to create once the cluster is up
-	view        *View
+// commandTimeout bounds a command of the environment, so that a start does not hang on it.
+const commandTimeout = 10 * time.Second
+
+func runShell(command string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "/bin/sh", "-c", command).Output()
+	return string(out), err
 }
 
-// View is every setting of the broker, without what is dynamic.
-func (b *Broker) View() *View { return b.view }
-
-// Listener is one address the broker listens on.
-type Listener struct {
-	Name string // INTERNAL, PLAINTEXT …
-	Host string // "" is every address
-	Port int
-	// AdvertisedHost and AdvertisedPort are what clients are told. A port 0 means the one that was bound.
-	AdvertisedHost string
-	AdvertisedPort int
-	Protocol       string // PLAINTEXT
+// loading is one call of Load: what was given, and what is made of it.
+type loading struct {
+	sources  Sources
+	static   map[string]given // by the setting's own name
+	view     *View
+	broker   *Broker
+	notices  []Notice
+	problems []Problem
 }
 
-// Keepers say where the cluster's metadata is held.
-type Keepers struct {
-	// Servers are host:port; none means a keeper inside the broker's own process.
-	Servers []string
-	// Chroot is the prefix under which this cluster's keys are: "" or "/name".
-	Chroot string
-	// Etcd says that the servers are an etcd cluster that others run.
-	Etcd bool
-}
-
-// NewTopic is a topic to be created once the cluster is up.
-type NewTopic struct {
-	Name       string
-	Partitions int
-	Replicas   int
-	Configs    map[string]string
-}
-
-// Notice is something worth saying about a configuration that is not wrong.
-type Notice struct {
-	Where   string // file:line, or the name of a variable
-	Name    string // of the setting
-	Message string
-}
-
-// Problem is something wrong with a configuration.
-type Problem struct {
-	Where   string // file:line, or the name of a variable
-	Name    string // of the setting; "" where it is about more than one
-	Message string
-}
-
-func (p Problem) String() string {
-	if p.Where == "" {
-		return p.Message
+// Load reads a broker's configuration from all its sources and checks it. Its error is Problems: everything
+// that is wrong, in one go. The notices are worth a line in the log each, and come with an error as well.
+func Load(sources Sources) (*Broker, []Notice, error) {
+	if sources.Run == nil {
+		sources.Run = runShell
 	}
-	return fmt.Sprintf("%s: %s", p.Where, p.Message)
+	if sources.Hostname == nil {
+		sources.Hostname = os.Hostname
+	}
+	l := &loading{sources: sources, static: map[string]given{}, broker: &Broker{}}
+	l.readFile()
+	env := readEnvironment(sources.Env, sources.Run)
+	l.notices = append(l.notices, env.notices...)
+	l.problems = append(l.problems, env.problems...)
+	l.take(env.settings)
+	l.readOverrides()
+	l.checkValues()
+	l.resolve()
+	if len(l.problems) > 0 {
+		slices.SortStableFunc(l.problems, func(a, b Problem) int { return cmp.Compare(a.Where, b.Where) })
+		return nil, l.notices, Problems(l.problems)
+	}
+	return l.broker, l.notices, nil
 }
+
+func (l *loading) readFile() {
+	if l.sources.File == "" {
+		return
+	}
+	data, err := os.ReadFile(l.sources.File)
+	if err != nil {
+		l.problems = append(l.problems, Problem{Message: err.Error()})
+		return
+	}
+	settings, problems := readProperties(l.sources.File, data)
+	l.problems = append(l.problems, problems...)
+	l.take(settings)
+}
+
+func (l *loading) readOverrides() {
+	var settings []given
+	for _, override := range l.sources.Overrides {
+		name, value, ok := strings.Cut(override, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" {
+			l.problems = append(l.problems, Problem{Where: "--override " + override, Message: "want name=value"})
+			continue
+		}
+		settings = append(settings, given{name, strings.TrimSpace(value), "--override " + name})
+	}
+	l.take(settings)
+}
+
+// take adds the settings of one source, over what earlier sources gave. Two names of one setting must not
+// differ within a source: which one is meant is anybody's guess.
+func (l *loading) take(settings []given) {
+	names := map[string]string{}
+	for _, g := range settings {
+		written := g.name
+		if d := server[g.name]; d != nil {
+			g.name = d.Name
+		}
+		other, twice := names[g.name]
+		if before := l.static[g.name]; twice && before.value != g.value &&
+			(other != written || !strings.Contains(g.where, ":") && before.where != g.where) {
+			l.problems = append(l.problems, Problem{g.where, g.name,
+				fmt.Sprintf("%s=%s, and %s says %s", written, g.value, before.where, before.value)})
+		}
+		names[g.name] = written
+		l.static[g.name] = g
+	}
+}
+
+// checkValues parses every setting, and names those that have no meaning here.
+func (l *loading) checkValues() {
+	for _, name := range slices.Sorted(maps.Keys(l.static)) {
+		g := l.static[name]
+		d := server[name]
+		if d == nil {
+			l.unused(g)
+			continue
+		}
+		if _, err := d.Parse(g.value); err != nil {
+			l.problems = append(l.problems, Problem{g.where, name, err.Error()})
+		}
+	}
+	static := make(map[string]string, len(l.static))
+	for name, g := range l.static {
+		if server[name] != nil {
+			static[name] = g.value
+		}
+	}
+	l.view = newView(&layers{static: static})
+	l.broker.view = l.view
+}
+
+// resolve puts together the settings that mean something only with others.
+func (l *loading) resolve() {
+	b, v := l.broker, l.view
+	b.NodeID = int32(NodeID.In(v))
+	b.Rack = BrokerRack.In(v)
+	b.ClusterID = ClusterID.In(v)
+	l.listeners()
+	l.logDirs()
+	l.http()
+	l.keepers()
+	l.roles()
+	topics, err := parseTopics(CreateTopics.In(v))
+	if err != nil {
+		l.problem(CreateTopics.Def, err.Error())
+	}
+	b.Topics = topics
+	if low, high := GroupMinSessionTimeout.In(v), GroupMaxSessionTimeout.In(v); low > high {
+		l.problem(GroupMinSessionTimeout.Def, "is more than group.max.session.timeout.ms")
+	}
+	if low, high := MinCompactionLagMs.In(v), MaxCompactionLagMs.In(v); low > high {
+		l.problem(server[MinCompactionLagMs.Family[0].Name], "is more than log.cleaner.max.compaction.lag.ms")
+	}
+}
+
+func (l *loading) logDirs() {
+	d, dirs := LogDirs.Def, LogDirs.In(l.view)
+	if len(dirs) == 0 {
+		d, dirs = LogDir.Def, LogDir.In(l.view)
+	}
+	if len(dirs) == 0 {
+		l.problem(d, "there is no directory")
+	}
+	for i, dir := range dirs {
+		if dir == "" {
+			l.problem(d, "a directory has no name")
+		}
+		if slices.Contains(dirs[:i], dir) {
+			l.problem(d, dir+" is there twice")
+		}
+	}
+	l.broker.LogDirs = dirs
+}
+
+func (l *loading) http() {
+	address := HTTPListener.In(l.view)
+	if address == "" || address == "none" {
+		return
+	}
+	address = strings.TrimPrefix(address, "http://")
+	if _, _, err := splitHostPort(address); err != nil {
+		l.problem(HTTPListener.Def, fmt.Sprintf("%q is not host:port: %v", address, err))
+	}
+	l.broker.HTTP = address
+}
+
+func (l *loading) keepers() {
+	written, _ := l.view.Text(KeeperConnect.Name)
+	keepers, err := ParseKeepers(written)
+	if err != nil {
+		l.problem(KeeperConnect.Def, err.Error())
+	}
+	l.broker.Keepers = keepers
+}
+
+// roles makes of KRaft's settings what they can mean here: a process that is its own controller runs its
+// own keeper.
+func (l *loading) roles() {
+	roles := splitList(l.text("process.roles"))
+	if len(roles) == 0 || len(l.broker.Keepers.Servers) > 0 {
+		return
+	}
+	g := l.static["process.roles"]
+	voters := splitList(l.text("controller.quorum.voters"))
+	switch {
+	case !slices.Contains(roles, "broker"):
+		l.problems = append(l.problems, Problem{g.where, g.name,
+			"has no broker in it: a controller alone is a keeper here, run `barnabas keeper`"})
+	case !slices.Contains(roles, "controller"), len(voters) > 1:
+		l.problems = append(l.problems, Problem{g.where, g.name,
+			"the cluster's metadata is elsewhere: run keepers (`barnabas keeper`) and name them in zookeeper.connect"})
+	}
+}
+
+func (l *loading) has(name string) bool { _, ok := l.static[name]; return ok }
+
+// text is the value of a setting that has no row of its own.
+func (l *loading) text(name string) string { return strings.TrimSpace(l.static[name].value) }
+
+// problem says what is wrong with a row's value, and where that was given.
+func (l *loading) problem(d *Def, message string) {
+	l.problems = append(l.problems, Problem{l.static[d.Name].where, d.Name, d.Name + ": " + message})
+}
+
+func (l *loading) failed(d *Def) bool {
+	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Name == d.Name })
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func joinHostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }
