@@ -230,7 +230,7 @@ func (b *builder) cluster(e *Event) (err error) {
 func (b *builder) controller(e *Event) (err error) {
 	b.next.controller = Election{Broker: ident.NoBroker}
 	if !e.Deleted {
-		b.next.controller, err = decodeElection(e.KV)
+		b.next.controller, err = DecodeElection(e.KV)
 	}
 	return err
 }

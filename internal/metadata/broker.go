@@ -16,10 +16,16 @@ type Broker struct {
 
 	// Stores are the identities of its log directories that are online.
 	Stores []ident.StoreID `json:"stores"`
+	// Failed counts the log directories that can't be read now. While there is one, a store that is not
+	// among Stores may yet come back; otherwise it is gone for good.
+	Failed int `json:"failed,omitempty"`
 	// Boot is the machine's boot: a broker that died within one has lost no page cache.
 	Boot ident.BootID `json:"boot"`
 	// Clean says that the run before this one ended with all logs synced.
 	Clean bool `json:"clean,omitempty"`
+	// Torn says that the run before this one did not end so, and that the machine has booted since:
+	// the ends of the logs may be missing.
+	Torn bool `json:"torn,omitempty"`
 	// Rack is broker.rack, empty if not given.
 	Rack string `json:"rack,omitempty"`
 	// Endpoints are the advertised listeners, for clients.

@@ -67,7 +67,8 @@ func decodeCluster(value []byte) (Cluster, error) {
 // EncodeElection is the value of ControllerKey.
 func EncodeElection(broker ident.BrokerID) []byte { return encodeJSON(electionValue{broker}) }
 
-func decodeElection(kv KV) (Election, error) {
+// DecodeElection reads the ControllerKey.
+func DecodeElection(kv KV) (Election, error) {
 	var v electionValue
 	err := decodeJSON(kv.Value, &v)
 	return Election{Broker: v.Broker, Epoch: kv.Created}, err

@@ -17,12 +17,13 @@ const maxReplicas = 1024
 
 // EncodePartition is the value of a PartitionKey. Modified is not part of it.
 func EncodePartition(p *Partition) []byte {
-	buf := make([]byte, 0, 24+2*len(p.Replicas)+18*(len(p.ISR)+len(p.ELR)))
+	buf := make([]byte, 0, 28+2*len(p.Replicas)+18*(len(p.ISR)+len(p.ELR)))
 	buf = append(buf, partitionVersion)
 	buf = binary.AppendUvarint(buf, uint64(p.Leader+1))
 	buf = binary.AppendUvarint(buf, uint64(p.LeaderEpoch))
 	buf = binary.AppendUvarint(buf, uint64(p.Epoch))
 	buf = binary.AppendUvarint(buf, uint64(p.Ceiling))
+	buf = binary.AppendUvarint(buf, uint64(p.Start))
 	buf = appendBrokers(buf, p.Replicas)
 	buf = appendMembers(buf, p.ISR)
 	buf = appendMembers(buf, p.ELR)
@@ -63,6 +64,7 @@ func DecodePartition(value []byte) (*Partition, error) {
 		LeaderEpoch: record.Epoch(d.number(1<<31 - 1)),
 		Epoch:       int32(d.number(1<<31 - 1)),
 		Ceiling:     record.Offset(d.number(1<<63 - 1)),
+		Start:       record.Offset(d.number(1<<63 - 1)),
 	}
 	p.Replicas = d.brokers()
 	p.ISR = d.members()

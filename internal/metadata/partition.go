@@ -26,9 +26,16 @@ type Partition struct {
 	// Ceiling is the end of the offsets that the leader may give out. An offset once below it is
 	// never given out again after the stores that held it are lost.
 	Ceiling record.Offset
+	// Start is where a leader's log begins that had to be made anew. It is 0 until all copies are lost,
+	// and then the Ceiling of that moment.
+	Start record.Offset
 	// Modified is the revision of this state.
 	Modified Revision
 }
+
+// CeilingStep is how much a Ceiling is raised at a time: a leader gives out millions of offsets between two
+// writes of the metadata.
+const CeilingStep record.Offset = 10_000_000
 
 // Member is a copy of a partition: a broker, and the store that the copy is on. A zero Store
 // stands for a copy that its broker has not made yet: any store it makes it on will do.

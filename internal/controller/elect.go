@@ -1,0 +1,204 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// standing is what is known of one copy of a partition.
+type standing int
+
+const (
+	// absent: its broker is not registered, or has a log directory that it can't read. It may come back.
+	absent standing = iota
+	// live: its broker is registered with the store that the copy is on.
+	live
+	// torn: live, but its end may be missing, for the machine went down before it was written out.
+	torn
+	// destroyed: its broker came back without the store. It will not come back.
+	destroyed
+)
+
+// standingOf looks a copy up among the brokers registered.
+func standingOf(img *metadata.Image, m metadata.Member) standing {
+	b := img.Broker(m.Broker)
+	switch {
+	case b == nil:
+		return absent
+	case !m.Store.IsZero() && !b.HasStore(m.Store):
+		if b.Failed > 0 {
+			return absent
+		}
+		return destroyed
+	case b.Torn:
+		return torn
+	}
+	return live
+}
+
+// election is what elect looks at beside the partition.
+type election struct {
+	img *metadata.Image
+	// minISR is the partition's min.insync.replicas: below it, whoever leaves the in-sync set stays eligible.
+	minISR int
+	now    time.Time
+}
+
+// elect makes of a partition's state what the brokers registered allow. It returns nil when that is what it
+// is already, and a loss when every copy that counted is gone.
+//
+// A copy counts by its store: a broker back with another one is in no set (DESIGN 3.2). Elections go
+// in-sync set, then eligible leader replicas, then nobody (KIP-966), but for a partition all of whose
+// copies are destroyed: that one comes back empty at its ceiling (DESIGN 3.4).
+func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {
+	isr, elr := e.surviving(p)
+	if len(isr) == 0 && len(elr) == 0 && len(p.ISR)+len(p.ELR) > 0 {
+		return e.reborn(p)
+	}
+	next := *p
+	next.ISR, next.ELR = e.shrink(p, isr, elr)
+	next.Leader = e.leader(p, next.ISR)
+	if next.Leader == ident.NoBroker {
+		if m, ok := e.preferred(p, elr); ok {
+			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, without(elr, m.Broker)
+		}
+	}
+	if next.Leader != p.Leader || e.mustBump(p) {
+		next.LeaderEpoch++
+	}
+	if next.Leader == p.Leader && next.LeaderEpoch == p.LeaderEpoch &&
+		slices.Equal(next.ISR, p.ISR) && slices.Equal(next.ELR, p.ELR) {
+		return nil, nil
+	}
+	next.Epoch++
+	return &next, nil
+}
+
+// surviving are the members of the two sets whose copies are not destroyed.
+func (e *election) surviving(p *metadata.Partition) (isr, elr []metadata.Member) {
+	survives := func(m metadata.Member) bool { return standingOf(e.img, m) != destroyed }
+	return filter(p.ISR, survives), filter(p.ELR, survives)
+}
+
+// shrink takes out of the in-sync set whoever can't keep up: the absent, and the torn unless nobody whole
+// is left. With nobody live it stays as it is, so that its members lead when they are back.
+func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (inSync, eligible []metadata.Member) {
+	whole := filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == live })
+	if len(whole) == 0 {
+		whole = filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == torn })
+	}
+	if len(whole) == 0 {
+		return isr, elr
+	}
+	if len(whole) >= e.minISR {
+		return whole, nil
+	}
+	for _, m := range isr {
+		if !slices.Contains(whole, m) && standingOf(e.img, m) != torn {
+			elr = append(slices.Clone(elr), m)
+		}
+	}
+	return whole, elr
+}
+
+// leader keeps the leader if it is in the set and live, and else takes the first such replica.
+func (e *election) leader(p *metadata.Partition, isr []metadata.Member) ident.BrokerID {
+	for _, m := range isr {
+		if m.Broker == p.Leader && e.canLead(m) {
+			return m.Broker
+		}
+	}
+	if m, ok := e.preferred(p, isr); ok {
+		return m.Broker
+	}
+	return ident.NoBroker
+}
+
+// preferred is the first replica among the members that can lead.
+func (e *election) preferred(p *metadata.Partition, members []metadata.Member) (metadata.Member, bool) {
+	for _, id := range p.Replicas {
+		for _, m := range members {
+			if m.Broker == id && e.canLead(m) {
+				return m, true
+			}
+		}
+	}
+	return metadata.Member{}, false
+}
+
+func (e *election) canLead(m metadata.Member) bool {
+	s := standingOf(e.img, m)
+	return s == live || s == torn
+}
+
+// mustBump tells whether the leader, though it stays, is not the one that it was: it came back torn. Offsets
+// past its end have been given out under the old epoch, and followers and consumers must see that.
+func (e *election) mustBump(p *metadata.Partition) bool {
+	m, ok := p.InISR(p.Leader)
+	if !ok || standingOf(e.img, m) != torn {
+		return false
+	}
+	return e.img.Broker(m.Broker).Epoch > p.Modified
+}
+
+// reborn gives a partition all of whose copies are destroyed to a replica that is there: empty, from the ceiling
+// on, under a new epoch. A replica outside the sets may hold a part of the records; it goes before one
+// that is known to be empty.
+func (e *election) reborn(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {
+	lost := append(slices.Clone(p.ISR), p.ELR...)
+	leader := ident.NoBroker
+	for _, id := range p.Replicas {
+		if e.img.Broker(id) == nil {
+			continue
+		}
+		if leader == ident.NoBroker {
+			leader = id
+		}
+		if !slices.ContainsFunc(lost, func(m metadata.Member) bool { return m.Broker == id }) {
+			leader = id
+			break
+		}
+	}
+	if leader == ident.NoBroker {
+		return nil, nil // nobody is there to begin anew; the sets keep saying whose copies counted
+	}
+	next := *p
+	next.Leader = leader
+	next.LeaderEpoch++
+	next.Epoch++
+	next.ISR = []metadata.Member{{Broker: leader, Store: onlyStore(e.img.Broker(leader))}}
+	next.ELR = nil
+	next.Start = p.Ceiling
+	next.Ceiling = p.Ceiling + metadata.CeilingStep
+	return &next, &metadata.Loss{
+		LeaderEpoch: next.LeaderEpoch, Start: p.Start, End: p.Ceiling, AtMs: e.now.UnixMilli(),
+		Cause: causeOf(lost),
+	}
+}
+
+func causeOf(lost []metadata.Member) string {
+	copies := make([]string, len(lost))
+	for i, m := range lost {
+		copies[i] = fmt.Sprintf("store %s of broker %d", m.Store, m.Broker)
+	}
+	return "every copy in sync is gone, for the brokers came back without the stores: " + strings.Join(copies, ", ")
+}
+
+func filter(members []metadata.Member, keep func(metadata.Member) bool) []metadata.Member {
+	kept := make([]metadata.Member, 0, len(members))
+	for _, m := range members {
+		if keep(m) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+func without(members []metadata.Member, id ident.BrokerID) []metadata.Member {
+	return filter(members, func(m metadata.Member) bool { return m.Broker != id })
+}

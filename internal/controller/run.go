@@ -1,0 +1,270 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+const (
+	// retryAfter is the pause before the controller tries again what the store did not take.
+	retryAfter = 100 * time.Millisecond
+	// maxReplans bounds how often one command is planned anew because leaders changed their partitions meanwhile.
+	maxReplans = 20
+)
+
+// command is a request on its way to the controller's goroutine, which calls serve once.
+type command struct {
+	ctx   context.Context
+	serve func(ctx context.Context) error
+	// done takes the outcome; it has room for it.
+	done chan error
+}
+
+// ask has a command planned, committed and answered by the controller's goroutine.
+func ask[T any](ctx context.Context, c *Controller, plan func(*state) (T, changes)) (T, error) {
+	var outcome, none T
+	cmd := command{ctx: ctx, done: make(chan error, 1)}
+	cmd.serve = func(ctx context.Context) error {
+		for range maxReplans {
+			var made changes
+			outcome, made = plan(c.state())
+			err := c.settle(ctx, made)
+			if !errors.Is(err, errConflict) {
+				return err
+			}
+		}
+		return fmt.Errorf("%w: %w", ErrUnavailable, errConflict)
+	}
+	if !c.Elected() {
+		return none, ErrNotController
+	}
+	select {
+	case c.commands <- cmd:
+	case <-ctx.Done():
+		return none, ctx.Err()
+	case <-c.done:
+		return none, ErrNotController
+	}
+	select {
+	case err := <-cmd.done:
+		if err != nil {
+			return none, err
+		}
+		return outcome, nil
+	case <-ctx.Done():
+		return none, ctx.Err() // the goroutine may still serve it; only it touches outcome then
+	case <-c.done:
+		return none, ErrNotController
+	}
+}
+
+// settle commits, if there is anything to commit.
+func (c *Controller) settle(ctx context.Context, made changes) error {
+	if made.empty() {
+		return nil
+	}
+	return c.commit(ctx, made)
+}
+
+// state is what a plan sees now.
+func (c *Controller) state() *state {
+	now := c.options.Clock()
+	return &state{
+		img: c.options.Feed.Current(), view: c.options.View(), now: now,
+		random:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+		newTopicID: ident.NewTopicID,
+		policy:     c.options.Policy,
+	}
+}
+
+// run stands for election until it ends, and rules while elected.
+func (c *Controller) run(ctx context.Context) {
+	defer close(c.done)
+	unsubscribe := c.options.Feed.Subscribe(func(_, _ *metadata.Image, d *metadata.Delta) {
+		if d.Controller || len(d.Brokers) > 0 {
+			c.notice()
+		}
+	})
+	defer unsubscribe()
+	for ctx.Err() == nil {
+		elected, err := c.campaign(ctx)
+		if err == nil && elected {
+			err = c.rule(ctx)
+			c.resign(err)
+		}
+		c.refuseQueued()
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			c.options.Logger.Warn("controller can't change the metadata, trying again", "error", err)
+			c.wait(ctx, time.After(retryAfter))
+		default:
+			c.wait(ctx, nil)
+		}
+	}
+}
+
+// notice remembers that the cluster changed.
+func (c *Controller) notice() {
+	select {
+	case c.changed <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns when the cluster has changed or the time has come.
+func (c *Controller) wait(ctx context.Context, timeout <-chan time.Time) {
+	select {
+	case <-c.changed:
+	case <-timeout:
+	case <-ctx.Done():
+	}
+}
+
+// campaign tries to become the controller. A key that an earlier life of this broker left behind is taken away:
+// the broker's registration, on its own stores, says that that life is over.
+func (c *Controller) campaign(ctx context.Context) (bool, error) {
+	key := metadata.ControllerKey()
+	kv, found, err := c.options.Store.Get(ctx, key)
+	if err != nil {
+		return false, err
+	}
+	if found {
+		if kv.Lease == c.options.Lease.ID() {
+			c.epoch.Store(int64(kv.Created))
+			return true, nil
+		}
+		if !c.ours(kv) {
+			return false, nil
+		}
+		_, err := c.options.Store.Txn(ctx, metadata.Txn{
+			If:   []metadata.Compare{metadata.CreatedAt(key, kv.Created)},
+			Then: []metadata.Op{metadata.Delete(key)},
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	result, err := c.options.Store.Txn(ctx, metadata.Txn{
+		If:   []metadata.Compare{metadata.Absent(key)},
+		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeElection(c.options.Broker), c.options.Lease.ID())},
+	})
+	if err != nil || !result.OK {
+		return false, err
+	}
+	c.epoch.Store(int64(result.Revision))
+	return true, nil
+}
+
+// ours tells whether an election key names this broker.
+func (c *Controller) ours(kv metadata.KV) bool {
+	e, err := metadata.DecodeElection(kv)
+	return err == nil && e.Broker == c.options.Broker
+}
+
+// rule serves commands and changes of the cluster, until the election is lost or ctx ends.
+func (c *Controller) rule(ctx context.Context) error {
+	if err := c.options.Feed.Await(ctx, metadata.Revision(c.epoch.Load())); err != nil {
+		return err
+	}
+	c.options.Logger.Info("elected as controller", "broker", c.options.Broker, "epoch", c.epoch.Load())
+	if err := c.settle(ctx, planFirstFeatures(c.state())); err != nil {
+		return err
+	}
+	if err := c.lead(ctx); err != nil {
+		return err
+	}
+	for {
+		select {
+		case cmd := <-c.commands:
+			err := c.serve(ctx, cmd)
+			if errors.Is(err, ErrUnavailable) || errors.Is(err, errFenced) {
+				return err
+			}
+		case <-c.changed:
+			if int64(c.options.Feed.Current().Controller().Epoch) != c.epoch.Load() {
+				return errFenced
+			}
+			if err := c.lead(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// serve answers one command, unless its client has gone.
+func (c *Controller) serve(ctx context.Context, cmd command) error {
+	err := cmd.ctx.Err()
+	if err == nil {
+		err = cmd.serve(ctx)
+	}
+	cmd.done <- err
+	return err
+}
+
+// lead elects wherever the brokers registered ask for it.
+func (c *Controller) lead(ctx context.Context) error {
+	for {
+		made := planLeaders(c.state())
+		c.logElections(made)
+		err := c.settle(ctx, made)
+		if !errors.Is(err, errConflict) {
+			return err
+		}
+	}
+}
+
+// logElections says what is about to happen to how many partitions, and each loss by name.
+func (c *Controller) logElections(made changes) {
+	if made.empty() {
+		return
+	}
+	c.options.Logger.Info("electing leaders", "partitions", len(made.units))
+	for _, loss := range made.losses {
+		c.options.Logger.Error("records are lost", "topic", loss.Topic, "partition", loss.Partition,
+			"from", int64(loss.Start), "to", int64(loss.End), "leaderEpoch", int32(loss.LeaderEpoch), "cause", loss.Cause)
+	}
+}
+
+// resign ends the rule. Giving the key up makes void whatever transaction may still be under way, of
+// which the outcome is unknown.
+func (c *Controller) resign(cause error) {
+	fence := c.fence()
+	c.epoch.Store(0)
+	if errors.Is(cause, errFenced) {
+		c.options.Logger.Info("another broker is the controller", "broker", c.options.Broker)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resignWithin)
+	defer cancel()
+	_, err := c.options.Store.Txn(ctx, metadata.Txn{
+		If:   []metadata.Compare{fence},
+		Then: []metadata.Op{metadata.Delete(metadata.ControllerKey())},
+	})
+	if err != nil {
+		c.options.Logger.Info("the election ends with the lease, for it can't be given up", "error", err)
+	}
+}
+
+// resignWithin bounds the wait for the store when the election is given up.
+const resignWithin = time.Second
+
+// refuseQueued answers the commands that wait for a controller that is none.
+func (c *Controller) refuseQueued() {
+	for {
+		select {
+		case cmd := <-c.commands:
+			cmd.done <- ErrNotController
+		default:
+			return
+		}
+	}
+}
