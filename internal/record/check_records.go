@@ -9,7 +9,7 @@ import (
 // INVALID_TIMESTAMP on the wire.
 var ErrInvalidTimestamp = errors.New("record timestamp is out of range")
 
-// maxRecordErrors bounds how many records of a batch are named in an answer.
+// maxRecordErrors bounds how many records of a batch are named in an answer. Reading ends with the last.
 const maxRecordErrors = 1000
 
 // Rules say what CheckRecords wants of each record.
@@ -61,7 +61,9 @@ func (b Batch) CheckRecords(d *Decompressor, rules *Rules) (Findings, error) {
 			found.MaxTimestamp, found.MaxTimestampOffset = rec.Timestamp, rec.Offset
 		}
 		if err := rules.check(b, rec, r.Index()); err != nil {
-			found.add(r.Index(), err)
+			if found.add(r.Index(), err); len(found.Errors) == maxRecordErrors {
+				return found, nil
+			}
 			continue
 		}
 		if rules.Each == nil || len(found.Errors) > 0 {
@@ -82,9 +84,6 @@ func (b Batch) CheckRecords(d *Decompressor, rules *Rules) (Findings, error) {
 }
 
 func (f *Findings) add(index int32, err error) {
-	if len(f.Errors) == maxRecordErrors {
-		return
-	}
 	kind := ErrInvalid
 	if errors.Is(err, ErrInvalidTimestamp) {
 		kind = ErrInvalidTimestamp

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -11,95 +10,88 @@ import (
 )
 
 const (
-	// zstdStreamWindow is the largest window in bytes that is decoded as a stream, which holds a buffer
-	// of that size: levels up to 19 stay within it.
-	zstdStreamWindow = 8 << 20
-	// zstdMaxWindow is the largest window that is decoded at all, as with Kafka: level 22 has it.
-	zstdMaxWindow = 128 << 20
-	// zstdWholeSize bounds in bytes what a frame with a larger window may expand to, since it is
-	// decoded whole.
-	zstdWholeSize = 64 << 20
+	// zstdMaxWindow is the largest window in bytes that is decoded, since the decoder holds a buffer of
+	// that size. Kafka's levels up to 19 stay within it. Frames of higher levels claim as much as
+	// 128 MiB but use only what they expand to: they are decoded unless that is more than this.
+	zstdMaxWindow = 1 << zstdMaxWindowLog
+	// zstdMaxWindowLog is its exponent.
+	zstdMaxWindowLog = 23
 	// zstdEncoderWindow bounds the memory of encoders.
 	zstdEncoderWindow = 1 << 20
+
+	zstdWindowAt = 5 // in a frame that isn't of a single segment
 )
 
-// zstdExpander streams frames with a common window through a pooled decoder.
 type zstdExpander struct {
-	in  bytes.Reader
-	out *zstd.Decoder
+	in      bytes.Reader
+	out     *zstd.Decoder
+	claimed uint64 // the window that the frame wants, if it isn't given
 }
 
 var zstdExpanders sync.Pool
 
-func openZstd(payload []byte, limit int64) (expander, error) {
+func openZstd(payload []byte) (expander, error) {
 	var header zstd.Header
 	if err := header.Decode(payload); err != nil {
-		if len(payload) == 0 {
-			err = io.ErrUnexpectedEOF
-		}
 		return nil, corruptStream(err)
 	}
 	window := header.WindowSize
 	if header.SingleSegment {
 		window = header.FrameContentSize
 	}
-	if window > zstdStreamWindow {
-		return openZstdWhole(payload, window, limit)
+	if header.SingleSegment && window > zstdMaxWindow {
+		return nil, zstdExpands(window)
 	}
-	e, _ := zstdExpanders.Get().(*zstdExpander)
-	if e == nil {
-		out, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdStreamWindow))
-		if err != nil {
-			return nil, err
-		}
-		e = &zstdExpander{out: out}
+	e, err := newZstdExpander()
+	if err != nil {
+		return nil, err
+	}
+	// A bytes.Buffer would be decoded whole, but neither of these is one.
+	var in io.Reader = &e.in
+	if e.claimed = 0; window > zstdMaxWindow {
+		e.claimed = window
+		start := append([]byte{}, payload[:zstdWindowAt+1]...)
+		start[zstdWindowAt] = (zstdMaxWindowLog - 10) << 3
+		payload = payload[zstdWindowAt+1:]
+		in = io.MultiReader(bytes.NewReader(start), &e.in)
 	}
 	e.in.Reset(payload)
-	// A bytes.Reader isn't a bytes.Buffer, which the decoder would decode whole.
-	if err := e.out.Reset(&e.in); err != nil {
+	if err := e.out.Reset(in); err != nil {
 		e.release()
 		return nil, corruptStream(err)
 	}
 	return e, nil
 }
 
-func (e *zstdExpander) Read(buf []byte) (int, error) { return e.out.Read(buf) }
+func newZstdExpander() (*zstdExpander, error) {
+	if e, _ := zstdExpanders.Get().(*zstdExpander); e != nil {
+		return e, nil
+	}
+	out, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(zstdMaxWindow))
+	if err != nil {
+		return nil, err
+	}
+	return &zstdExpander{out: out}, nil
+}
+
+func (e *zstdExpander) Read(buf []byte) (int, error) {
+	n, err := e.out.Read(buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF && e.claimed > 0 {
+		err = fmt.Errorf("%w: %w", zstdExpands(e.claimed), err)
+	}
+	return n, err
+}
+
+func zstdExpands(window uint64) error {
+	return fmt.Errorf("a zstd window of %d bytes, limit %d: %w", window, zstdMaxWindow, ErrExpands)
+}
 
 func (e *zstdExpander) release() {
 	e.in.Reset(nil)
 	if e.out.Reset(nil) == nil {
 		zstdExpanders.Put(e)
 	}
-}
-
-// zstdWhole holds a frame that was decoded at once, because its window is too large for a stream: the
-// memory it takes is then what it expands to and not what it claims.
-type zstdWhole struct{ bytes.Reader }
-
-func (*zstdWhole) release() {}
-
-func openZstdWhole(payload []byte, window uint64, limit int64) (expander, error) {
-	if window > zstdMaxWindow {
-		return nil, fmt.Errorf("a zstd window of %d bytes: %w", window, ErrExpands)
-	}
-	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(zstdMaxWindow),
-		zstd.WithDecoderMaxMemory(uint64(zstdWholeSize)))
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	expanded, err := d.DecodeAll(payload, nil)
-	if errors.Is(err, zstd.ErrDecoderSizeExceeded) || int64(len(expanded)) > limit {
-		return nil, fmt.Errorf("a zstd frame with a window of %d bytes: %w", window, ErrExpands)
-	}
-	if err != nil {
-		return nil, corruptStream(err)
-	}
-	whole := new(zstdWhole)
-	whole.Reset(expanded)
-	return whole, nil
 }
 
 var zstdEncoders [zstd.SpeedBestCompression + 1]sync.Pool

@@ -28,6 +28,7 @@ type Decompressor struct {
 
 	stream   expander
 	window   []byte
+	pooled   *[]byte // where the window came from
 	expanded int64
 }
 
@@ -48,7 +49,8 @@ func (d *Decompressor) open(codec Codec, payload []byte) error {
 		return err
 	}
 	d.stream, d.expanded = stream, 0
-	d.window = *windows.Get().(*[]byte)
+	d.pooled = windows.Get().(*[]byte)
+	d.window = *d.pooled
 	return nil
 }
 
@@ -61,7 +63,7 @@ func newExpander(codec Codec, payload []byte, limit int64) (expander, error) {
 	case LZ4:
 		return openLZ4(payload)
 	case Zstd:
-		return openZstd(payload, limit)
+		return openZstd(payload)
 	}
 	return nil, fmt.Errorf("%s: %w", codec, ErrUnsupportedCodec)
 }
@@ -79,9 +81,10 @@ func (d *Decompressor) close() {
 	}
 	d.stream.release()
 	if len(d.window) <= pooledWindowSize {
-		windows.Put(&d.window)
+		*d.pooled = d.window
 	}
-	d.stream, d.window = nil, nil
+	windows.Put(d.pooled)
+	d.stream, d.window, d.pooled = nil, nil, nil
 }
 
 // fill moves what is unread, which lies in the window, to the window's front and adds what the stream
