@@ -112,7 +112,7 @@ func (l *loading) take(settings []given) {
 		if before := l.static[g.name]; twice && before.value != g.value &&
 			(other != written || !strings.Contains(g.where, ":") && before.where != g.where) {
 			l.problems = append(l.problems, Problem{g.where, g.name,
-				fmt.Sprintf("%s=%s, and %s says %s", written, g.value, before.where, before.value)})
+				fmt.Sprintf("%s says otherwise than %s, and both give %s", g.where, before.where, g.name)})
 		}
 		names[g.name] = written
 		l.static[g.name] = g

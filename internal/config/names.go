@@ -172,7 +172,7 @@ replica.socket.receive.buffer.bytes replica.socket.timeout.ms socket.connection.
 socket.connection.setup.timeout.ms unclean.leader.election.interval.ms
 `},
 	{"has gone from Kafka itself", `
-compression.lz4.level log.message.downconversion.enable log.message.format.version
+log.message.downconversion.enable log.message.format.version
 log.message.timestamp.difference.max.ms offsets.commit.required.acks
 `},
 }

@@ -1,0 +1,163 @@
+package config
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Source says where a value comes from. Its numbers are those of ConfigSource in DescribeConfigs.
+type Source int8
+
+// The sources of DescribeConfigs.
+const (
+	DynamicTopic          Source = 1
+	DynamicBroker         Source = 2
+	DynamicClusterDefault Source = 3
+	StaticBroker          Source = 4
+	Default               Source = 5
+)
+
+// Entry is one setting as DescribeConfigs answers it.
+type Entry struct {
+	Name      string
+	Value     *string // nil for null, and where it must not be shown
+	ReadOnly  bool
+	Source    Source
+	Sensitive bool
+	// Synonyms are all values that were given for the setting, the one that counts first.
+	Synonyms []SynonymEntry
+	Kind     Kind // 0 for a setting that is not Barnabas's
+	Doc      string
+}
+
+// SynonymEntry is a value that was given for a setting, under this or another name, somewhere.
+type SynonymEntry struct {
+	Name   string
+	Value  *string
+	Source Source
+}
+
+// DescribeTopic answers DescribeConfigs for a topic: v is its View, and replicas its partitions' number of
+// replicas, on which what is `auto` depends. The entries are in the order of their names.
+func (v *View) DescribeTopic(replicas int) []Entry {
+	var entries []Entry
+	for _, name := range sortedKeys(topics) {
+		d := topics[name]
+		own, has := v.topic[name]
+		if d.Null && !has {
+			continue // Kafka's internal settings show only where they are set
+		}
+		e := Entry{Name: name, Kind: d.Kind, Doc: d.Doc, Sensitive: d.Sensitive()}
+		if has {
+			e.Synonyms = append(e.Synonyms, SynonymEntry{name, text(own), DynamicTopic})
+		}
+		e.Synonyms = append(e.Synonyms, v.layers.given(d.Family, replicas)...)
+		e.Value = text(d.print(v.value(d), replicas))
+		e.finish()
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// DescribeBroker answers DescribeConfigs for this broker, in a cluster of so many brokers. The entries are in the
+// order of their names; a setting with two names appears under both.
+func (v *View) DescribeBroker(brokers int) []Entry {
+	var entries []Entry
+	replicas := ReplicationFactor(Auto, brokers)
+	for _, name := range sortedKeys(server) {
+		d := server[name]
+		e := Entry{Name: name, Kind: d.Kind, Doc: d.Doc, Sensitive: d.Sensitive(), ReadOnly: d.Update == ReadOnly}
+		family := d.Family
+		if family == nil {
+			family = one(d.Name)
+		}
+		e.Synonyms = v.layers.given(family, replicas)
+		if written, ok := v.Broker().Text(d.Name); ok {
+			e.Value = text(d.resolveAuto(written, replicas))
+		}
+		e.finish()
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// DescribeClusterDefaults answers DescribeConfigs for the settings that all brokers share: only what is set.
+func (v *View) DescribeClusterDefaults() []Entry {
+	var entries []Entry
+	for _, name := range sortedKeys(v.layers.clusterDynamic) {
+		value := v.layers.clusterDynamic[name]
+		e := Entry{Name: name, Value: text(value), Sensitive: true, ReadOnly: true}
+		if d := server[name]; d != nil {
+			e.Kind, e.Doc, e.Sensitive, e.ReadOnly = d.Kind, d.Doc, d.Sensitive(), d.Update == ReadOnly
+		}
+		e.Synonyms = []SynonymEntry{{name, text(value), DynamicClusterDefault}}
+		e.finish()
+		entries = append(entries, e)
+	}
+	return entries
+}
+
+// finish derives the source, and hides what is sensitive.
+func (e *Entry) finish() {
+	e.Source = Default
+	if len(e.Synonyms) > 0 {
+		e.Source = e.Synonyms[0].Source
+	}
+	if !e.Sensitive {
+		return
+	}
+	e.Value = nil
+	for i := range e.Synonyms {
+		e.Synonyms[i].Value = nil
+	}
+}
+
+// given lists the values of a family of broker's settings in Kafka's order: by layer, then by name.
+func (l *layers) given(family []Synonym, replicas int) []SynonymEntry {
+	var list []SynonymEntry
+	for _, layer := range []struct {
+		values map[string]string
+		source Source
+	}{
+		{l.brokerDynamic, DynamicBroker},
+		{l.clusterDynamic, DynamicClusterDefault},
+		{l.static, StaticBroker},
+	} {
+		for _, synonym := range family {
+			if value, ok := layer.values[synonym.Name]; ok {
+				value = server[synonym.Name].resolveAuto(value, replicas)
+				list = append(list, SynonymEntry{synonym.Name, text(value), layer.source})
+			}
+		}
+	}
+	for _, synonym := range family {
+		if d := server[synonym.Name]; !d.Null {
+			list = append(list, SynonymEntry{synonym.Name, text(d.resolveAuto(d.Default, replicas)), Default})
+		}
+	}
+	return list
+}
+
+// resolveAuto replaces `auto` by the number that it stands for: clients expect a number.
+func (d *Def) resolveAuto(written string, replicas int) string {
+	if !d.auto || strings.TrimSpace(written) != "auto" {
+		return written
+	}
+	if d.Name == MinInsyncReplicas.Name {
+		return strconv.Itoa(autoMinISR(replicas))
+	}
+	return strconv.Itoa(replicas)
+}
+
+// print writes a topic's value as Kafka does.
+func (d *Def) print(value any, replicas int) string {
+	if n, ok := value.(int); ok && d.auto && n == Auto {
+		return d.resolveAuto("auto", replicas)
+	}
+	if list, ok := value.([]string); ok {
+		return strings.Join(list, ",")
+	}
+	return javaNumber(value)
+}
+
+func text(s string) *string { return &s }
