@@ -1,0 +1,245 @@
+package barnabas;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.admin.Admin;
+
+/**
+ * Brokers of Barnabas as processes, started with the properties a test asks for. The first broker has the
+ * keeper inside; the others find it. Ports and directories stay the same over a restart.
+ */
+public final class Cluster {
+    private static final long START_TIMEOUT_MS = 20_000;
+    private static final long STOP_TIMEOUT_MS = 10_000;
+    /** Properties of Kafka's own controllers and of the harness, which are no broker's business here. */
+    private static final Set<String> DROPPED = Set.of(
+        "node.id", "broker.id", "process.roles", "listeners", "advertised.listeners", "inter.broker.listener.name",
+        "security.inter.broker.protocol", "listener.security.protocol.map", "control.plane.listener.name",
+        "log.dir", "log.dirs", "metric.reporters", "unstable.api.versions.enable",
+        "unstable.feature.versions.enable", "early.start.listeners");
+
+    private final String binary = System.getProperty("barnabas.binary");
+    private final String listener;
+    private final Map<Integer, Node> nodes = new TreeMap<>();
+    private final Path home;
+    private final int keeperPort;
+
+    /** One broker: what it was asked for, where it is, and its process while it runs. */
+    private static final class Node {
+        final int id;
+        final int port;
+        final Path dir;
+        final Properties settings;
+        Process process;
+
+        Node(int id, int port, Path dir, Properties settings) {
+            this.id = id;
+            this.port = port;
+            this.dir = dir;
+            this.settings = settings;
+        }
+
+        boolean alive() {
+            return process != null && process.isAlive();
+        }
+    }
+
+    /** A cluster whose brokers have the ids and the properties given, none of them started. */
+    public Cluster(String listener, Map<Integer, Map<String, String>> properties, int dirsPerBroker) {
+        this.listener = listener;
+        try {
+            home = Files.createTempDirectory("barnabas-conformance");
+            keeperPort = properties.size() > 1 ? freePort() : 0;
+            int first = properties.keySet().iterator().next();
+            for (Map.Entry<Integer, Map<String, String>> entry : properties.entrySet()) {
+                nodes.put(entry.getKey(), node(entry.getKey(), entry.getValue(), first, dirsPerBroker));
+            }
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private Node node(int id, Map<String, String> asked, int first, int dirsPerBroker) throws IOException {
+        int port = freePort();
+        Path dir = Files.createDirectories(home.resolve("broker-" + id));
+        Properties settings = new Properties();
+        asked.forEach((key, value) -> {
+            if (!DROPPED.contains(key) && !key.startsWith("controller.") && !key.startsWith("metadata.log.")) {
+                settings.setProperty(key, value);
+            }
+        });
+        settings.setProperty("broker.id", "" + id);
+        settings.setProperty("listeners", listener + "://localhost:" + port);
+        settings.setProperty("listener.security.protocol.map", listener + ":PLAINTEXT");
+        settings.setProperty("inter.broker.listener.name", listener);
+        settings.setProperty("http.listener", "");
+        List<String> dirs = new ArrayList<>();
+        for (int d = 0; d < dirsPerBroker; d++) {
+            dirs.add(dir.resolve("data-" + d).toString());
+        }
+        settings.setProperty("log.dirs", String.join(",", dirs));
+        settings.setProperty("keeper.listener", id == first && keeperPort > 0 ? "127.0.0.1:" + keeperPort : "");
+        if (id != first) {
+            settings.setProperty("zookeeper.connect", "127.0.0.1:" + keeperPort);
+        }
+        return new Node(id, port, dir, settings);
+    }
+
+    public void start() {
+        for (Node node : nodes.values()) {
+            launch(node);
+        }
+        awaitAll();
+    }
+
+    /** Starts the broker again on its old port and directories. */
+    public void start(int id) {
+        launch(nodes.get(id));
+        awaitAll();
+    }
+
+    private void launch(Node node) {
+        if (node.alive()) {
+            return;
+        }
+        Path file = node.dir.resolve("server.properties");
+        try {
+            try (OutputStream out = Files.newOutputStream(file)) {
+                node.settings.store(out, null);
+            }
+            ProcessBuilder builder = new ProcessBuilder(binary, "server", file.toString());
+            builder.redirectErrorStream(true)
+                .redirectOutput(ProcessBuilder.Redirect.appendTo(node.dir.resolve("log").toFile()));
+            node.process = builder.start();
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+        awaitPort(node);
+    }
+
+    private void awaitPort(Node node) {
+        long deadline = System.currentTimeMillis() + START_TIMEOUT_MS;
+        while (true) {
+            try (Socket socket = new Socket()) {
+                socket.connect(new InetSocketAddress("localhost", node.port), 1000);
+                return;
+            } catch (IOException e) {
+                if (!node.process.isAlive() || System.currentTimeMillis() > deadline) {
+                    throw new IllegalStateException("broker " + node.id + " did not start:\n" + log(node.id));
+                }
+                pause();
+            }
+        }
+    }
+
+    /** Waits until the brokers that run know of each other. */
+    public void awaitAll() {
+        long want = nodes.values().stream().filter(Node::alive).count();
+        long deadline = System.currentTimeMillis() + START_TIMEOUT_MS;
+        try (Admin admin = admin()) {
+            while (admin.describeCluster().nodes().get().size() < want) {
+                if (System.currentTimeMillis() > deadline) {
+                    throw new IllegalStateException("the brokers don't see each other");
+                }
+                pause();
+            }
+        } catch (InterruptedException | java.util.concurrent.ExecutionException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /** Ends the broker as SIGTERM does. */
+    public void stop(int id) {
+        Node node = nodes.get(id);
+        if (node.process == null) {
+            return;
+        }
+        node.process.destroy();
+        try {
+            if (!node.process.waitFor(STOP_TIMEOUT_MS, TimeUnit.MILLISECONDS)) {
+                node.process.destroyForcibly().waitFor();
+                throw new IllegalStateException("broker " + id + " did not stop within " + STOP_TIMEOUT_MS + " ms");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Ends every broker at once and removes what they wrote. */
+    public void close() {
+        nodes.values().stream().filter(Node::alive).forEach(node -> node.process.destroyForcibly());
+        for (Node node : nodes.values()) {
+            if (node.process != null) {
+                node.process.onExit().join();
+            }
+        }
+        try (Stream<Path> paths = Files.walk(home)) {
+            paths.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    public Set<Integer> ids() {
+        return nodes.keySet();
+    }
+
+    public int port(int id) {
+        return nodes.get(id).port;
+    }
+
+    public boolean alive(int id) {
+        return nodes.get(id).alive();
+    }
+
+    public List<String> dirs(int id) {
+        return List.of(nodes.get(id).settings.getProperty("log.dirs").split(","));
+    }
+
+    public String bootstrap() {
+        return nodes.values().stream().map(node -> "localhost:" + node.port).collect(Collectors.joining(","));
+    }
+
+    public Admin admin() {
+        return Admin.create(Map.of("bootstrap.servers", bootstrap()));
+    }
+
+    /** The last lines that a broker wrote. */
+    public String log(int id) {
+        try {
+            List<String> lines = Files.readAllLines(nodes.get(id).dir.resolve("log"));
+            return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
+        } catch (IOException e) {
+            return "no log: " + e;
+        }
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0)) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private static void pause() {
+        try {
+            Thread.sleep(5);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,161 @@
+package barnabas;
+
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectClass;
+import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMethod;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.junit.platform.engine.DiscoverySelector;
+import org.junit.platform.engine.TestExecutionResult;
+import org.junit.platform.engine.support.descriptor.MethodSource;
+import org.junit.platform.launcher.Launcher;
+import org.junit.platform.launcher.LauncherDiscoveryRequest;
+import org.junit.platform.launcher.TestExecutionListener;
+import org.junit.platform.launcher.TestIdentifier;
+import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
+import org.junit.platform.launcher.core.LauncherFactory;
+
+/**
+ * Runs Kafka's test classes and compares each method with what is known of it.
+ *
+ * <p>Usage: Conformance RESULTS KNOWN EXCEPTIONS CLASS[#METHOD]... . RESULTS is written: a line "ok|failed|aborted
+ * class#method" each. KNOWN is such a file from Apache Kafka, or "-". EXCEPTIONS lists what may fail here: lines
+ * "class#method reason", where * stands for any text.
+ */
+public final class Conformance {
+    private enum Verdict { OK, ABORTED, FAILED }
+
+    private static final PrintStream OUT = System.out;
+    private final Map<String, Verdict> verdicts = new TreeMap<>();
+    private final Map<String, String> stories = new TreeMap<>();
+
+    private Conformance() {
+    }
+
+    public static void main(String[] args) throws IOException {
+        Conformance run = new Conformance();
+        List<DiscoverySelector> selectors = new ArrayList<>();
+        for (String name : List.of(args).subList(3, args.length)) {
+            selectors.add(name.contains("#") ? selectMethod(name) : selectClass(name));
+        }
+        run.execute(selectors);
+        List<String> lines = new ArrayList<>();
+        run.verdicts.forEach((test, verdict) -> lines.add(verdict.name().toLowerCase() + " " + test));
+        Files.write(Path.of(args[0]), lines);
+        System.exit(run.compare(read(args[1]), exceptions(args[2])) ? 0 : 1);
+    }
+
+    private void execute(List<DiscoverySelector> selectors) {
+        LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request().selectors(selectors)
+            .configurationParameter("junit.jupiter.extensions.autodetection.enabled", "true")
+            .configurationParameter("junit.jupiter.execution.timeout.mode", "enabled")
+            .build();
+        Launcher launcher = LauncherFactory.create();
+        launcher.execute(request, new TestExecutionListener() {
+            @Override
+            public void executionFinished(TestIdentifier test, TestExecutionResult result) {
+                note(test, result);
+            }
+        });
+    }
+
+    /** A method is as good as the worst of its invocations; a class that fails to set up has a line too. */
+    private void note(TestIdentifier test, TestExecutionResult result) {
+        boolean passed = result.getStatus() == TestExecutionResult.Status.SUCCESSFUL;
+        if (passed && !test.isTest()) {
+            return;
+        }
+        String name = test.getSource().filter(MethodSource.class::isInstance).map(MethodSource.class::cast)
+            .map(source -> source.getClassName() + "#" + source.getMethodName()).orElse(test.getLegacyReportingName());
+        Verdict verdict = switch (result.getStatus()) {
+            case SUCCESSFUL -> Verdict.OK;
+            case ABORTED -> Verdict.ABORTED;
+            case FAILED -> Verdict.FAILED;
+        };
+        verdicts.merge(name, verdict, (a, b) -> a.compareTo(b) > 0 ? a : b);
+        if (!passed) {
+            String story = result.getThrowable().map(Conformance::story).orElse("");
+            stories.putIfAbsent(name, story);
+            OUT.println(verdict.name().toLowerCase() + " " + name + " " + test.getDisplayName() + "\n    " + story);
+        }
+    }
+
+    private static String story(Throwable thrown) {
+        StringBuilder text = new StringBuilder(String.valueOf(thrown));
+        int frames = 0;
+        for (StackTraceElement frame : thrown.getStackTrace()) {
+            if (frame.getClassName().contains("kafka") && frames++ < 4) {
+                text.append("\n      at ").append(frame);
+            }
+        }
+        if (thrown.getCause() != null) {
+            text.append("\n      by ").append(thrown.getCause());
+        }
+        return text.toString();
+    }
+
+    /** What passes on Kafka passes here, but for the list of exceptions; an exception that passes is struck off it. */
+    private boolean compare(Map<String, Verdict> known, Map<String, String> exceptions) {
+        int passed = 0;
+        int failed = 0;
+        int skipped = 0;
+        for (Map.Entry<String, Verdict> entry : verdicts.entrySet()) {
+            String reason = reason(exceptions, entry.getKey());
+            if (entry.getValue() == Verdict.OK) {
+                passed++;
+                if (reason != null) {
+                    OUT.println("passes although excepted: " + entry.getKey());
+                }
+            } else if (reason != null) {
+                skipped++;
+                OUT.println("excepted: " + entry.getKey() + ": " + reason);
+            } else if (!known.isEmpty() && known.getOrDefault(entry.getKey(), Verdict.FAILED) != Verdict.OK) {
+                skipped++;
+                OUT.println("does not pass on Apache Kafka either: " + entry.getKey());
+            } else {
+                failed++;
+                OUT.println("FAILED: " + entry.getKey());
+            }
+        }
+        OUT.println(passed + " passed, " + failed + " failed, " + skipped + " skipped");
+        return failed == 0 && passed > 0;
+    }
+
+    private static String reason(Map<String, String> exceptions, String test) {
+        for (Map.Entry<String, String> entry : exceptions.entrySet()) {
+            if (test.matches(entry.getKey())) {
+                return entry.getValue();
+            }
+        }
+        return null;
+    }
+
+    private static Map<String, Verdict> read(String file) throws IOException {
+        Map<String, Verdict> known = new TreeMap<>();
+        if (!file.equals("-") && Files.exists(Path.of(file))) {
+            for (String line : Files.readAllLines(Path.of(file))) {
+                String[] words = line.split(" ", 2);
+                known.put(words[1], Verdict.valueOf(words[0].toUpperCase()));
+            }
+        }
+        return known;
+    }
+
+    private static Map<String, String> exceptions(String file) throws IOException {
+        Map<String, String> reasons = new LinkedHashMap<>();
+        for (String line : Files.readAllLines(Path.of(file))) {
+            if (!line.isBlank() && !line.startsWith("#")) {
+                String[] words = line.split("\\s+", 2);
+                reasons.put(".*\\Q" + words[0].replace("*", "\\E.*\\Q") + "\\E", words[1]);
+            }
+        }
+        return reasons;
+    }
+}

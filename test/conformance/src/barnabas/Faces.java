@@ -1,0 +1,152 @@
+package barnabas;
+
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
+import static org.mockito.ArgumentMatchers.anyString;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doReturn;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.withSettings;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import kafka.network.SocketServer;
+import kafka.server.BrokerServer;
+import kafka.server.ControllerServer;
+import kafka.server.KafkaConfig;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.Node;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.metadata.BrokerState;
+import org.apache.kafka.metadata.KRaftMetadataCache;
+import org.apache.kafka.metadata.LeaderAndIsr;
+import org.mockito.stubbing.Answer;
+
+/**
+ * What tests that hold a broker or a controller object ask of it, answered for a broker in another process: its
+ * config, port, state, and what its metadata says of topics. Anything else fails and says what was asked:
+ * such a test reaches into the JVM.
+ */
+public final class Faces {
+    private static final Answer<Object> INSIDE = call -> {
+        throw new UnsupportedOperationException("the test reaches into the JVM: " + call.getMethod());
+    };
+
+    private Faces() {
+    }
+
+    public static BrokerServer broker(Cluster cluster, int id, Properties properties) {
+        BrokerServer face = mock(BrokerServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        KafkaConfig config = KafkaConfig.fromProps(properties);
+        SocketServer socketServer = socketServer(cluster.port(id));
+        KRaftMetadataCache metadata = metadata(cluster);
+        doReturn(config).when(face).config();
+        doReturn(socketServer).when(face).socketServer();
+        doReturn(metadata).when(face).metadataCache();
+        doReturn(cluster.port(id)).when(face).boundPort(any());
+        doReturn(scala.Option.empty()).when(face).authorizerPlugin();
+        doAnswer(call -> !cluster.alive(id)).when(face).isShutdown();
+        doAnswer(call -> cluster.alive(id) ? BrokerState.RUNNING : BrokerState.NOT_RUNNING)
+            .when(face).brokerState();
+        doAnswer(call -> clusterId(cluster)).when(face).clusterId();
+        doAnswer(call -> {
+            cluster.stop(id);
+            return null;
+        }).when(face).shutdown();
+        doAnswer(call -> {
+            cluster.stop(id);
+            return null;
+        }).when(face).shutdown(any());
+        doAnswer(call -> {
+            cluster.start(id);
+            return null;
+        }).when(face).startup();
+        doReturn(null).when(face).awaitShutdown();
+        return face;
+    }
+
+    /** A controller: any broker answers for it. */
+    public static ControllerServer controller(Cluster cluster, Properties properties) {
+        ControllerServer face = mock(ControllerServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        int port = cluster.port(cluster.ids().iterator().next());
+        KafkaConfig config = KafkaConfig.fromProps(properties);
+        SocketServer socketServer = socketServer(port);
+        doReturn(config).when(face).config();
+        doReturn(socketServer).when(face).socketServer();
+        doReturn(scala.Option.empty()).when(face).authorizerPlugin();
+        doAnswer(call -> clusterId(cluster)).when(face).clusterId();
+        return face;
+    }
+
+    private static SocketServer socketServer(int port) {
+        SocketServer face = mock(SocketServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        doReturn(port).when(face).boundPort(any());
+        return face;
+    }
+
+    private static KRaftMetadataCache metadata(Cluster cluster) {
+        KRaftMetadataCache face = mock(KRaftMetadataCache.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        doAnswer(call -> describe(cluster, call.getArgument(0)).map(t -> t.partitions().size()))
+            .when(face).numPartitions(anyString());
+        doAnswer(call -> describe(cluster, call.getArgument(0)).isPresent())
+            .when(face).contains(anyString());
+        doAnswer(call -> describe(cluster, call.getArgument(0)).map(TopicDescription::topicId)
+            .orElse(Uuid.ZERO_UUID)).when(face).getTopicId(anyString());
+        doAnswer(call -> topicIds(cluster)).when(face).topicNamesToIds();
+        doAnswer(call -> topicIds(cluster).entrySet().stream()
+            .collect(Collectors.toMap(Map.Entry::getValue, Map.Entry::getKey))).when(face).topicIdsToNames();
+        doAnswer(call -> topicIds(cluster).keySet()).when(face).getAllTopics();
+        doAnswer(call -> leaderAndIsr(cluster, call.getArgument(0), call.getArgument(1)))
+            .when(face).getLeaderAndIsr(anyString(), anyInt());
+        doAnswer(call -> nodes(cluster)).when(face).getAliveBrokerNodes(any());
+        doAnswer(call -> cluster.alive(call.getArgument(0))).when(face).hasAliveBroker(anyInt());
+        return face;
+    }
+
+    private static Optional<LeaderAndIsr> leaderAndIsr(Cluster cluster, String topic, int partition) {
+        return describe(cluster, topic).filter(t -> partition < t.partitions().size())
+            .map(t -> t.partitions().get(partition))
+            .map(p -> new LeaderAndIsr(p.leader() == null ? -1 : p.leader().id(),
+                p.isr().stream().map(Node::id).collect(Collectors.toList())));
+    }
+
+    private static Optional<TopicDescription> describe(Cluster cluster, String topic) {
+        try (Admin admin = cluster.admin()) {
+            return Optional.of(admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic));
+        } catch (ExecutionException e) {
+            return Optional.empty();
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static Map<String, Uuid> topicIds(Cluster cluster) {
+        try (Admin admin = cluster.admin()) {
+            return admin.listTopics(new org.apache.kafka.clients.admin.ListTopicsOptions().listInternal(true))
+                .listings().get().stream().collect(Collectors.toMap(t -> t.name(), t -> t.topicId()));
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private static List<Node> nodes(Cluster cluster) {
+        try (Admin admin = cluster.admin()) {
+            return List.copyOf(admin.describeCluster().nodes().get());
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    static String clusterId(Cluster cluster) {
+        try (Admin admin = cluster.admin()) {
+            return admin.describeCluster().clusterId().get();
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+}
