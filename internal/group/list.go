@@ -12,7 +12,7 @@ import (
 )
 
 // classicType is the type of the groups that this room knows, as KIP-848 names it.
-const classicType = "Classic"
+const classicType = "classic"
 
 // List tells of all groups that this broker coordinates, of the states and types asked for (any, if
 // none is named; case doesn't matter). While one partition of Topic is loading the answer is
@@ -87,7 +87,7 @@ func lowerSet(words []string) map[string]struct{} {
 
 func (f filter) takes(g *group) bool {
 	_, state := f.states[strings.ToLower(g.state.String())]
-	_, kind := f.types[strings.ToLower(classicType)]
+	_, kind := f.types[classicType]
 	return (state || len(f.states) == 0) && (kind || len(f.types) == 0)
 }
 
