@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"barnabas/internal/controller"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -66,12 +68,7 @@ func (a *API) findGroupCoordinator(
 		return kerr.GroupAuthorizationFailed
 	}
 	if a.Metadata.Current().Topic(group.Topic) == nil {
-		ctx, cancel := context.WithTimeout(context.Background(), createTopicWait)
-		defer cancel()
-		if err := a.CreateOffsetsTopic(ctx); err != nil {
-			c.logger().Warn("can't create the topic of the groups", "topic", group.Topic, "error", err)
-			return kerr.CoordinatorNotAvailable
-		}
+		a.createOffsetsTopic(c)
 	}
 	image := a.Metadata.Current()
 	tp := ident.TopicPartition{Topic: group.Topic, Partition: a.Groups.PartitionFor(key)}
@@ -85,4 +82,20 @@ func (a *API) findGroupCoordinator(
 	}
 	found.NodeID, found.Host, found.Port = int32(partition.Leader), endpoint.Host, endpoint.Port
 	return nil
+}
+
+// createOffsetsTopic makes __consumer_offsets. If that fails the coordinator is not available yet, and
+// the client asks again.
+func (a *API) createOffsetsTopic(c *Call) {
+	ctx, cancel := context.WithTimeout(context.Background(), createTopicWait)
+	defer cancel()
+	made, err := a.Controller.CreateTopics(ctx, []controller.NewTopic{a.automatic(group.Topic)}, false)
+	for _, t := range made {
+		if err == nil && !errors.Is(t.Err, controller.ErrTopicExists) {
+			err = t.Err
+		}
+	}
+	if err != nil {
+		c.logger().Warn("the topic of the groups could not be created", "topic", group.Topic, "error", err)
+	}
 }
