@@ -10,7 +10,7 @@ import (
 // encode writes the records of outcomes as one batch with the time now. The batch is valid until the
 // next.
 func (s *shard[M]) encode(outcomes []Outcome, now time.Time) ([]byte, error) {
-	var builder record.Builder
+	builder := record.NewBuilder(record.Options{Codec: s.runtime.options.Codec})
 	nowMs := now.UnixMilli()
 	for _, o := range outcomes {
 		for _, r := range o.Records {

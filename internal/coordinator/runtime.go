@@ -21,15 +21,16 @@ type Options[M Machine] struct {
 	LoadBufferBytes int
 	// CommitTimeout bounds the wait for the high watermark (offsets.commit.timeout.ms): default 5 s.
 	CommitTimeout time.Duration
-	// Loaders bounds how many shards load at once (group.coordinator.threads): default 4.
-	Loaders int
+	// Codec compresses the batches (offsets.topic.compression.codec); the zero value does not.
+	Codec record.Codec
 }
 
 const (
 	defaultQueueLimit      = 10_000
 	defaultLoadBufferBytes = 5 << 20
 	defaultCommitTimeout   = 5 * time.Second
-	defaultLoaders         = 4
+	// maxLoaders bounds how many shards load at once, each with a buffer.
+	maxLoaders = 4
 )
 
 func (o *Options[M]) setDefaults() {
@@ -41,9 +42,6 @@ func (o *Options[M]) setDefaults() {
 	}
 	if o.CommitTimeout <= 0 {
 		o.CommitTimeout = defaultCommitTimeout
-	}
-	if o.Loaders <= 0 {
-		o.Loaders = defaultLoaders
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -67,7 +65,7 @@ func New[M Machine](options Options[M]) *Runtime[M] {
 	options.setDefaults()
 	return &Runtime[M]{
 		options: options,
-		loaders: make(chan struct{}, options.Loaders),
+		loaders: make(chan struct{}, maxLoaders),
 		shards:  map[int32]*shard[M]{},
 	}
 }

@@ -26,8 +26,8 @@ type Config struct {
 	OffsetMetadataMax    int           // offset.metadata.max.bytes, in UTF-16 units as Kafka counts
 	CommitTimeout        time.Duration // offsets.commit.timeout.ms
 	LoadBufferBytes      int           // offsets.load.buffer.size
-	Loaders              int           // group.coordinator.threads
 	QueueLimit           int           // commands that may wait for one partition of Topic
+	Codec                record.Codec  // offsets.topic.compression.codec
 }
 
 // DefaultConfig returns Kafka's defaults.
@@ -42,7 +42,6 @@ func DefaultConfig() Config {
 		OffsetMetadataMax:     4096,
 		CommitTimeout:         5 * time.Second,
 		LoadBufferBytes:       5 << 20,
-		Loaders:               4,
 		QueueLimit:            10_000,
 	}
 }
@@ -53,6 +52,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Partitions is how many partitions Topic has, or will have once it is created.
 	Partitions func() int32
+	// EndOffset is a partition's high watermark, -1 if this broker does not know it: for the lag. nil
+	// means never known.
+	EndOffset func(topic string, partition int32) int64
 	// NewID returns a random identity for a member's id; nil means a random UUID, as Kafka's.
 	NewID func() string
 }
@@ -69,6 +71,7 @@ type Groups struct {
 	config     Config
 	logger     *slog.Logger
 	partitions func() int32
+	endOffset  func(topic string, partition int32) int64
 	runtime    *coordinator.Runtime[*machine]
 	counters   Counters
 	closeOnce  sync.Once
@@ -82,7 +85,15 @@ func New(o Options) *Groups {
 	if o.NewID == nil {
 		o.NewID = newUUID
 	}
-	g := &Groups{config: o.Config, logger: o.Logger, partitions: o.Partitions}
+	if o.EndOffset == nil {
+		o.EndOffset = func(string, int32) int64 { return -1 }
+	}
+	g := &Groups{
+		config:     o.Config,
+		logger:     o.Logger,
+		partitions: o.Partitions,
+		endOffset:  o.EndOffset,
+	}
 	g.runtime = coordinator.New(coordinator.Options[*machine]{
 		Topic: Topic,
 		Machine: func(partition int32) *machine {
@@ -97,7 +108,7 @@ func New(o Options) *Groups {
 		QueueLimit:      o.Config.QueueLimit,
 		LoadBufferBytes: o.Config.LoadBufferBytes,
 		CommitTimeout:   o.Config.CommitTimeout,
-		Loaders:         o.Config.Loaders,
+		Codec:           o.Config.Codec,
 	})
 	return g
 }

@@ -4,6 +4,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"sync/atomic"
+	"time"
+
+	"barnabas/internal/metrics"
 )
 
 // Counters count what happened since the start.
@@ -18,79 +21,55 @@ type Counters struct {
 // Counters are the room's, to be read by metrics.
 func (g *Groups) Counters() *Counters { return &g.counters }
 
-// GroupStats is one group at the time of a Snapshot.
-type GroupStats struct {
-	Group      string
-	State      string
-	Members    int
-	Generation int32
-	Offsets    []OffsetStats
-}
+const (
+	// maxScrapeOffsets bounds the offsets of one partition of Topic that a scrape copies.
+	maxScrapeOffsets = 20_000
+	// scrapeTimeout bounds how long a scrape waits for the machines.
+	scrapeTimeout = time.Second
+)
 
-// OffsetStats is an offset that a group has committed; the lag is the partition's end less Offset.
-type OffsetStats struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-}
-
-// Snapshot is what metrics read at a scrape.
-type Snapshot struct {
-	Groups []GroupStats
-	// Total counts all groups and offsets, of which Groups may leave out some.
-	Total struct{ Groups, Members, Offsets int }
-	// States counts the groups by state.
-	States map[string]int
-}
-
-// Snapshot copies the groups that this broker coordinates, with no more than maxOffsets offsets in all
-// for each partition of Topic. Partitions that are loading are left out.
-func (g *Groups) Snapshot(maxOffsets int, done func(Snapshot)) {
+// AppendGroups appends the state of the groups that this broker coordinates; it is a metrics.GroupSource.
+// Partitions of Topic that are loading are left out, and offsets beyond maxScrapeOffsets.
+func (g *Groups) AppendGroups(list []metrics.Group) []metrics.Group {
+	copied := make(chan []any, 1)
 	g.each(
-		func(m *machine) any { return m.snapshot(maxOffsets) },
-		func(answers []any, _ error) {
-			all := Snapshot{States: map[string]int{}}
-			for _, answer := range answers {
-				all.merge(answer.(Snapshot))
-			}
-			done(all)
-		})
-}
-
-func (sn *Snapshot) merge(o Snapshot) {
-	sn.Groups = append(sn.Groups, o.Groups...)
-	sn.Total.Groups += o.Total.Groups
-	sn.Total.Members += o.Total.Members
-	sn.Total.Offsets += o.Total.Offsets
-	for state, n := range o.States {
-		sn.States[state] += n
+		func(m *machine) any { return m.appendGroups(nil) },
+		func(answers []any, _ error) { copied <- answers })
+	select {
+	case answers := <-copied:
+		for _, answer := range answers {
+			list = append(list, answer.([]metrics.Group)...)
+		}
+	case <-time.After(scrapeTimeout):
+		g.logger.Warn("groups are missing from a scrape: a coordinator does not answer")
+		return list
 	}
+	for i := range list {
+		for j := range list[i].Offsets {
+			o := &list[i].Offsets[j]
+			o.End = g.endOffset(o.Topic, o.Partition)
+		}
+	}
+	return list
 }
 
-func (m *machine) snapshot(maxOffsets int) Snapshot {
-	sn := Snapshot{States: map[string]int{}}
+func (m *machine) appendGroups(list []metrics.Group) []metrics.Group {
+	left := maxScrapeOffsets
 	for _, g := range m.groups {
-		stats := GroupStats{
-			Group:      g.id,
-			State:      g.state.String(),
-			Members:    len(g.members),
-			Generation: g.generation,
-		}
-		sn.Total.Groups++
-		sn.Total.Members += stats.Members
-		sn.States[stats.State]++
+		one := metrics.Group{Name: g.id, State: g.state.String(), Members: len(g.members)}
 		for topic, partitions := range g.offsets {
-			sn.Total.Offsets += len(partitions)
 			for p, o := range partitions {
-				if maxOffsets > 0 {
-					maxOffsets--
-					stats.Offsets = append(stats.Offsets, OffsetStats{topic, p, o.offset})
+				if left == 0 {
+					break
 				}
+				left--
+				one.Offsets = append(one.Offsets,
+					metrics.GroupOffset{Topic: topic, Partition: p, Committed: o.offset, End: -1})
 			}
 		}
-		sn.Groups = append(sn.Groups, stats)
+		list = append(list, one)
 	}
-	return sn
+	return list
 }
 
 // newUUID is a random identity as Java's UUID prints it.
