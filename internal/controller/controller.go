@@ -20,8 +20,9 @@ type Options struct {
 	Broker ident.BrokerID
 	Store  metadata.Store
 	Feed   *metadata.Feed
-	// Lease is the broker's own: the election key hangs on it.
-	Lease metadata.Lease
+	// Lease is the broker's own, on which the election key hangs. It is another one after the
+	// broker has lost its registration and made it anew.
+	Lease func() metadata.Lease
 	// View are the broker's settings as they are now.
 	View func() *config.View
 	// Policy, if given, may refuse topics (create.topic.policy.class.name).

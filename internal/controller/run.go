@@ -136,7 +136,7 @@ func (c *Controller) campaign(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if found {
-		if kv.Lease == c.options.Lease.ID() {
+		if kv.Lease == c.options.Lease().ID() {
 			c.epoch.Store(int64(kv.Created))
 			return true, nil
 		}
@@ -153,7 +153,7 @@ func (c *Controller) campaign(ctx context.Context) (bool, error) {
 	}
 	result, err := c.options.Store.Txn(ctx, metadata.Txn{
 		If:   []metadata.Compare{metadata.Absent(key)},
-		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeElection(c.options.Broker), c.options.Lease.ID())},
+		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeElection(c.options.Broker), c.options.Lease().ID())},
 	})
 	if err != nil || !result.OK {
 		return false, err
