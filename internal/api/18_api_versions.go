@@ -1,6 +1,12 @@
 package api
 
 import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"barnabas/internal/controller"
+	"barnabas/internal/ident"
 	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -8,14 +14,40 @@ import (
 )
 
 // ApiVersions 0-5. Version 3 is flexible and names the client's software (KIP-511), but the response's header
-// stays version 0 for ever. Version 4 lets a feature's lowest version be 0; version 5 names the cluster
-// and node that the client believes it is talking to (KIP-1242). An unknown version is answered in version 0 with
-// UNSUPPORTED_VERSION and the list of keys.
+// stays version 0 for ever. Version 4 lets a feature's lowest level be 0, where 3 leaves such a feature out; version 5
+// names the cluster and node that the client believes it is talking to, and if that is another answers
+// REBOOTSTRAP_REQUIRED (KIP-1242). An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the keys.
+
+// softwareName is what a client may call itself; others are INVALID_REQUEST.
+var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
 
 func (a *API) apiVersions(c *Call, request *kmsg.ApiVersionsRequest) *kmsg.ApiVersionsResponse {
-	response := request.ResponseKind().(*kmsg.ApiVersionsResponse)
+	response := kmsg.NewPtrApiVersionsResponse()
+	version := c.Header.Version
+	if version >= 3 {
+		if !softwareName.MatchString(request.ClientSoftwareName) || !softwareName.MatchString(request.ClientSoftwareVersion) {
+			response.ErrorCode = kerr.InvalidRequest.Code
+			return response
+		}
+		c.Client.SetSoftware(wire.Software{Name: request.ClientSoftwareName, Version: request.ClientSoftwareVersion})
+	}
+	if version >= 5 && a.isSomeoneElse(request) {
+		response.ErrorCode = kerr.RebootstrapRequired.Code
+		return response
+	}
 	a.listVersions(response)
+	if version >= 3 {
+		a.listFeatures(version, response)
+	}
 	return response
+}
+
+// isSomeoneElse says that the client wanted another cluster, or another node of this one.
+func (a *API) isSomeoneElse(request *kmsg.ApiVersionsRequest) bool {
+	if request.ClusterID == nil || request.NodeID == -1 {
+		return false
+	}
+	return *request.ClusterID != a.Metadata.Current().ClusterID().String() || ident.BrokerID(request.NodeID) != a.Broker
 }
 
 // unknownApiVersions answers a version that nobody knows yet.
@@ -37,5 +69,25 @@ func (a *API) listVersions(response *kmsg.ApiVersionsResponse) {
 			key.MinVersion = *r.advertised
 		}
 		response.ApiKeys = append(response.ApiKeys, key)
+	}
+}
+
+func (a *API) listFeatures(version int16, response *kmsg.ApiVersionsResponse) {
+	supported := controller.SupportedFeatures()
+	for _, name := range slices.Sorted(maps.Keys(supported)) {
+		if version < 4 && supported[name].Min == 0 {
+			continue
+		}
+		feature := kmsg.NewApiVersionsResponseSupportedFeature()
+		feature.Name, feature.MinVersion, feature.MaxVersion = name, supported[name].Min, supported[name].Max
+		response.SupportedFeatures = append(response.SupportedFeatures, feature)
+	}
+	image := a.Metadata.Current()
+	finalized := image.Features()
+	response.FinalizedFeaturesEpoch = int64(image.Revision())
+	for _, name := range slices.Sorted(maps.Keys(finalized)) {
+		feature := kmsg.NewApiVersionsResponseFinalizedFeature()
+		feature.Name, feature.MinVersionLevel, feature.MaxVersionLevel = name, finalized[name], finalized[name]
+		response.FinalizedFeatures = append(response.FinalizedFeatures, feature)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"barnabas/internal/config"
 	"barnabas/internal/wire"
 )
 
@@ -25,7 +26,8 @@ type Exchange interface {
 // API answers requests. It owns no goroutine.
 type API struct {
 	Deps
-	rows [numKeys]*row
+	rows     [numKeys]*row
+	sessions *sessionCache
 }
 
 // numKeys is one more than the highest key in the table.
@@ -33,7 +35,11 @@ const numKeys = 96
 
 // New returns an API over the rooms that its handlers call.
 func New(d Deps) *API {
-	a := &API{Deps: d}
+	if d.Clock == nil {
+		d.Clock = time.Now
+	}
+	slots := config.FetchSessionSlots.In(d.Config())
+	a := &API{Deps: d, sessions: newSessionCache(slots, d.Clock)}
 	for _, r := range rows() {
 		if a.rows[r.key] != nil {
 			panic(fmt.Sprintf("api: key %d has two rows", r.key))

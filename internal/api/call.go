@@ -39,3 +39,6 @@ func (c *Call) Abort(reason error) {
 	c.observe(0)
 	c.exchange.Abort(reason)
 }
+
+// ReplyNothing takes the call's turn and sends nothing.
+func (c *Call) ReplyNothing() { c.ReplyRaw(wire.Reply{}) }

@@ -1,13 +1,36 @@
 package api
 
 import (
+	"context"
 	"log/slog"
+	"time"
 
+	"barnabas/internal/config"
+	"barnabas/internal/controller"
+	"barnabas/internal/group"
 	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/metrics"
+	"barnabas/internal/replication"
+	"barnabas/internal/storage"
+	"barnabas/internal/txn"
 )
 
 // Deps are the rooms that handlers call.
 type Deps struct {
-	Broker ident.BrokerID
-	Logger *slog.Logger
+	Broker     ident.BrokerID
+	Partitions *replication.Manager
+	Metadata   *metadata.Feed
+	Controller *controller.Controller
+	Groups     *group.Groups
+	Producers  *txn.Producers
+	Store      *storage.Store
+	// Config are the broker's settings as they are now, dynamic ones included.
+	Config func() *config.View
+	// InternalTopic is what an internal topic is created with; false for topics that are not internal.
+	InternalTopic func(name string) (controller.NewTopic, bool)
+	Metrics       *metrics.Registry
+	Logger        *slog.Logger
+	// Clock is time.Now unless given.
+	Clock func() time.Time
 }

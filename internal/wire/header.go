@@ -29,7 +29,6 @@ const minHeader = 8
 // that a client that knows no version yet can read it.
 const KeyApiVersions = 18
 
-
 // ParseHeader reads a request's header, version 0 (ControlledShutdown's first version, which carried
 // no client id), 1 or 2 (flexible), and returns the body that follows. The error wraps ErrMalformed;
 // where at least the first eight bytes were there, key, version and correlation id are set all the same.
@@ -76,4 +75,3 @@ func (h *Header) readClientID(rest []byte) ([]byte, error) {
 	h.ClientID = string(rest[:length])
 	return rest[length:], nil
 }
-

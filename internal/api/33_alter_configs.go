@@ -1,0 +1,91 @@
+package api
+
+import (
+	"barnabas/internal/controller"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// AlterConfigs 0-2: what a resource is given here replaces all settings it had; IncrementalAlterConfigs (44) is the
+// better way (KIP-339). Version 2 is flexible.
+
+func (a *API) alterConfigs(c *Call, request *kmsg.AlterConfigsRequest) *kmsg.AlterConfigsResponse {
+	alter := newAlteration(a, c, len(request.Resources))
+	for _, r := range request.Resources {
+		changes := make([]controller.ConfigChange, len(r.Configs))
+		for j, entry := range r.Configs {
+			changes[j] = controller.ConfigChange{Name: entry.Name, Op: controller.ConfigSet, Value: entry.Value}
+		}
+		alter.add(r.ResourceType, r.ResourceName, changes, true)
+	}
+	response := kmsg.NewPtrAlterConfigsResponse()
+	for i, err := range alter.run(request.ValidateOnly) {
+		answer := kmsg.NewAlterConfigsResponseResource()
+		answer.ResourceType, answer.ResourceName = request.Resources[i].ResourceType, request.Resources[i].ResourceName
+		answer.ErrorCode, answer.ErrorMessage = codeOf(err), messageOf(err)
+		response.Resources = append(response.Resources, answer)
+	}
+	return response
+}
+
+// alteration gathers the resources of a request, those refused before the controller is asked among them.
+type alteration struct {
+	api      *API
+	call     *Call
+	outcomes []error
+	asked    []int // where each of wanted stands in outcomes
+	wanted   []controller.AlterResource
+}
+
+func newAlteration(a *API, c *Call, resources int) *alteration {
+	return &alteration{api: a, call: c, outcomes: make([]error, 0, resources)}
+}
+
+func (alter *alteration) add(kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange, replace bool) {
+	err := alter.check(kind, name, changes)
+	if err == nil && kind != kmsg.ConfigResourceTypeBrokerLogger {
+		resource, _ := resourceOf(kind, name)
+		alter.asked = append(alter.asked, len(alter.outcomes))
+		alter.wanted = append(alter.wanted, controller.AlterResource{
+			Resource: resource, Changes: changes, Replace: replace,
+		})
+	}
+	alter.outcomes = append(alter.outcomes, err)
+}
+
+func (alter *alteration) check(
+	kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange,
+) error {
+	if kind == kmsg.ConfigResourceTypeBrokerLogger {
+		if err := alter.api.checkBrokerName(name); err != nil || len(changes) == 0 {
+			return err
+		}
+		return refuse(kerr.InvalidConfig, "Logger %s does not exist!", changes[0].Name)
+	}
+	resource, known := resourceOf(kind, name)
+	switch {
+	case !known:
+		return refuse(kerr.InvalidRequest, "Unknown resource type %d", kind)
+	case !alter.api.authorized(alter.call, opAlterConfigs, resource.Type, name):
+		return kerr.ClusterAuthorizationFailed
+	}
+	return nil
+}
+
+// run asks the controller and returns the outcomes in the order of the resources.
+func (alter *alteration) run(validateOnly bool) []error {
+	if len(alter.wanted) == 0 {
+		return alter.outcomes
+	}
+	ctx, cancel := alter.api.withinDefault()
+	defer cancel()
+	outcomes, err := alter.api.Controller.AlterConfigs(ctx, alter.wanted, validateOnly)
+	for i, at := range alter.asked {
+		alter.outcomes[at] = err
+		if err == nil {
+			alter.outcomes[at] = outcomes[i]
+		}
+	}
+	return alter.outcomes
+}

@@ -1,0 +1,75 @@
+package api
+
+import (
+	"barnabas/internal/metadata"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// DescribeQuorum 0-2 (KIP-595). There is no __cluster_metadata log: the keepers hold the metadata. The answer is what a tool wants
+// to know all the same: the leader is the elected controller, its epoch the number of that election, the high watermark the
+// revision of the metadata; brokers follow it as observers. Version 1 adds timestamps, 2 directories and nodes (KIP-853).
+
+const metadataTopic = "__cluster_metadata"
+
+func (a *API) describeQuorum(c *Call, request *kmsg.DescribeQuorumRequest) *kmsg.DescribeQuorumResponse {
+	response := kmsg.NewPtrDescribeQuorumResponse()
+	if !a.authorized(c, opDescribe, metadata.BrokerResource, "") {
+		response.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		return response
+	}
+	image := a.Metadata.Current()
+	for _, t := range request.Topics {
+		topic := kmsg.NewDescribeQuorumResponseTopic()
+		topic.Topic = t.Topic
+		for _, p := range t.Partitions {
+			partition := kmsg.NewDescribeQuorumResponseTopicPartition()
+			partition.Partition = p.Partition
+			if t.Topic != metadataTopic || p.Partition != 0 {
+				partition.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			} else {
+				a.quorum(image, &partition)
+			}
+			topic.Partitions = append(topic.Partitions, partition)
+		}
+		response.Topics = append(response.Topics, topic)
+	}
+	a.quorumNodes(image, response)
+	return response
+}
+
+// quorum tells of the controller as the one voter, and of each broker by the revision that this one
+// knows it to have: its own.
+func (a *API) quorum(image *metadata.Image, out *kmsg.DescribeQuorumResponseTopicPartition) {
+	leader := image.Controller()
+	now := a.Clock().UnixMilli()
+	out.LeaderID, out.LeaderEpoch = int32(leader.Broker), int32(leader.Epoch)
+	out.HighWatermark = int64(image.Revision())
+	for _, b := range image.Brokers() {
+		state := kmsg.NewDescribeQuorumResponseTopicPartitionReplicaState()
+		state.ReplicaID, state.LogEndOffset = int32(b.ID), int64(image.Revision())
+		state.LastFetchTimestamp, state.LastCaughtUpTimestamp = now, now
+		if b.ID == leader.Broker {
+			out.CurrentVoters = append(out.CurrentVoters, state)
+			continue
+		}
+		out.Observers = append(out.Observers, state)
+	}
+}
+
+func (a *API) quorumNodes(image *metadata.Image, response *kmsg.DescribeQuorumResponse) {
+	for _, b := range image.Brokers() {
+		if b.ID != image.ControllerID() {
+			continue
+		}
+		node := kmsg.NewDescribeQuorumResponseNode()
+		node.NodeID = int32(b.ID)
+		for _, e := range b.Endpoints {
+			listener := kmsg.NewDescribeQuorumResponseNodeListener()
+			listener.Name, listener.Host, listener.Port = e.Listener, e.Host, uint16(e.Port)
+			node.Listeners = append(node.Listeners, listener)
+		}
+		response.Nodes = append(response.Nodes, node)
+	}
+}

@@ -1,0 +1,44 @@
+package api
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// DescribeCluster 0-2. Version 1 asks for brokers or controllers (KIP-919), 2 may include fenced brokers (KIP-1073): a
+// registration here lasts as long as its broker does, so there are none. Controllers are brokers and are not dialled by clients:
+// asking for them is MISMATCHED_ENDPOINT_TYPE.
+
+const brokerEndpoints = 1
+
+func (a *API) describeCluster(c *Call, request *kmsg.DescribeClusterRequest) *kmsg.DescribeClusterResponse {
+	response := kmsg.NewPtrDescribeClusterResponse()
+	if c.Header.Version >= 1 && request.EndpointType != brokerEndpoints {
+		response.ErrorCode = kerr.UnsupportedEndpointType.Code
+		if request.EndpointType == controllerEndpoints {
+			response.ErrorCode = kerr.MismatchedEndpointType.Code
+		}
+		message := "This endpoint serves brokers."
+		response.ErrorMessage = &message
+		return response
+	}
+	image := a.Metadata.Current()
+	response.EndpointType = brokerEndpoints
+	response.ClusterID = image.ClusterID().String()
+	response.ControllerID = int32(image.ControllerID())
+	for _, b := range image.Brokers() {
+		endpoint, ok := b.Endpoint(c.Client.Listener)
+		if !ok {
+			continue
+		}
+		node := kmsg.NewDescribeClusterResponseBroker()
+		node.NodeID, node.Host, node.Port, node.Rack = int32(b.ID), endpoint.Host, endpoint.Port, rackOf(b)
+		response.Brokers = append(response.Brokers, node)
+	}
+	if request.IncludeClusterAuthorizedOperations {
+		response.ClusterAuthorizedOperations = clusterOperations
+	}
+	return response
+}
+
+const controllerEndpoints = 2

@@ -1,0 +1,85 @@
+package api
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"barnabas/internal/replication"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// commitWait is a Produce with acks=all between its append and its answer. No goroutine stands behind it: it is
+// called by whoever moves a high watermark, and by its timer.
+type commitWait struct {
+	produce *produceCall
+	waiter  *replication.Waiter
+
+	mu       sync.Mutex // guards produce's waits and response from here on
+	timer    *time.Timer
+	answered bool
+}
+
+func (w *commitWait) start(timeout time.Duration) {
+	w.mu.Lock()
+	waits := slices.Clone(w.produce.waits)
+	w.timer = time.AfterFunc(max(timeout, 0), w.expire)
+	w.mu.Unlock()
+	for _, one := range waits {
+		one.partition.Watch(w.waiter, replication.AtHighWatermark, one.required-1)
+	}
+}
+
+// look answers if all partitions are settled. A partition that woke for another reason is watched anew.
+func (w *commitWait) look() {
+	w.mu.Lock()
+	if w.answered {
+		w.mu.Unlock()
+		return
+	}
+	p := w.produce
+	p.waits = slices.DeleteFunc(p.waits, p.settle)
+	w.answered = len(p.waits) == 0
+	answered, left := w.answered, slices.Clone(p.waits)
+	if answered {
+		w.timer.Stop()
+	}
+	w.mu.Unlock()
+	if answered {
+		p.call.Reply(p.response)
+		return
+	}
+	w.rewatch(left)
+}
+
+// rewatch leaves the waiter again: a watch fires once, and whose it was isn't known.
+func (w *commitWait) rewatch(left []produceWait) {
+	for _, one := range left {
+		one.partition.Unwatch(w.waiter)
+	}
+	for _, one := range left {
+		one.partition.Watch(w.waiter, replication.AtHighWatermark, one.required-1)
+	}
+}
+
+// expire answers REQUEST_TIMED_OUT for what is not settled. The records stay where they are.
+func (w *commitWait) expire() {
+	w.mu.Lock()
+	if w.answered {
+		w.mu.Unlock()
+		return
+	}
+	w.answered = true
+	p := w.produce
+	left := slices.DeleteFunc(p.waits, p.settle)
+	for _, one := range left {
+		p.refuse(&p.response.Topics[one.topic].Partitions[one.index], one.partition.Name(),
+			kerr.RequestTimedOut.Code, kerr.RequestTimedOut)
+	}
+	w.mu.Unlock()
+	for _, one := range left {
+		one.partition.Unwatch(w.waiter)
+	}
+	p.call.Reply(p.response)
+}

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"sync"
+	"time"
+
+	"barnabas/internal/record"
+	"barnabas/internal/replication"
+)
+
+// longestWait bounds what a client may ask for, so that the goroutine of a client that went away is not kept for weeks.
+const longestWait = 5 * time.Minute
+
+// waitTimers are reused: most fetches of an idle consumer wait.
+var waitTimers = sync.Pool{New: func() any {
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	return timer
+}}
+
+// wait leaves one waiter with all partitions, and reads again whenever it is woken, until there is enough or time
+// is up. Nothing is pinned meanwhile: what was read is let go.
+func (f *fetchCall) wait() {
+	timer := waitTimers.Get().(*time.Timer)
+	timer.Reset(min(time.Duration(f.request.MaxWaitMillis)*time.Millisecond, longestWait))
+	waiter := replication.NewWaiter()
+	for waiting := true; waiting && !f.enough(); {
+		f.watch(waiter)
+		f.release()
+		select {
+		case <-waiter.Woken():
+		case <-timer.C:
+			waiting = false
+		case <-f.call.Done():
+			waiting = false
+		}
+		f.unwatch(waiter)
+		f.image = f.api.Metadata.Current()
+		f.readAll()
+	}
+	timer.Stop()
+	waitTimers.Put(timer)
+	waiter.Release()
+}
+
+// watch waits for each partition's mark to pass what was readable at the last look.
+func (f *fetchCall) watch(w *replication.Waiter) {
+	for i := range f.parts {
+		r := &f.parts[i]
+		if r.partition != nil {
+			r.partition.Watch(w, f.mark, max(record.Offset(r.at.offset), f.markOf(&r.result)))
+		}
+	}
+}
+
+func (f *fetchCall) markOf(r *replication.ReadResult) record.Offset {
+	switch f.mark {
+	case replication.AtLogEnd:
+		return r.LogEnd
+	case replication.AtLastStable:
+		return r.LastStable
+	}
+	return r.HighWatermark
+}
+
+func (f *fetchCall) unwatch(w *replication.Waiter) {
+	for i := range f.parts {
+		if p := f.parts[i].partition; p != nil {
+			p.Unwatch(w)
+		}
+	}
+}
