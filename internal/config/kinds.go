@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -26,6 +27,11 @@ func stringSetting(row Row) Setting[string] {
 }
 func listSetting(row Row) Setting[[]string] {
 	return define[[]string](row, List, false, parseList)
+}
+
+// listInString is a list to its reader, and a string to Kafka.
+func listInString(row Row) Setting[[]string] {
+	return define[[]string](row, String, false, parseList)
 }
 
 // shortSetting is an int to its reader, and 16 bits to Kafka.
@@ -108,11 +114,26 @@ func parseDuration(unitMs int64) func(*Def, string) (any, error) {
 }
 
 func parseDouble(d *Def, value string) (any, error) {
-	f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+	f, err := javaDouble(strings.TrimSpace(value))
 	if err != nil {
 		return nil, invalid(d.Name, value, "Not a number of type DOUBLE")
 	}
 	return f, d.checkValue(value, f)
+}
+
+var errNotDouble = errors.New("not a double")
+
+// javaDouble reads what Java's Double.parseDouble reads: Infinity only in full, and a suffix f or d.
+func javaDouble(s string) (float64, error) {
+	word := strings.TrimLeft(s, "+-")
+	if strings.ContainsAny(word, "_") || strings.HasPrefix(strings.ToLower(word), "inf") && word != "Infinity" ||
+		strings.EqualFold(word, "nan") && word != "NaN" {
+		return 0, errNotDouble
+	}
+	if n := len(s); n > 1 && strings.ContainsAny(s[n-1:], "fFdD") && !strings.ContainsAny(s, "xX") {
+		s = s[:n-1]
+	}
+	return strconv.ParseFloat(s, 64)
 }
 
 func parseString(d *Def, value string) (any, error) {

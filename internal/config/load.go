@@ -65,10 +65,30 @@ func Load(sources Sources) (*Broker, []Notice, error) {
 	l.checkValues()
 	l.resolve()
 	if len(l.problems) > 0 {
-		slices.SortStableFunc(l.problems, func(a, b Problem) int { return cmp.Compare(a.Where, b.Where) })
+		slices.SortStableFunc(l.problems, inOrder)
 		return nil, l.notices, Problems(l.problems)
 	}
 	return l.broker, l.notices, nil
+}
+
+// inOrder puts problems in the order of their sources, and those of the file in that of its lines.
+func inOrder(a, b Problem) int {
+	rank := func(where string) (source, line int) {
+		i := strings.LastIndexByte(where, ':')
+		line, err := strconv.Atoi(where[i+1:])
+		switch {
+		case where == "":
+			return 3, 0
+		case strings.HasPrefix(where, "--"):
+			return 2, 0
+		case i < 0 || err != nil:
+			return 1, 0
+		}
+		return 0, line
+	}
+	sourceA, lineA := rank(a.Where)
+	sourceB, lineB := rank(b.Where)
+	return cmp.Or(cmp.Compare(sourceA, sourceB), cmp.Compare(lineA, lineB), cmp.Compare(a.Where, b.Where))
 }
 
 func (l *loading) readFile() {

@@ -18,7 +18,7 @@ var (
 	AdvertisedListeners = listSetting(Row{Name: "advertised.listeners", Null: true, Room: inServer,
 		Doc: "The addresses that clients are told. A listener that is not named here advertises the address it listens on, or the machine's name where that is every address."})
 
-	ListenerSecurityProtocols = listSetting(Row{Name: "listener.security.protocol.map", Room: inServer,
+	ListenerSecurityProtocols = listInString(Row{Name: "listener.security.protocol.map", Room: inServer,
 		Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
 		Doc:     "The security protocol of each listener name. Only PLAINTEXT can be served yet."})
 
@@ -42,7 +42,7 @@ var (
 	MaxConnectionsPerIP = intSetting(Row{Name: "max.connections.per.ip", Default: "2147483647", Room: inServer, Update: ClusterWide, check: atLeast[int64](0),
 		Doc: "How many connections one address may hold at once. Behind a NodePort all clients may have a node's address."})
 
-	MaxConnectionsPerIPOverrides = listSetting(Row{Name: "max.connections.per.ip.overrides", Room: inServer, Update: ClusterWide, check: addressCounts(),
+	MaxConnectionsPerIPOverrides = listInString(Row{Name: "max.connections.per.ip.overrides", Room: inServer, Update: ClusterWide, check: addressCounts(),
 		Doc: "Other bounds for some addresses or host names: `127.0.0.1:200,client.example:50`."})
 
 	MaxConnectionCreationRate = intSetting(Row{Name: "max.connection.creation.rate", Default: "2147483647", Room: inServer, Update: ClusterWide, check: atLeast[int64](0),
