@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	produceVersion = 7 // the last without flexible fields: its replies have fixed places
+	ackTimeoutMs   = 10_000
+	readBuffer     = 64 << 10
+)
+
+// kafkaError is a protocol error that a reply carried.
+type kafkaError int16
+
+func (e kafkaError) Error() string { return fmt.Sprintf("error code %d", int16(e)) }
+
+// conn speaks prepared frames, so that the generator is not the limit.
+type conn struct {
+	net.Conn
+	reader *bufio.Reader
+}
+
+func dial(address string) (*conn, error) {
+	c, err := net.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{c, bufio.NewReaderSize(c, readBuffer)}, nil
+}
+
+func (c *conn) close() {
+	if c != nil {
+		_ = c.Close()
+	}
+}
+
+// createTopic asks for the topic; one that exists is as good.
+func (c *conn) createTopic(name string, partitions int32) error {
+	request := kmsg.NewPtrCreateTopicsRequest()
+	request.Version = 4
+	request.TimeoutMillis = ackTimeoutMs
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+	request.Topics = append(request.Topics, topic)
+	if _, err := c.Write(frame(request)); err != nil {
+		return err
+	}
+	_, err := c.reply()
+	return err
+}
+
+// produce sends one record and waits for its acknowledgement.
+func (c *conn) produce(topic string, partition int32, value []byte) error {
+	return c.roundTrip(produceFrame(topic, partition, value), len(topic))
+}
+
+// roundTrip sends a prepared Produce frame for one partition and reads its error code.
+func (c *conn) roundTrip(frame []byte, topicLen int) error {
+	if _, err := c.Write(frame); err != nil {
+		return err
+	}
+	body, err := c.reply()
+	if err != nil {
+		return err
+	}
+	// correlation id, one topic, its name, one partition, its index
+	at := 4 + 4 + 2 + topicLen + 4 + 4
+	if len(body) < at+2 {
+		return fmt.Errorf("a produce reply of %d bytes", len(body))
+	}
+	if code := int16(binary.BigEndian.Uint16(body[at:])); code != 0 {
+		return kafkaError(code)
+	}
+	return nil
+}
+
+// reply reads one frame. The bytes are good until the next call.
+func (c *conn) reply() ([]byte, error) {
+	head, err := c.reader.Peek(4)
+	if err != nil {
+		return nil, err
+	}
+	size := int(binary.BigEndian.Uint32(head))
+	if size+4 > readBuffer {
+		return nil, fmt.Errorf("a reply of %d bytes", size)
+	}
+	if _, err := c.reader.Discard(4); err != nil {
+		return nil, err
+	}
+	body, err := c.reader.Peek(size)
+	if err != nil {
+		return nil, err
+	}
+	_, err = c.reader.Discard(size)
+	return body, err
+}
+
+var _ io.Closer = (*conn)(nil)
+
+// frame is a request with its header, ready to send.
+func frame(request kmsg.Request) []byte {
+	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
+	return formatter.AppendRequest(nil, request, 1)
+}
+
+// produceFrame is a Produce request of one batch of one record, with acks=all.
+func produceFrame(topic string, partition int32, value []byte) []byte {
+	request := kmsg.NewPtrProduceRequest()
+	request.Version = produceVersion
+	request.Acks = -1
+	request.TimeoutMillis = ackTimeoutMs
+	part := kmsg.NewProduceRequestTopicPartition()
+	part.Partition = partition
+	part.Records = batch(value)
+	top := kmsg.NewProduceRequestTopic()
+	top.Topic = topic
+	top.Partitions = append(top.Partitions, part)
+	request.Topics = append(request.Topics, top)
+	return frame(request)
+}
+
+// batch is a record batch v2 of one record without a key.
+func batch(value []byte) []byte {
+	record := kmsg.NewRecord()
+	record.Value = value
+	record.Length = int32(len(record.AppendTo(nil)) - 1)
+	body := record.AppendTo(nil)
+	record.Length = int32(len(body) - varintLen(record.Length))
+	body = record.AppendTo(nil)
+
+	b := kmsg.NewRecordBatch()
+	b.Magic = 2
+	b.PartitionLeaderEpoch = -1
+	b.ProducerID, b.ProducerEpoch, b.FirstSequence = -1, -1, -1
+	b.NumRecords = 1
+	b.Records = body
+	raw := b.AppendTo(nil)
+	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+	return raw
+}
+
+func varintLen(n int32) int {
+	return len(binary.AppendVarint(nil, int64(n)))
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	benchTopic = "bench"
+	idleFor    = 20 * time.Second
+	settleFor  = 5 * time.Second
+)
+
+// measureStart times exec to the first acknowledged record, on an empty directory and again after kill -9 on its own.
+func measureStart(s system) (figures, error) {
+	n, err := launch(s)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	begun := time.Now()
+	if err := n.firstAck(); err != nil {
+		return nil, err
+	}
+	empty := time.Since(begun)
+	n.kill()
+	begun = time.Now()
+	if err := n.exec(); err != nil {
+		return nil, err
+	}
+	if err := n.firstAck(); err != nil {
+		return nil, err
+	}
+	return figures{"empty directory, s": empty.Seconds(), "after kill -9, s": time.Since(begun).Seconds()}, nil
+}
+
+// firstAck tries until one record is acknowledged. It asks again every few milliseconds, so that a client's back-off
+// does not stand in for the broker's start.
+func (n *node) firstAck() error {
+	deadline := time.Now().Add(startDeadline)
+	for time.Now().Before(deadline) {
+		conn, err := dial(n.address())
+		if err == nil {
+			err = conn.createTopic(benchTopic, 1)
+		}
+		for err == nil && time.Now().Before(deadline) {
+			if err = conn.produce(benchTopic, 0, []byte("first")); err == nil {
+				conn.close()
+				return nil
+			}
+			if _, refused := err.(kafkaError); refused {
+				err = nil
+				time.Sleep(2 * time.Millisecond)
+			}
+		}
+		conn.close()
+		time.Sleep(2 * time.Millisecond)
+	}
+	return fmt.Errorf("no record was acknowledged within %s; the log is %s", startDeadline, n.log.Name())
+}
+
+// ready starts the system, waits for it and creates the topic of the case.
+func ready(s system, partitions int32) (*node, error) {
+	n, err := launch(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.firstAck(); err != nil {
+		n.close()
+		return nil, err
+	}
+	client, err := kgo.NewClient(kgo.SeedBrokers(n.address()))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	request := kmsg.NewPtrCreateTopicsRequest()
+	topic := kmsg.NewCreateTopicsRequestTopic()
+	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = loadTopic, partitions, 1
+	request.Topics = append(request.Topics, topic)
+	if _, err := request.RequestWith(context.Background(), client); err != nil {
+		n.close()
+		return nil, err
+	}
+	return n, nil
+}
+
+// measureIdle is what a broker costs that nobody uses.
+func measureIdle(s system) (figures, error) {
+	n, err := ready(s, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	time.Sleep(settleFor)
+	before, err := cpuTime(n.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(idleFor)
+	after, err := cpuTime(n.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	resident, err := residentMiB(n.cmd.Process.Pid)
+	return figures{
+		"idle CPU, % of a core": 100 * (after - before).Seconds() / idleFor.Seconds(),
+		"resident, MiB":         resident,
+	}, err
+}
