@@ -1,0 +1,62 @@
+package keeper
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+
+	"barnabas/internal/metadata"
+	"barnabas/internal/metadata/etcdstore"
+)
+
+// Remote says where keepers, or an etcd cluster, are.
+type Remote struct {
+	// Servers are their host:port; one that answers is enough.
+	Servers []string
+	// Chroot is the path below which the cluster's keys are, such as /kafka; empty for none.
+	Chroot string
+	// TLS, if given, is spoken with them.
+	TLS *tls.Config
+	// Username and Password are for an etcd cluster with authentication.
+	Username, Password string
+	Logger             *slog.Logger
+}
+
+// Dial returns the Store of keepers elsewhere. It does not wait for them: the first call does, and says
+// metadata.ErrUnavailable if none answers.
+func Dial(remote Remote) (metadata.Store, error) {
+	if len(remote.Servers) == 0 {
+		return nil, errors.New("keeper: no address to connect to")
+	}
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:            remote.Servers,
+		TLS:                  remote.TLS,
+		Username:             remote.Username,
+		Password:             remote.Password,
+		DialTimeout:          dialTimeout,
+		DialKeepAliveTime:    keepAlive,
+		DialKeepAliveTimeout: keepAlive,
+		Logger:               zap.New(&bridge{logger: remote.Logger}),
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			MinConnectTimeout: dialTimeout,
+		})},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keeper: connect to %v: %w", remote.Servers, err)
+	}
+	return etcdstore.NewOwner(client, Root(remote.Chroot)), nil
+}
+
+const (
+	dialTimeout = 3 * time.Second
+	// keepAlive is how soon a connection whose other end has vanished is noticed, twice over.
+	keepAlive = 5 * time.Second
+)
