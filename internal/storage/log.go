@@ -1,107 +1,249 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
 )
 
 // Log is one partition's records on one log directory.
-type Log struct{}
+//
+// Invariants: segments are sorted by base and there is always one, the last of which is appended to;
+// StartOffset <= HighWatermark <= EndOffset; recoveryPoint <= EndOffset; every batch in
+// [0, size) of a segment is whole. EndOffset is published after the bytes below it are written.
+type Log struct {
+	store *Store
+	dir   *Directory
+	tp    ident.TopicPartition
+	id    ident.TopicID
 
-// Append adds batches to the log.
-//
-// From a Client or Coordinator they get the next offsets and the leader epoch of opts; the slice is patched in place. A Follower's
-// keep their offsets and epochs; a batch cut short at the end is left out. Nothing is visible to readers unless all of it was written.
-//
-// Errors: ErrCorruptMessage, ErrInvalidRecord, ErrInvalidTimestamp, ErrMessageTooLarge, ErrRecordListTooLarge, ErrUnsupportedCompression,
-// ErrOutOfOrderSequence, ErrDuplicateSequence, ErrInvalidProducerEpoch, ErrUnknownProducerID, ErrUnexpectedOffset, ErrCeiling, ErrStorage, ErrDeleted.
-func (l *Log) Append(batches []byte, opts AppendOptions) (Appended, error) { return Appended{}, nil }
+	where         atomic.Pointer[string] // the partition's directory; it changes when the log is deleted
+	config        atomic.Pointer[LogConfig]
+	segments      atomic.Pointer[[]*segment]
+	epochs        atomic.Pointer[leaderEpochs]
+	start         atomic.Int64
+	end           atomic.Int64
+	highWatermark atomic.Int64
+	ceiling       atomic.Int64
+	recoveryPoint atomic.Int64 // below it everything is synced
+	firstUnstable atomic.Int64 // where the first undecided transaction begins, MaxInt64 for none
+	closed        atomic.Bool
+	boundaries    boundaries
+	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing; guarded by dir.mu
 
-// Read returns where the batches from the one that holds offset from are.
-//
-// Errors: ErrOffsetOutOfRange when from is not within [StartOffset, EndOffset], ErrStorage, ErrDeleted.
-func (l *Log) Read(from record.Offset, opts ReadOptions) (Span, error) { return Span{}, nil }
+	// mu is held by whoever changes the log. It is taken for file operations that don't wait for the disk,
+	// never for a sync.
+	mu          sync.Mutex
+	producers   *producerTable
+	truncations int   // how often the end moved down: a sync that spans one proves nothing
+	unsynced    bool  // the directory's entries or its small files changed since they were synced
+	flushedMs   int64 // when the log was last synced
+	jitterMs    int64 // what the next roll by time is early by
+}
+
+func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string, c LogConfig) *Log {
+	l := &Log{
+		store:     d.store,
+		dir:       d,
+		tp:        tp,
+		id:        id,
+		producers: newProducerTable(d.store.settings.ProducerIDExpirationMs),
+		flushedMs: d.store.nowMs(),
+	}
+	l.where.Store(&path)
+	l.config.Store(&c)
+	l.segments.Store(new([]*segment))
+	l.epochs.Store(new(leaderEpochs))
+	l.ceiling.Store(math.MaxInt64)
+	l.firstUnstable.Store(math.MaxInt64)
+	l.jitterMs = jitter(c.SegmentJitterMs)
+	for kind := range l.saved {
+		l.saved[kind] = -1
+	}
+	return l
+}
+
+// String is topic-partition.
+func (l *Log) String() string { return l.tp.String() }
 
 // TopicPartition names the log.
-func (l *Log) TopicPartition() ident.TopicPartition { return ident.TopicPartition{} }
+func (l *Log) TopicPartition() ident.TopicPartition { return l.tp }
 
 // TopicID is the id of the topic for which the log was made; zero if its metadata file was lost.
-func (l *Log) TopicID() ident.TopicID { return ident.TopicID{} }
+func (l *Log) TopicID() ident.TopicID { return l.id }
 
 // Directory is where the log is.
-func (l *Log) Directory() *Directory { return nil }
+func (l *Log) Directory() *Directory { return l.dir }
 
 // StartOffset is the first offset that may be read.
-func (l *Log) StartOffset() record.Offset { return 0 }
+func (l *Log) StartOffset() record.Offset { return record.Offset(l.start.Load()) }
 
 // EndOffset is the offset that the next record gets.
-func (l *Log) EndOffset() record.Offset { return 0 }
+func (l *Log) EndOffset() record.Offset { return record.Offset(l.end.Load()) }
 
 // HighWatermark is the offset below which records are committed, as last set; after a start it is what
 // the last checkpoint said.
-func (l *Log) HighWatermark() record.Offset { return 0 }
+func (l *Log) HighWatermark() record.Offset { return record.Offset(l.highWatermark.Load()) }
 
 // SetHighWatermark moves the high watermark; it is kept within [StartOffset, EndOffset].
-func (l *Log) SetHighWatermark(o record.Offset) {}
+func (l *Log) SetHighWatermark(o record.Offset) {
+	o = max(min(o, l.EndOffset()), l.StartOffset())
+	l.highWatermark.Store(int64(o))
+	if l.firstUnstable.Load() == math.MaxInt64 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.producers.onHighWatermark(o)
+	l.publishUnstable()
+}
+
+// publishUnstable makes LastStableOffset see the producers' transactions. The caller holds mu.
+func (l *Log) publishUnstable() {
+	first, ok := l.producers.firstUnstable()
+	if !ok {
+		first = math.MaxInt64
+	}
+	l.firstUnstable.Store(int64(first))
+}
 
 // LastStableOffset is the offset below which all transactions are decided; it never exceeds the high watermark.
-func (l *Log) LastStableOffset() record.Offset { return 0 }
+func (l *Log) LastStableOffset() record.Offset {
+	// The high watermark first: it never passes a transaction that was not published as unstable before.
+	highWatermark := l.HighWatermark()
+	return max(l.StartOffset(), min(record.Offset(l.firstUnstable.Load()), highWatermark))
+}
+
+// Producers are the idempotent producers that the log knows.
+func (l *Log) Producers() []ProducerState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.producers.states()
+}
 
 // SetCeiling bounds the offsets that Append may assign: all stay below it (DESIGN 3.4). Followers are not bound.
-func (l *Log) SetCeiling(o record.Offset) {}
+func (l *Log) SetCeiling(o record.Offset) { l.ceiling.Store(int64(o)) }
 
 // Ceiling is what SetCeiling set; MaxInt64 before.
-func (l *Log) Ceiling() record.Offset { return 0 }
+func (l *Log) Ceiling() record.Offset { return record.Offset(l.ceiling.Load()) }
+
+// Config is the settings that the log obeys.
+func (l *Log) Config() LogConfig { return *l.config.Load() }
+
+// SetConfig replaces the settings.
+func (l *Log) SetConfig(c LogConfig) {
+	if c == *l.config.Load() {
+		return
+	}
+	l.config.Store(&c)
+}
+
+// Size is the bytes of the log's segments, without their indexes.
+func (l *Log) Size() int64 {
+	var size int64
+	for _, s := range l.list() {
+		size += s.size.Load()
+	}
+	return size
+}
+
+// Segments is the number of segments.
+func (l *Log) Segments() int { return len(l.list()) }
 
 // LatestEpoch is the epoch of the last leader known to the log; NoEpoch for none.
-func (l *Log) LatestEpoch() record.Epoch { return record.NoEpoch }
-
-// SetEpoch notes that a leader's epoch begins at offset start. ErrInvalidEpoch if the log knows a later one; ErrStorage.
-func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error { return nil }
+func (l *Log) LatestEpoch() record.Epoch { return l.epochs.Load().latest() }
 
 // EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-320): the largest epoch known that is not larger than
 // the one asked for, and the offset at which it ended. (NoEpoch, -1) when the epoch is unknown.
-func (l *Log) EpochEnd(epoch record.Epoch) (record.Epoch, record.Offset) { return record.NoEpoch, -1 }
-
-// EpochAt is the epoch of the record at an offset; NoEpoch if that isn't known.
-func (l *Log) EpochAt(o record.Offset) record.Epoch { return record.NoEpoch }
-
-// TruncateTo cuts off what is at or after an offset: whole batches, so the end may come to lie lower.
-func (l *Log) TruncateTo(o record.Offset) error { return nil }
-
-// TruncateFullyTo drops all records and lets the log begin anew at an offset.
-func (l *Log) TruncateFullyTo(o record.Offset) error { return nil }
-
-// AdvanceStart makes offsets before o unreadable (DeleteRecords). A smaller o than the start
-// changes nothing; one past the high watermark is ErrOffsetOutOfRange.
-func (l *Log) AdvanceStart(o record.Offset) error { return nil }
-
-// OffsetForTimestamp finds the first record whose timestamp is ts (milliseconds) or later.
-func (l *Log) OffsetForTimestamp(ts int64) (TimestampOffset, bool, error) {
-	return TimestampOffset{}, false, nil
+func (l *Log) EpochEnd(epoch record.Epoch) (record.Epoch, record.Offset) {
+	return l.epochs.Load().end(epoch, l.EndOffset())
 }
 
-// MaxTimestamp finds the first record that bears the largest timestamp.
-func (l *Log) MaxTimestamp() (TimestampOffset, bool, error) { return TimestampOffset{}, false, nil }
+// EpochAt is the epoch of the record at an offset; NoEpoch if that isn't known.
+func (l *Log) EpochAt(o record.Offset) record.Epoch { return l.epochs.Load().at(o) }
 
-// Flush makes all that is appended survive a crash of the machine.
-func (l *Log) Flush() error { return nil }
+// SetEpoch notes that a leader's epoch begins at offset start. ErrInvalidEpoch if the log knows a later one; ErrStorage.
+func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if latest := l.LatestEpoch(); epoch < latest {
+		return fmt.Errorf("%s: epoch %d after %d: %w", l, epoch, latest, ErrInvalidEpoch)
+	}
+	return l.failed("write leader epochs", l.setEpochs(l.epochs.Load().assign(epoch, start)))
+}
 
-// Config is the settings that the log obeys.
-func (l *Log) Config() LogConfig { return LogConfig{} }
+// setEpochs publishes and writes the epochs. The caller holds mu.
+func (l *Log) setEpochs(es leaderEpochs) error {
+	old := *l.epochs.Load()
+	if len(old) == len(es) && (len(es) == 0 || old[0] == es[0] && old[len(es)-1] == es[len(es)-1]) {
+		return nil
+	}
+	l.epochs.Store(&es)
+	l.unsynced = true
+	return replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), es.encode())
+}
 
-// SetConfig replaces the settings.
-func (l *Log) SetConfig(c LogConfig) {}
+func (l *Log) path() string { return *l.where.Load() }
 
-// Size is the bytes of the log's segments, without their indexes.
-func (l *Log) Size() int64 { return 0 }
+// list is the segments as of now. It never changes: a change publishes another.
+func (l *Log) list() []*segment { return *l.segments.Load() }
 
-// Segments is the number of segments.
-func (l *Log) Segments() int { return 0 }
+// active is the segment that is appended to.
+func (l *Log) active() *segment {
+	list := l.list()
+	return list[len(list)-1]
+}
 
-// TimestampOffset is a record found by time.
-type TimestampOffset struct {
-	Timestamp   int64
-	Offset      record.Offset
-	LeaderEpoch record.Epoch
+// setList publishes the segments. The caller holds mu.
+func (l *Log) setList(list []*segment) { l.segments.Store(&list) }
+
+// segmentAt is the index of the segment in which an offset lies, -1 if it's before the first.
+func segmentAt(list []*segment, o record.Offset) int {
+	low, high := 0, len(list)
+	for low < high {
+		mid := (low + high) / 2
+		if list[mid].base <= o {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low - 1
+}
+
+// usable returns why the log can't be used, or nil.
+func (l *Log) usable() error {
+	if l.closed.Load() {
+		return fmt.Errorf("%s: %w", l, ErrDeleted)
+	}
+	if err := l.dir.Err(); err != nil {
+		return fmt.Errorf("%s: %w", l, err)
+	}
+	return nil
+}
+
+// failed turns an I/O error into ErrStorage and takes the directory offline. Errors that say
+// nothing about the disk pass.
+func (l *Log) failed(operation string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrStorage) || errors.Is(err, ErrDeleted):
+		return err
+	case l.closed.Load() && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: %w", l, ErrDeleted)
+	case errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrUnsupportedMagic):
+		return fmt.Errorf("%s: %s: %w: %w", l, operation, ErrCorruptMessage, err)
+	}
+	return l.dir.fail(fmt.Errorf("%s: %s: %w", l, operation, err))
 }

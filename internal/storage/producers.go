@@ -21,9 +21,6 @@ type ProducerState struct {
 	TxnStart record.Offset
 }
 
-// Producers are the idempotent producers that the log knows.
-func (l *Log) Producers() []ProducerState { return nil }
-
 // producerTable is the producer state of one partition (KIP-98): it fences old epochs, checks
 // sequences, recognises the last batches when they are sent again and knows the open transactions.
 // The partition's mutex guards it. It is empty, and costs next to nothing, until an idempotent

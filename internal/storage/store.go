@@ -1,7 +1,11 @@
 package storage
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"barnabas/internal/ident"
@@ -26,44 +30,333 @@ type Options struct {
 	Logger *slog.Logger
 	// Clock is time.Now unless given.
 	Clock func() time.Time
-	// DirectoryChanged is called, by a goroutine of the store or by one that has met an I/O error, when a directory has gone offline
-	// (cause says why) or come back (cause is nil). It must not call the store back.
+	// DirectoryChanged is called, by a goroutine of the store or by one that has met an I/O error, when a
+	// directory has gone offline (cause says why) or come back (cause is nil). It must not call the store
+	// back, nor wait.
 	DirectoryChanged func(d *Directory, cause error)
 	// Flushed is told how long a sync of a log took.
 	Flushed func(time.Duration)
 }
 
 // Store is all logs of a broker.
-type Store struct{}
+type Store struct {
+	fs       vfs.FS
+	broker   ident.BrokerID
+	boot     ident.BootID
+	settings Settings
+	config   LogConfig
+	logger   *slog.Logger
+	clock    func() time.Time
 
-// OpenStore locks the directories, loads and recovers their logs and starts the store's goroutines. A directory that can't be read
-// is offline; the store opens as long as one is well. Errors: ErrDirectoryInUse, ErrWrongCluster, ErrWrongBroker, ErrStorage.
-func OpenStore(o Options) (*Store, error) { return nil, nil }
+	directoryChanged func(*Directory, error)
+	flushed          func(time.Duration)
 
-// Adopt writes the cluster's id, once it is known, into directories that had none. ErrWrongCluster if one has another.
-func (s *Store) Adopt(id ident.ClusterID) error { return nil }
+	dirs      []*Directory
+	handles   handles
+	flusher   flusher
+	deletions deletions
+	stop      chan struct{}
+	done      sync.WaitGroup
 
-// ClusterID is what the directories say; zero for none.
-func (s *Store) ClusterID() ident.ClusterID { return ident.ClusterID{} }
-
-// Dirs are the log directories in the configured order, offline ones too.
-func (s *Store) Dirs() []*Directory { return nil }
-
-// Log finds a partition's log, or nil.
-func (s *Store) Log(tp ident.TopicPartition) *Log { return nil }
-
-// Logs are all logs, in no order.
-func (s *Store) Logs() []*Log { return nil }
-
-// Create makes an empty log that begins at offset start, in the online directory with the fewest. Errors: ErrLogExists, ErrStorage.
-func (s *Store) Create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset) (*Log, error) {
-	return nil, nil
+	mu      sync.RWMutex
+	cluster ident.ClusterID               // guarded by mu once the store is open
+	logs    map[ident.TopicPartition]*Log // guarded by mu
+	making  map[ident.TopicPartition]bool // guarded by mu: logs that Create is at
+	closed  bool                          // guarded by mu
 }
 
-// Delete takes a log out of the store at once, renames its directory and removes that after file.delete.delay.ms.
-// ErrUnknownLog, ErrStorage.
-func (s *Store) Delete(tp ident.TopicPartition) error { return nil }
+// OpenStore locks the directories, loads and recovers their logs and starts the store's goroutines. A
+// directory that can't be read is offline; the store opens as long as one is well. Errors:
+// ErrDirectoryInUse, ErrWrongCluster, ErrWrongBroker, ErrStorage, and that of a meta.properties that can't be
+// understood.
+func OpenStore(o Options) (*Store, error) {
+	s := newStore(o)
+	if err := s.openDirs(o.Dirs); err != nil {
+		return nil, errors.Join(err, s.closeDirs())
+	}
+	for _, d := range s.dirs {
+		if d.Err() == nil {
+			if err := d.loadLogs(); err != nil {
+				d.fail(err)
+			}
+		}
+	}
+	if err := s.allOffline(); err != nil {
+		return nil, errors.Join(err, s.closeDirs())
+	}
+	s.done.Go(func() { s.keepHouse(s.stop) })
+	s.done.Go(func() { s.flusher.run(s.stop) })
+	return s, nil
+}
+
+func newStore(o Options) *Store {
+	s := &Store{
+		fs:               o.FS,
+		broker:           o.BrokerID,
+		boot:             o.BootID,
+		settings:         o.Settings.withDefaults(),
+		config:           o.Config,
+		logger:           o.Logger,
+		clock:            o.Clock,
+		directoryChanged: o.DirectoryChanged,
+		flushed:          o.Flushed,
+		flusher:          newFlusher(),
+		stop:             make(chan struct{}),
+		cluster:          o.ClusterID,
+		logs:             make(map[ident.TopicPartition]*Log),
+		making:           make(map[ident.TopicPartition]bool),
+	}
+	if s.clock == nil {
+		s.clock = time.Now
+	}
+	if s.logger == nil {
+		s.logger = slog.New(slog.DiscardHandler)
+	}
+	if s.config == (LogConfig{}) {
+		s.config = DefaultLogConfig()
+	}
+	s.handles = handles{fs: s.fs, limit: s.settings.MaxOpenFiles}
+	return s
+}
+
+// openDirs opens all directories. Those that the disk refuses are offline.
+func (s *Store) openDirs(paths []string) error {
+	for _, path := range paths {
+		d := &Directory{store: s, path: filepath.Clean(path)}
+		s.dirs = append(s.dirs, d)
+	}
+	seen := make(map[ident.StoreID]string)
+	for _, d := range s.dirs {
+		err := d.open()
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrDirectoryInUse), errors.Is(err, ErrWrongCluster),
+			errors.Is(err, ErrWrongBroker), errors.Is(err, errMalformed):
+			return err
+		default:
+			d.fail(err)
+			continue
+		}
+		if other, twice := seen[d.ID()]; twice {
+			return fmt.Errorf("%s and %s have the same directory.id: %w", other, d.path, ErrDirectoryInUse)
+		}
+		seen[d.ID()] = d.path
+		if err := s.sameCluster(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sameCluster wants all directories to belong to one cluster.
+func (s *Store) sameCluster(d *Directory) error {
+	cluster := d.meta.Load().cluster
+	if s.cluster.IsZero() {
+		s.cluster = cluster
+	} else if !cluster.IsZero() && cluster != s.cluster {
+		return fmt.Errorf("%s: cluster.id is %s, not %s: %w", d.path, cluster, s.cluster, ErrWrongCluster)
+	}
+	return nil
+}
+
+func (s *Store) allOffline() error {
+	var errs []error
+	for _, d := range s.dirs {
+		err := d.Err()
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if len(errs) == 0 {
+		return fmt.Errorf("no log directory is configured: %w", ErrStorage)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) nowMs() int64 { return s.clock().UnixMilli() }
+
+// Adopt writes the cluster's id, once it is known, into directories that had none. ErrWrongCluster if one has another.
+func (s *Store) Adopt(id ident.ClusterID) error {
+	s.mu.Lock()
+	known := s.cluster
+	if known.IsZero() {
+		s.cluster = id
+	}
+	s.mu.Unlock()
+	if !known.IsZero() && known != id {
+		return fmt.Errorf("cluster.id of the log directories is %s, not %s: %w", known, id, ErrWrongCluster)
+	}
+	var errs []error
+	for _, d := range s.dirs {
+		errs = append(errs, d.adopt(id))
+	}
+	return errors.Join(errs...)
+}
+
+// ClusterID is what the directories say; zero for none.
+func (s *Store) ClusterID() ident.ClusterID {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.cluster
+}
+
+// Dirs are the log directories in the configured order, offline ones too.
+func (s *Store) Dirs() []*Directory { return s.dirs }
+
+// Log finds a partition's log, or nil.
+func (s *Store) Log(tp ident.TopicPartition) *Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.logs[tp]
+}
+
+// Logs are all logs, in no order.
+func (s *Store) Logs() []*Log {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	logs := make([]*Log, 0, len(s.logs))
+	for _, l := range s.logs {
+		logs = append(logs, l)
+	}
+	return logs
+}
+
+// OpenFiles is how many files the store keeps open.
+func (s *Store) OpenFiles() int { return s.handles.count() }
+
+// Create makes an empty log that begins at offset start, in the online directory with the fewest. Errors: ErrLogExists, ErrStorage,
+// ErrDeleted when the store is closed.
+func (s *Store) Create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset) (*Log, error) {
+	if err := s.reserve(tp); err != nil {
+		return nil, err
+	}
+	l, err := s.create(tp, id, c, start)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.making, tp)
+	if err != nil {
+		return nil, err
+	}
+	s.logs[tp] = l
+	s.flusher.add(l)
+	return l, nil
+}
+
+func (s *Store) reserve(tp ident.TopicPartition) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return fmt.Errorf("%s: %w", tp, ErrDeleted)
+	case s.logs[tp] != nil || s.making[tp]:
+		return fmt.Errorf("%s: %w", tp, ErrLogExists)
+	}
+	s.making[tp] = true
+	return nil
+}
+
+func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset) (*Log, error) {
+	d := s.roomiest()
+	if d == nil {
+		return nil, fmt.Errorf("%s: %w", tp, s.allOffline())
+	}
+	if d.remembers(tp) {
+		if err := d.checkpointAll(); err != nil {
+			return nil, err
+		}
+	}
+	path := filepath.Join(d.path, tp.String())
+	if err := s.fs.MkdirAll(path, 0o755); err != nil {
+		return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
+	}
+	l := newLog(d, tp, id, path, c)
+	if !id.IsZero() {
+		metadata := filepath.Join(path, partitionMetadataName)
+		if err := replaceFile(s.fs, metadata, encodePartitionMetadata(id)); err != nil {
+			return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
+		}
+	}
+	l.unsynced = true
+	if err := l.load(loading{start: start}); err != nil {
+		return nil, l.failed("create", err)
+	}
+	return l, nil
+}
+
+// roomiest is the online directory with the fewest logs.
+func (s *Store) roomiest() *Directory {
+	counts := make(map[*Directory]int, len(s.dirs))
+	for _, l := range s.Logs() {
+		counts[l.dir]++
+	}
+	var best *Directory
+	for _, d := range s.dirs {
+		if d.Err() == nil && (best == nil || counts[d] < counts[best]) {
+			best = d
+		}
+	}
+	return best
+}
+
+// Delete takes a log out of the store at once, renames its directory and removes that after
+// file.delete.delay.ms. ErrUnknownLog, ErrStorage.
+func (s *Store) Delete(tp ident.TopicPartition) error {
+	s.mu.Lock()
+	l := s.logs[tp]
+	delete(s.logs, tp)
+	s.mu.Unlock()
+	if l == nil {
+		return fmt.Errorf("%s: %w", tp, ErrUnknownLog)
+	}
+	l.dir.forget(tp)
+	return l.delete()
+}
+
+// delete ends a log that the store no longer has.
+func (l *Log) delete() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed.Store(true)
+	if err := l.dir.Err(); err != nil {
+		return err
+	}
+	path := filepath.Join(l.dir.path, deletedDirName(l.tp))
+	if err := l.store.fs.Rename(l.path(), path); err != nil {
+		return l.dir.fail(fmt.Errorf("delete %s: %w", l, err))
+	}
+	l.where.Store(&path)
+	for _, s := range l.list() {
+		s.retire()
+	}
+	l.store.deletions.add(deletion{dir: l.dir, path: path,
+		dueMs: l.store.nowMs() + l.config.Load().FileDeleteDelayMs})
+	return nil
+}
 
 // Close stops the store's goroutines and closes its files. With clean it syncs everything first and leaves the mark
 // that makes the next start quick.
-func (s *Store) Close(clean bool) error { return nil }
+func (s *Store) Close(clean bool) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	close(s.stop)
+	s.done.Wait()
+	var errs []error
+	for _, d := range s.dirs {
+		errs = append(errs, d.closeLogs(clean))
+	}
+	return errors.Join(append(errs, s.closeDirs())...)
+}
+
+func (s *Store) closeDirs() error {
+	var errs []error
+	for _, d := range s.dirs {
+		errs = append(errs, d.close())
+	}
+	return errors.Join(errs...)
+}

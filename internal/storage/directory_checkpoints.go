@@ -1,0 +1,152 @@
+package storage
+
+import (
+	"errors"
+	"path/filepath"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/record"
+	"barnabas/internal/vfs"
+)
+
+// checkpointKind is one of the offsets that a directory keeps on disk for all of its logs.
+type checkpointKind uint8
+
+const (
+	recoveryPoints checkpointKind = iota
+	startOffsets
+	highWatermarks
+	writtenOffsets
+	checkpointKinds
+)
+
+var checkpointNames = [checkpointKinds]string{
+	recoveryPoints: recoveryPointName,
+	startOffsets:   startOffsetName,
+	highWatermarks: highWatermarkName,
+	writtenOffsets: writtenOffsetName,
+}
+
+// checkpointed is the offset that a checkpoint file should hold for a log; ok is false if it need not be there.
+func (l *Log) checkpointed(kind checkpointKind) (offset int64, ok bool) {
+	switch kind {
+	case recoveryPoints:
+		return l.recoveryPoint.Load(), true
+	case startOffsets:
+		start := l.start.Load()
+		return start, start > int64(l.list()[0].base)
+	case highWatermarks:
+		return l.highWatermark.Load(), true
+	default:
+		return l.end.Load(), true
+	}
+}
+
+// readCheckpoints reads the checkpoint files. One that is damaged is as good as missing: more is scanned then.
+func (d *Directory) readCheckpoints() (read [checkpointKinds]offsetCheckpoint, err error) {
+	for kind, name := range checkpointNames {
+		c, err := readOffsetCheckpoint(d.store.fs, filepath.Join(d.path, name))
+		if errors.Is(err, errMalformed) {
+			d.store.logger.Warn("ignoring a damaged checkpoint", "dir", d.path, "error", err)
+			c, err = offsetCheckpoint{}, nil
+		}
+		if err != nil {
+			return read, err
+		}
+		read[kind] = c
+	}
+	if _, same := read[writtenOffsets][bootMark(d.store.boot)]; !same {
+		read[writtenOffsets] = offsetCheckpoint{}
+	}
+	return read, nil
+}
+
+// bootMark stands in the file of written offsets for the boot of the machine in which it was written: after another,
+// what was written and not synced may be gone.
+func bootMark(boot ident.BootID) ident.TopicPartition {
+	return ident.TopicPartition{Topic: boot.String(), Partition: -1}
+}
+
+// forget notes that the checkpoint files speak of a log that is no more.
+func (d *Directory) forget(tp ident.TopicPartition) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.stale == nil {
+		d.stale = make(map[ident.TopicPartition]struct{})
+	}
+	d.stale[tp] = struct{}{}
+}
+
+// remembers tells whether the checkpoint files speak of an earlier log of the partition.
+func (d *Directory) remembers(tp ident.TopicPartition) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.stale[tp]
+	return ok
+}
+
+// checkpoint writes a checkpoint file if it would say anything new.
+func (d *Directory) checkpoint(kind checkpointKind) error {
+	if d.Err() != nil || !d.opened() {
+		return nil
+	}
+	logs := d.Logs()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	changed := len(d.stale) > 0
+	for _, l := range logs {
+		offset, ok := l.checkpointed(kind)
+		if !ok {
+			offset = -1
+		}
+		changed = changed || l.saved[kind] != offset
+	}
+	if !changed {
+		return nil
+	}
+	return d.writeCheckpoint(kind, logs)
+}
+
+// checkpointAll writes all checkpoint files.
+func (d *Directory) checkpointAll() error {
+	if d.Err() != nil || !d.opened() {
+		return nil
+	}
+	logs := d.Logs()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for kind := range checkpointKinds {
+		if err := d.writeCheckpoint(kind, logs); err != nil {
+			return err
+		}
+	}
+	d.stale = nil
+	return nil
+}
+
+// writeCheckpoint replaces one of the checkpoint files. The caller holds mu.
+func (d *Directory) writeCheckpoint(kind checkpointKind, logs []*Log) error {
+	c := make(offsetCheckpoint, len(logs)+1)
+	for _, l := range logs {
+		offset, ok := l.checkpointed(kind)
+		if ok {
+			c[l.tp] = record.Offset(offset)
+		} else {
+			offset = -1
+		}
+		l.saved[kind] = offset
+	}
+	path := filepath.Join(d.path, checkpointNames[kind])
+	if kind != writtenOffsets {
+		if err := vfs.WriteFileAtomic(d.store.fs, path, c.encode()); err != nil {
+			return d.fail(err)
+		}
+		return nil
+	}
+	// This file is only believed until the machine starts anew: it need not be synced.
+	c[bootMark(d.store.boot)] = 0
+	if err := replaceFile(d.store.fs, path, c.encode()); err != nil {
+		return d.fail(err)
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/vfs"
+)
+
+// cleanMark is what Kafka writes into its clean-shutdown mark (KIP-966).
+const cleanMark = `{"version":0,"brokerEpoch":-1}`
+
+// closeThreads is how many logs of a directory are synced at once when the store is closed.
+const closeThreads = 8
+
+// loadLogs reads all logs of the directory that are not known yet.
+func (d *Directory) loadLogs() error {
+	checkpoints, err := d.readCheckpoints()
+	if err != nil {
+		return err
+	}
+	entries, err := d.store.fs.ReadDir(d.path)
+	if err != nil {
+		return err
+	}
+	var found []ident.TopicPartition
+	for _, entry := range entries {
+		name := entry.Name()
+		if !entry.IsDir() {
+			continue
+		}
+		if isDeletedDir(name) {
+			d.store.deletions.add(deletion{dir: d, path: filepath.Join(d.path, name), dueMs: d.store.nowMs()})
+			continue
+		}
+		tp, ok := parsePartitionDir(name)
+		if !ok || tp.String() != name {
+			d.store.logger.Warn("ignoring a directory that is no partition's", "dir", d.path, "name", name)
+			continue
+		}
+		if l := d.store.Log(tp); l == nil {
+			found = append(found, tp)
+		} else if l.dir != d {
+			d.store.logger.Error("partition is in two log directories, ignoring one", "partition", name, "used", l.dir.path, "ignored", d.path)
+		}
+	}
+	err = inParallel(d.store.settings.RecoveryThreads, found, func(tp ident.TopicPartition) error {
+		return d.loadLog(tp, checkpoints)
+	})
+	d.noteStale(checkpoints)
+	return err
+}
+
+// noteStale finds the partitions of which only the checkpoint files speak.
+func (d *Directory) noteStale(checkpoints [checkpointKinds]offsetCheckpoint) {
+	for kind, c := range checkpoints {
+		for tp := range c {
+			if l := d.store.Log(tp); (l == nil || l.dir != d) && (checkpointKind(kind) != writtenOffsets || tp.Partition >= 0) {
+				d.forget(tp)
+			}
+		}
+	}
+}
+
+func (d *Directory) loadLog(tp ident.TopicPartition, checkpoints [checkpointKinds]offsetCheckpoint) error {
+	path := filepath.Join(d.path, tp.String())
+	id, err := d.readTopicID(path)
+	if err != nil {
+		return err
+	}
+	l := newLog(d, tp, id, path, d.store.config)
+	recoveryPoint := checkpoints[recoveryPoints][tp]
+	err = l.load(loading{
+		clean:         d.clean,
+		trusted:       max(recoveryPoint, checkpoints[writtenOffsets][tp]),
+		recoveryPoint: recoveryPoint,
+		start:         checkpoints[startOffsets][tp],
+		highWatermark: checkpoints[highWatermarks][tp],
+	})
+	if err != nil {
+		return fmt.Errorf("load %s: %w", tp, err)
+	}
+	d.store.mu.Lock()
+	defer d.store.mu.Unlock()
+	d.store.logs[tp] = l
+	return nil
+}
+
+// readTopicID reads a partition's metadata file. One that is missing, or that a crash has left empty, gives the zero id.
+func (d *Directory) readTopicID(path string) (ident.TopicID, error) {
+	data, err := vfs.ReadFile(d.store.fs, filepath.Join(path, partitionMetadataName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return ident.TopicID{}, nil
+	}
+	if err != nil {
+		return ident.TopicID{}, err
+	}
+	id, err := parsePartitionMetadata(data)
+	if err != nil {
+		d.store.logger.Warn("cannot tell a partition's topic id", "dir", path, "error", err)
+		return ident.TopicID{}, nil
+	}
+	return id, nil
+}
+
+// closeLogs closes all logs of the directory; with clean they are synced, and the directory is marked.
+func (d *Directory) closeLogs(clean bool) error {
+	logs := d.Logs()
+	usable := d.Err() == nil && d.opened()
+	var err error
+	if clean && usable {
+		err = inParallel(closeThreads, logs, (*Log).settle)
+	}
+	for _, l := range logs {
+		l.close()
+	}
+	if !clean || !usable || err != nil {
+		return err
+	}
+	if err := d.checkpointAll(); err != nil {
+		return err
+	}
+	return vfs.WriteFileAtomic(d.store.fs, filepath.Join(d.path, cleanMarkName), []byte(cleanMark))
+}
+
+// settle leaves nothing to be recovered.
+func (l *Log) settle() error {
+	l.mu.Lock()
+	err := l.producers.takeSnapshot(l.store.fs, l.path(), true)
+	if err == nil {
+		err = l.active().flushIndexes()
+	}
+	settled := l.recoveryPoint.Load() == l.end.Load() && !l.unsynced
+	l.mu.Unlock()
+	if err != nil {
+		return l.failed("close", err)
+	}
+	if settled {
+		return nil
+	}
+	return l.Flush()
+}
+
+// close ends the use of a log. Its files are closed when the last reader has gone.
+func (l *Log) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed.Store(true)
+	for _, s := range l.list() {
+		s.retire()
+	}
+}
+
+// inParallel calls do for every item, n at a time, and returns all errors.
+func inParallel[T any](n int, items []T, do func(T) error) error {
+	var (
+		mu   sync.Mutex
+		errs []error
+		work sync.WaitGroup
+		next = make(chan T)
+	)
+	for range min(n, len(items)) {
+		work.Go(func() {
+			for item := range next {
+				if err := do(item); err != nil {
+					mu.Lock()
+					errs = append(errs, err)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	work.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,141 @@
+package storage
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"barnabas/internal/record"
+)
+
+// Flush makes all that is appended survive a crash of the machine. Errors: ErrStorage, ErrDeleted.
+func (l *Log) Flush() error { return l.flush(false) }
+
+// flush syncs what was appended since the last time; with sealed only the segments that are no longer appended to.
+// Nothing waits for it but the caller.
+func (l *Log) flush(sealed bool) error {
+	l.mu.Lock()
+	if err := l.usable(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	list, end, truncations := l.list(), l.EndOffset(), l.truncations
+	list = list[max(0, segmentAt(list, record.Offset(l.recoveryPoint.Load()))):]
+	if sealed {
+		end = list[len(list)-1].base
+		list = list[:len(list)-1]
+	} else if err := l.active().flushIndexes(); err != nil {
+		l.mu.Unlock()
+		return l.failed("flush", err)
+	}
+	entries := l.unsynced
+	l.unsynced = false
+	l.mu.Unlock()
+
+	start := time.Now()
+	err := l.syncAll(list, entries)
+	if l.store.flushed != nil {
+		l.store.flushed(time.Since(start))
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err != nil {
+		l.unsynced = l.unsynced || entries
+		return l.failed("flush", err)
+	}
+	if l.truncations == truncations {
+		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(end)))
+	}
+	l.flushedMs = l.store.nowMs()
+	return nil
+}
+
+// syncAll syncs segments, and the directory with its small files if they have changed.
+func (l *Log) syncAll(list []*segment, entries bool) error {
+	for _, s := range list {
+		err := s.sync()
+		if errors.Is(err, fs.ErrNotExist) && segmentAt(l.list(), s.base) < 0 {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !entries {
+		return nil
+	}
+	for _, name := range []string{partitionMetadataName, leaderEpochsName} {
+		if err := syncFile(l.store.fs, filepath.Join(l.path(), name)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(l.store.fs.SyncDir(l.path()), l.store.fs.SyncDir(l.dir.path))
+}
+
+// needsFlush tells whether flush.ms has passed since something was appended.
+func (l *Log) needsFlush(nowMs int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.config.Load()
+	return int64(l.EndOffset()) > l.recoveryPoint.Load() && nowMs-l.flushedMs >= c.FlushMs
+}
+
+// flushDelay is how long the flusher waits for more to do, so that many partitions made at once don't slow the broker's start.
+const flushDelay = 500 * time.Millisecond
+
+// flusher syncs rolled segments and new directories in the background, by one goroutine of the store.
+type flusher struct {
+	mu      sync.Mutex
+	pending map[*Log]struct{} // guarded by mu; at most one entry per log
+	wake    chan struct{}
+}
+
+func newFlusher() flusher {
+	return flusher{pending: make(map[*Log]struct{}), wake: make(chan struct{}, 1)}
+}
+
+// add asks for a log's sealed segments to be synced soon. It never waits.
+func (f *flusher) add(l *Log) {
+	f.mu.Lock()
+	f.pending[l] = struct{}{}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (f *flusher) take() map[*Log]struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	taken := f.pending
+	f.pending = make(map[*Log]struct{})
+	return taken
+}
+
+func (f *flusher) run(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-f.wake:
+		}
+		select {
+		case <-stop:
+			return
+		case <-time.After(flushDelay):
+		}
+		for l := range f.take() {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			// What fails has taken the directory offline and said so.
+			_ = l.flush(true)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package storage
+
+import (
+	"time"
+)
+
+const (
+	// houseTick is how often the housekeeping goroutine looks at the clock.
+	houseTick = time.Second
+	// writtenCheckpointInterval is how often the ends of the logs are noted, which bounds what is scanned after a process was killed.
+	writtenCheckpointInterval = 5 * time.Second
+	// producerExpiryInterval is how often idle producers are forgotten.
+	producerExpiryInterval = 10 * time.Minute
+)
+
+// chore is something that the store does from time to time.
+type chore struct {
+	every time.Duration
+	do    func()
+	due   time.Time
+}
+
+// keepHouse does the store's chores until it is closed. Errors have taken a directory offline and were logged there.
+func (s *Store) keepHouse(stop <-chan struct{}) {
+	tick := time.NewTicker(min(houseTick, s.settings.ProbeInterval))
+	defer tick.Stop()
+	chores := s.chores()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		now := s.clock()
+		for i := range chores {
+			if c := &chores[i]; !now.Before(c.due) {
+				c.do()
+				c.due = now.Add(c.every)
+			}
+		}
+	}
+}
+
+func (s *Store) chores() []chore {
+	now := s.clock()
+	all := []chore{
+		{every: s.settings.ProbeInterval, do: s.probeOffline},
+		{every: houseTick, do: func() { s.deletions.run(s) }},
+		{every: houseTick, do: s.checkpointMovedStarts},
+		{every: writtenCheckpointInterval, do: func() { s.checkpoint(writtenOffsets) }},
+		{every: s.settings.HighWatermarkCheckpointInterval, do: func() { s.checkpoint(highWatermarks) }},
+		{every: s.settings.RecoveryCheckpointInterval, do: func() { s.checkpoint(recoveryPoints) }},
+		{every: s.settings.StartOffsetCheckpointInterval, do: func() { s.checkpoint(startOffsets) }},
+		{every: s.settings.RetentionCheckInterval, do: s.retainAll},
+		{every: s.settings.FlushCheckInterval, do: s.flushOld},
+		{every: producerExpiryInterval, do: s.expireProducers},
+	}
+	for i := range all {
+		all[i].due = now.Add(all[i].every)
+	}
+	return all
+}
+
+// checkpoint writes a kind of checkpoint in all directories.
+func (s *Store) checkpoint(kind checkpointKind) {
+	for _, d := range s.dirs {
+		_ = d.checkpoint(kind)
+	}
+}
+
+// checkpointMovedStarts writes the start offsets soon after one has moved: deleted records should not come back.
+func (s *Store) checkpointMovedStarts() {
+	for _, d := range s.dirs {
+		if d.startsChanged.Swap(false) {
+			_ = d.checkpoint(startOffsets)
+		}
+	}
+}
+
+// retainAll applies every topic's retention.
+func (s *Store) retainAll() {
+	for _, l := range s.Logs() {
+		_ = l.retain()
+	}
+}
+
+// flushOld syncs the logs whose flush.ms has passed.
+func (s *Store) flushOld() {
+	now := s.nowMs()
+	for _, l := range s.Logs() {
+		if l.needsFlush(now) {
+			_ = l.Flush()
+		}
+	}
+}
+
+func (s *Store) expireProducers() {
+	now := s.nowMs()
+	for _, l := range s.Logs() {
+		l.mu.Lock()
+		l.producers.expire(now)
+		l.mu.Unlock()
+	}
+}

@@ -1,0 +1,333 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"barnabas/internal/record"
+	"barnabas/internal/vfs"
+)
+
+// loading is what is known of a log, beside its own files, when it's read from disk.
+type loading struct {
+	clean bool // the last process closed the log in order
+	// trusted is the offset below which the bytes are known to be on the disk or, if the machine has not
+	// started anew since, in its memory.
+	trusted       record.Offset
+	recoveryPoint record.Offset
+	start         record.Offset
+	highWatermark record.Offset
+}
+
+// load reads the log from its directory: the segments, as far as they are whole, the epochs and the
+// producers. The caller holds mu, or nobody else knows the log yet.
+func (l *Log) load(from loading) error {
+	listing, err := l.listFiles()
+	if err != nil {
+		return err
+	}
+	segments := make([]*segment, 0, len(listing.segments))
+	for _, found := range listing.segments {
+		s := newSegment(l, found.base)
+		s.size.Store(found.size)
+		segments = append(segments, s)
+	}
+	l.epochs.Store(l.readEpochs())
+	rebuilt := *l.epochs.Load() == nil && len(segments) > 0
+	segments, end, err := l.loadSegments(segments, listing, from)
+	if err != nil {
+		return err
+	}
+	if len(segments) == 0 || end < from.start {
+		return l.loadEmpty(segments, max(from.start, end))
+	}
+	l.setList(segments)
+	l.end.Store(int64(end))
+	start := max(from.start, segments[0].base)
+	l.start.Store(int64(start))
+	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
+	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
+	if rebuilt {
+		if err := l.rebuildEpochs(); err != nil {
+			return err
+		}
+	}
+	if err := l.setEpochs(l.epochs.Load().truncateEnd(end).truncateStart(start)); err != nil {
+		return err
+	}
+	return l.loadProducers(listing, start)
+}
+
+// loadEmpty makes a log that holds nothing begin at an offset. Segments that end before it are removed.
+func (l *Log) loadEmpty(segments []*segment, start record.Offset) error {
+	for _, s := range segments {
+		l.store.logger.Warn("removing a segment that ends before the log's start offset",
+			"partition", l.tp.String(), "segment", int64(s.base), "logStartOffset", int64(start))
+		if err := s.remove(); err != nil {
+			return err
+		}
+	}
+	fresh, err := createSegment(l, start)
+	if err != nil {
+		return err
+	}
+	l.setList([]*segment{fresh})
+	l.end.Store(int64(start))
+	l.start.Store(int64(start))
+	l.highWatermark.Store(int64(start))
+	l.recoveryPoint.Store(int64(start))
+	l.unsynced = true
+	if err := l.producers.truncateFully(l.store.fs, l.path(), start); err != nil {
+		return err
+	}
+	return l.setEpochs(l.epochs.Load().truncateEnd(start))
+}
+
+// listing is what is in a partition's directory.
+type listing struct {
+	segments []foundSegment // sorted by base
+	indexes  map[segmentFile]int64
+	names    []string
+}
+
+type foundSegment struct {
+	base record.Offset
+	size int64
+}
+
+// listFiles reads the partition's directory, puts in place what the cleaner has finished, and removes
+// what is left over.
+func (l *Log) listFiles() (listing, error) {
+	if err := l.finishSwaps(); err != nil {
+		return listing{}, err
+	}
+	entries, err := l.store.fs.ReadDir(l.path())
+	if err != nil {
+		return listing{}, err
+	}
+	found := listing{indexes: make(map[segmentFile]int64)}
+	for _, entry := range entries {
+		found.names = append(found.names, entry.Name())
+		file, ok := parseSegmentFile(entry.Name())
+		if !ok || file.mark != "" || file.kind == snapshotFile {
+			continue
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return found, err
+		}
+		if file.kind == recordsFile {
+			found.segments = append(found.segments, foundSegment{file.base, info.Size()})
+		} else {
+			found.indexes[file] = info.Size()
+		}
+	}
+	slices.SortFunc(found.segments, func(a, b foundSegment) int { return int(min(max(a.base-b.base, -1), 1)) })
+	for file := range found.indexes {
+		if !slices.ContainsFunc(found.segments, func(s foundSegment) bool { return s.base == file.base }) {
+			if err := removeFile(l.store.fs, segmentPath(l.path(), file.base, file.kind)); err != nil {
+				return found, err
+			}
+		}
+	}
+	return found, nil
+}
+
+// finishSwaps removes what a crash has left half done, and completes what was as good as done: segments that the
+// cleaner has marked to take the place of those they were made from.
+func (l *Log) finishSwaps() error {
+	entries, err := l.store.fs.ReadDir(l.path())
+	if err != nil {
+		return err
+	}
+	var swaps, plain []segmentFile
+	for _, entry := range entries {
+		file, ok := parseSegmentFile(entry.Name())
+		switch {
+		case ok && (file.mark == deletedMark || file.mark == cleanedMark), filepath.Ext(entry.Name()) == ".tmp":
+			if err := removeFile(l.store.fs, filepath.Join(l.path(), entry.Name())); err != nil {
+				return err
+			}
+		case ok && file.mark == swapMark:
+			swaps = append(swaps, file)
+		case ok && file.kind == recordsFile:
+			plain = append(plain, file)
+		}
+	}
+	for _, swap := range swaps {
+		if swap.kind == recordsFile {
+			if err := l.removeReplaced(swap, swaps, plain); err != nil {
+				return err
+			}
+		}
+	}
+	for _, swap := range swaps {
+		path := segmentPath(l.path(), swap.base, swap.kind)
+		if err := l.store.fs.Rename(path+swapMark, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeReplaced removes the segments that a swapped one was made from: those that begin within its offsets.
+func (l *Log) removeReplaced(swap segmentFile, swaps, plain []segmentFile) error {
+	end, err := l.endOfFile(segmentPath(l.path(), swap.base, recordsFile) + swapMark)
+	if err != nil {
+		return err
+	}
+	for _, p := range plain {
+		isSwap := slices.ContainsFunc(swaps, func(s segmentFile) bool { return s.base == p.base && s.kind == p.kind })
+		if isSwap || p.base < swap.base || p.base >= end {
+			continue
+		}
+		for kind := recordsFile; kind <= txnIndexFile; kind++ {
+			if err := removeFile(l.store.fs, segmentPath(l.path(), p.base, kind)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// endOfFile is the offset after the last batch of a file of batches, 0 if it has none.
+func (l *Log) endOfFile(path string) (end record.Offset, err error) {
+	f, err := l.store.fs.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return 0, err
+	}
+	walk := walkHeaders(f, 0, size)
+	defer walk.close()
+	for {
+		b, _, err := walk.next()
+		if errors.Is(err, io.EOF) || errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrUnsupportedMagic) {
+			return end, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		end = b.NextOffset()
+	}
+}
+
+// readEpochs reads the leader epochs. It points to nil if they must be taken from the batches.
+func (l *Log) readEpochs() *leaderEpochs {
+	data, err := vfs.ReadFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName))
+	none := leaderEpochs(nil)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			l.store.logger.Warn("cannot read the leader epochs, taking them from the batches", "partition", l.tp.String(), "error", err)
+		}
+		return &none
+	}
+	es, err := parseLeaderEpochs(data)
+	if err != nil {
+		l.store.logger.Warn("cannot read the leader epochs, taking them from the batches", "partition", l.tp.String(), "error", err)
+		return &none
+	}
+	if es == nil {
+		es = leaderEpochs{}
+	}
+	return &es
+}
+
+// rebuildEpochs takes the leader epochs from the batches of the whole log.
+func (l *Log) rebuildEpochs() error {
+	es := leaderEpochs{}
+	err := l.eachBatch(l.list()[0].base, func(b record.Batch, _ *handle, _ int64) error {
+		if b.LeaderEpoch() > es.latest() {
+			es = es.assign(b.LeaderEpoch(), b.BaseOffset())
+		}
+		return nil
+	})
+	l.epochs.Store(&es)
+	l.unsynced = true
+	return errors.Join(err, replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), es.encode()))
+}
+
+// eachBatch calls do with the header of every batch from the one that holds an offset on. The caller holds mu.
+func (l *Log) eachBatch(from record.Offset, do func(b record.Batch, h *handle, pos int64) error) error {
+	list := l.list()
+	for _, s := range list[max(0, segmentAt(list, from)):] {
+		if err := s.eachBatch(from, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *segment) eachBatch(from record.Offset, do func(b record.Batch, h *handle, pos int64) error) error {
+	h, err := s.records.pin()
+	if err != nil {
+		return err
+	}
+	defer h.unpin()
+	at, found, err := s.find(from, h)
+	if err != nil || !found {
+		return err
+	}
+	walk := walkHeaders(h, at.pos, s.size.Load())
+	defer walk.close()
+	for {
+		b, pos, err := walk.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("segment %d: %w", s.base, err)
+		}
+		if err := do(b, h, pos); err != nil {
+			return err
+		}
+	}
+}
+
+// loadProducers reads the producers' state: the newest snapshot and what was appended after it.
+func (l *Log) loadProducers(found listing, start record.Offset) error {
+	bases := make([]record.Offset, 0, len(l.list()))
+	for _, s := range l.list() {
+		bases = append(bases, s.base)
+	}
+	if err := l.producers.listSnapshots(l.store.fs, l.path(), found.names, bases); err != nil {
+		return err
+	}
+	return l.reloadProducers(start)
+}
+
+// reloadProducers makes the producers' state that of the log as it is now. The caller holds mu.
+func (l *Log) reloadProducers(start record.Offset) error {
+	end := l.EndOffset()
+	err := l.producers.load(l.store.fs, l.path(), start, end, l.store.nowMs(), l.store.logger)
+	if err != nil {
+		return err
+	}
+	if l.producers.end < end {
+		err = l.eachBatch(l.producers.end, func(b record.Batch, h *handle, pos int64) error {
+			if b.IsControl() {
+				whole := make(record.Batch, b.Size())
+				if err := readFull(h, whole, pos); err != nil {
+					return err
+				}
+				b = whole
+			}
+			_, err := l.producers.replay(b)
+			return err
+		})
+	}
+	if err != nil {
+		return err
+	}
+	l.producers.setEnd(end)
+	l.producers.onHighWatermark(l.HighWatermark())
+	l.publishUnstable()
+	return nil
+}

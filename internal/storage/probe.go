@@ -1,0 +1,116 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"barnabas/internal/record"
+)
+
+// probeSize is how much a probe writes: a directory that takes less is no use, and would go offline with the next append.
+const probeSize = 1 << 20
+
+// probeOffline tries the directories that are offline, and brings back those that work again.
+func (s *Store) probeOffline() {
+	for _, d := range s.dirs {
+		if d.Err() == nil {
+			continue
+		}
+		if err := d.revive(); err != nil {
+			s.logger.Debug("log directory is still offline", "dir", d.path, "error", err)
+			continue
+		}
+		d.offline.Store(nil)
+		s.logger.Info("log directory is online again", "dir", d.path, "logs", len(d.Logs()))
+		if s.directoryChanged != nil {
+			s.directoryChanged(d, nil)
+		}
+	}
+}
+
+// revive writes something to the directory and, if that goes well, reads its logs anew.
+func (d *Directory) revive() error {
+	if !d.opened() {
+		if err := d.open(); err != nil {
+			return err
+		}
+	}
+	if err := d.probe(); err != nil {
+		return err
+	}
+	m, exists, err := readMetaProperties(d.store.fs, d.path)
+	if err == nil && (!exists || m.directory != d.ID()) {
+		err = errors.New("the directory has lost its identity: another disk?")
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range d.Logs() {
+		if err := l.reload(); err != nil {
+			return err
+		}
+	}
+	return d.loadLogs()
+}
+
+// probe writes, syncs and removes a file.
+func (d *Directory) probe() error {
+	path := filepath.Join(d.path, probeName)
+	f, err := d.store.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(make([]byte, probeSize), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close(), removeFile(d.store.fs, path))
+}
+
+// reload reads a log anew after its directory was offline. What a failed append may have left behind the end is cut off first.
+func (l *Log) reload() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed.Load() {
+		return nil
+	}
+	end, active := l.EndOffset(), l.active()
+	for _, s := range l.list() {
+		s.retire()
+	}
+	if err := active.dropTail(); err != nil {
+		return fmt.Errorf("reload %s: %w", l, err)
+	}
+	l.truncations++
+	l.boundaries.clear()
+	err := l.load(loading{
+		trusted:       record.Offset(l.recoveryPoint.Load()),
+		recoveryPoint: record.Offset(l.recoveryPoint.Load()),
+		start:         l.StartOffset(),
+		highWatermark: l.HighWatermark(),
+	})
+	if err != nil {
+		return fmt.Errorf("reload %s: %w", l, err)
+	}
+	if now := l.EndOffset(); now < end {
+		l.store.logger.Error("records were lost while the log directory was offline",
+			"partition", l.tp.String(), "from", int64(now), "to", int64(end))
+	}
+	return nil
+}
+
+// dropTail cuts off bytes of the file that were never published.
+func (s *segment) dropTail() error {
+	h, err := s.records.pin()
+	if err != nil {
+		return err
+	}
+	defer h.unpin()
+	size, err := h.Size()
+	if err != nil || size <= s.size.Load() {
+		return err
+	}
+	return h.Truncate(s.size.Load())
+}
