@@ -4,16 +4,13 @@ import (
 	"errors"
 	"fmt"
 
+	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 	"barnabas/internal/storage"
 )
 
 // AcksAll asks that all members of the in-sync set have the records before they are acknowledged.
 const AcksAll int16 = -1
-
-// ceilingStep is how far ahead of the log end a ceiling is asked for; it is asked for when half of that is
-// used up, seconds before it is needed even at a million records a second.
-const ceilingStep record.Offset = 10_000_000
 
 // AppendRequest says how to append.
 type AppendRequest struct {
@@ -79,10 +76,10 @@ func failed(err error) error {
 // lookAhead asks for a higher ceiling when half of what was asked for last is used, or when an append has
 // met the ceiling. The caller holds mu.
 func (p *Partition) lookAhead(v *view, end record.Offset, met bool) {
-	if end <= v.ceiling-ceilingStep/2 && !met || p.asked > v.ceiling {
+	if end <= v.ceiling-metadata.CeilingStep/2 && !met || p.asked > v.ceiling {
 		return
 	}
-	p.asked = max(end, v.ceiling) + ceilingStep
+	p.asked = max(end, v.ceiling) + metadata.CeilingStep
 	p.local.propose(Proposal{Partition: p, Epoch: v.epoch, Ceiling: p.asked})
 }
 

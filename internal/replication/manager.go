@@ -161,7 +161,7 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 	}
 	log := p.Log()
 	if log == nil {
-		log = m.logFor(image, change, settings)
+		log = m.logFor(change, settings)
 	}
 	t, err := p.assume(assignment{
 		topic: change.TopicID, state: change.New, settings: settings, eligible: registered(image),
@@ -175,8 +175,9 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 	m.tell(p, t)
 }
 
-// logFor finds or makes the log of a replica; nil when no directory can have it.
-func (m *Manager) logFor(image *metadata.Image, change metadata.PartitionChange, settings TopicSettings) *storage.Log {
+// logFor finds or makes the log of a replica; nil when no directory can have it. A new one begins where the metadata
+// says: at 0, or, after all copies were lost, past the offsets that were given out.
+func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings) *storage.Log {
 	name, id := change.TopicPartition(), change.TopicID
 	log := m.options.Store.Log(name)
 	if log != nil && log.TopicID() != id && !log.TopicID().IsZero() {
@@ -192,7 +193,7 @@ func (m *Manager) logFor(image *metadata.Image, change metadata.PartitionChange,
 		log.SetConfig(settings.Log)
 		return log
 	}
-	start := startOf(image, change)
+	start := change.New.Start
 	log, err := m.options.Store.Create(name, id, settings.Log, start)
 	if err != nil {
 		m.logger.Error("log can't be created", "partition", name.String(), "error", err)
@@ -201,20 +202,6 @@ func (m *Manager) logFor(image *metadata.Image, change metadata.PartitionChange,
 	m.logger.Info("log created", "partition", name.String(), "topicId", id,
 		"directory", log.Directory().Path(), "start", int64(start))
 	return log
-}
-
-// startOf is where a new log begins: at 0, or, when this leader epoch began with a loss, where the
-// lost offsets end, so that none is given out twice.
-func startOf(image *metadata.Image, change metadata.PartitionChange) record.Offset {
-	if change.New.LeaderEpoch == 0 || image.NumLosses() == 0 {
-		return 0
-	}
-	for loss := range image.Losses() {
-		if loss.TopicID == change.TopicID && loss.Partition == change.Number && loss.LeaderEpoch == change.New.LeaderEpoch {
-			return loss.End
-		}
-	}
-	return 0
 }
 
 func (m *Manager) put(id ident.TopicID, p *Partition) {

@@ -64,10 +64,12 @@ type State struct {
 	InSync         int
 	MinISR         int // effective
 	HighWatermark  record.Offset
+	LastStable     record.Offset
 	LogStart       record.Offset
 	LogEnd         record.Offset
 	Ceiling        record.Offset
-	Size           int64 // bytes on disk
+	Size           int64 // bytes of records on disk
+	Segments       int
 }
 
 // UnderReplicated reports whether a led partition misses a replica from its in-sync set.
@@ -101,7 +103,7 @@ func (p *Partition) State() State {
 	}
 	if v.log != nil {
 		s.HighWatermark, s.LogStart, s.LogEnd = v.log.HighWatermark(), v.log.StartOffset(), v.log.EndOffset()
-		s.Size = v.log.Size()
+		s.LastStable, s.Size, s.Segments = v.log.LastStableOffset(), v.log.Size(), v.log.Segments()
 	}
 	return s
 }
