@@ -130,13 +130,13 @@ func (c *Controller) wait(ctx context.Context, timeout <-chan time.Time) {
 // campaign tries to become the controller. A key that an earlier life of this broker left behind is taken away:
 // the broker's registration, on its own stores, says that that life is over.
 func (c *Controller) campaign(ctx context.Context) (bool, error) {
-	key := metadata.ControllerKey()
+	key, lease := metadata.ControllerKey(), c.options.Lease().ID()
 	kv, found, err := c.options.Store.Get(ctx, key)
 	if err != nil {
 		return false, err
 	}
 	if found {
-		if kv.Lease == c.options.Lease().ID() {
+		if kv.Lease == lease {
 			c.epoch.Store(int64(kv.Created))
 			return true, nil
 		}
@@ -153,7 +153,7 @@ func (c *Controller) campaign(ctx context.Context) (bool, error) {
 	}
 	result, err := c.options.Store.Txn(ctx, metadata.Txn{
 		If:   []metadata.Compare{metadata.Absent(key)},
-		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeElection(c.options.Broker), c.options.Lease().ID())},
+		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeElection(c.options.Broker), lease)},
 	})
 	if err != nil || !result.OK {
 		return false, err

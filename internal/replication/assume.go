@@ -67,7 +67,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	sameEpoch := old.role == next.role && old.epoch == next.epoch && old.log == next.log
 	if sameEpoch {
 		next.epochStart = old.epochStart
-	} else if err := p.begin(next); err != nil {
+	} else if err := p.begin(next, a.state.Start); err != nil {
 		return turn{}, nil, err
 	}
 	p.follow(old, next, a.eligible, sameEpoch)
@@ -85,11 +85,17 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		append(woken, p.watches.all()...), nil
 }
 
-// begin starts a leader epoch at the log end, or drops what only a leader needs. The caller holds mu.
-func (p *Partition) begin(next *view) error {
+// begin starts a leader epoch at the log end, or drops what only a leader needs. A copy that was made before its
+// partition's loss was known begins anew at start, below which all offsets have been given out. The caller holds mu.
+func (p *Partition) begin(next *view, start record.Offset) error {
 	p.asked = 0
 	if next.role != Leading {
 		return nil
+	}
+	if next.log.EndOffset() < start {
+		if err := next.log.TruncateFullyTo(start); err != nil {
+			return fmt.Errorf("%s: begin at offset %d after a loss: %w", p.name, start, err)
+		}
 	}
 	next.epochStart = next.log.EndOffset()
 	if err := next.log.SetEpoch(next.epoch, next.epochStart); err != nil {

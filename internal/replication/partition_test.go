@@ -328,6 +328,24 @@ func TestNewLogBeginsAtStart(t *testing.T) {
 	}
 }
 
+// A broker that comes back without its disk makes its logs before the controller has seen that they are lost.
+func TestLogMadeBeforeTheLossBeginsAtStart(t *testing.T) {
+	b := newBench(t)
+	state := b.led(3)
+	state.ISR = []metadata.Member{{Broker: self, Store: ident.NewStoreID()}}
+	p := b.topic(state)
+	if p.State().Role == Leading {
+		t.Fatal("leads on a store that was not elected")
+	}
+	state.ISR[0].Store = b.store.Dirs()[0].ID()
+	state.LeaderEpoch, state.Epoch = 4, 1
+	state.Start, state.Ceiling = 500, 500+metadata.CeilingStep
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	if at := b.append(p, 1); at.BaseOffset != 500 {
+		t.Errorf("offsets begin at %d: those before were given out once", at.BaseOffset)
+	}
+}
+
 func TestDeleteRecords(t *testing.T) {
 	b := newBench(t)
 	p := b.topic(b.led(0))
