@@ -45,7 +45,7 @@ func (m *offsetMap) put(key []byte, o record.Offset) bool {
 	digest := md5.Sum(key)
 	slot := m.find(&digest)
 	if slot.end == 0 {
-		if m.used >= int(float64(len(m.slots))*m.load) {
+		if m.used >= min(int(float64(len(m.slots))*m.load), len(m.slots)-1) {
 			if len(m.slots) >= m.limit {
 				return false
 			}
