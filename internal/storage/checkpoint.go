@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -133,4 +134,9 @@ func syncFile(fsys vfs.FS, path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// writeCheckpoint replaces one of a directory's checkpoint files, so that a crash leaves the old or the new one.
+func (d *Directory) writeCheckpoint(name string, c offsetCheckpoint) error {
+	return vfs.WriteFileAtomic(d.store.fs, filepath.Join(d.path, name), c.encode())
 }

@@ -6,7 +6,6 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
-	"barnabas/internal/vfs"
 )
 
 // checkpointKind is one of the offsets that a directory keeps on disk for all of its logs.
@@ -104,7 +103,7 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	if !changed {
 		return nil
 	}
-	return d.writeCheckpoint(kind, logs)
+	return d.saveCheckpoint(kind, logs)
 }
 
 // checkpointAll writes all checkpoint files.
@@ -116,7 +115,7 @@ func (d *Directory) checkpointAll() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for kind := range checkpointKinds {
-		if err := d.writeCheckpoint(kind, logs); err != nil {
+		if err := d.saveCheckpoint(kind, logs); err != nil {
 			return err
 		}
 	}
@@ -124,8 +123,8 @@ func (d *Directory) checkpointAll() error {
 	return nil
 }
 
-// writeCheckpoint replaces one of the checkpoint files. The caller holds mu.
-func (d *Directory) writeCheckpoint(kind checkpointKind, logs []*Log) error {
+// saveCheckpoint replaces one of the checkpoint files. The caller holds mu.
+func (d *Directory) saveCheckpoint(kind checkpointKind, logs []*Log) error {
 	c := make(offsetCheckpoint, len(logs)+1)
 	for _, l := range logs {
 		offset, ok := l.checkpointed(kind)
@@ -138,7 +137,7 @@ func (d *Directory) writeCheckpoint(kind checkpointKind, logs []*Log) error {
 	}
 	path := filepath.Join(d.path, checkpointNames[kind])
 	if kind != writtenOffsets {
-		if err := vfs.WriteFileAtomic(d.store.fs, path, c.encode()); err != nil {
+		if err := d.writeCheckpoint(checkpointNames[kind], c); err != nil {
 			return d.fail(err)
 		}
 		return nil
