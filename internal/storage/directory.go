@@ -180,19 +180,22 @@ func (d *Directory) identify() error {
 	return nil
 }
 
-// adopt writes the cluster's id if the directory has none.
-func (d *Directory) adopt(id ident.ClusterID) error {
+// adopt writes the ids of cluster and broker if the directory has none.
+func (d *Directory) adopt(id ident.ClusterID, broker ident.BrokerID) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.meta.Load()
-	if m == nil || m.cluster == id {
+	if m == nil || m.cluster == id && m.broker >= 0 {
 		return nil
 	}
-	if !m.cluster.IsZero() {
+	if !m.cluster.IsZero() && m.cluster != id {
 		return fmt.Errorf("%s: cluster.id is %s, not %s: %w", d.path, m.cluster, id, ErrWrongCluster)
 	}
 	adopted := *m
 	adopted.cluster = id
+	if adopted.broker < 0 {
+		adopted.broker = broker
+	}
 	if err := adopted.write(d.store.fs, d.path); err != nil {
 		return d.fail(err)
 	}

@@ -176,8 +176,9 @@ func (s *Store) allOffline() error {
 
 func (s *Store) nowMs() int64 { return s.clock().UnixMilli() }
 
-// Adopt writes the cluster's id, once it is known, into directories that had none. ErrWrongCluster if one has another.
-func (s *Store) Adopt(id ident.ClusterID) error {
+// Adopt writes the ids of cluster and broker, once they are known, into directories that had none. ErrWrongCluster
+// if one has another.
+func (s *Store) Adopt(id ident.ClusterID, broker ident.BrokerID) error {
 	s.mu.Lock()
 	known := s.cluster
 	if known.IsZero() {
@@ -189,7 +190,7 @@ func (s *Store) Adopt(id ident.ClusterID) error {
 	}
 	var errs []error
 	for _, d := range s.dirs {
-		errs = append(errs, d.adopt(id))
+		errs = append(errs, d.adopt(id, broker))
 	}
 	return errors.Join(errs...)
 }
@@ -199,6 +200,16 @@ func (s *Store) ClusterID() ident.ClusterID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.cluster
+}
+
+// BrokerID is whose the directories say they are; ident.NoBroker for none.
+func (s *Store) BrokerID() ident.BrokerID {
+	for _, d := range s.dirs {
+		if m := d.meta.Load(); m != nil && m.broker >= 0 {
+			return m.broker
+		}
+	}
+	return ident.NoBroker
 }
 
 // Dirs are the log directories in the configured order, offline ones too.
