@@ -41,13 +41,50 @@ type Env struct {
 
 // Main runs the program that argv[0] names with the rest of argv and returns its exit code.
 func Main(argv []string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
 	env := &Env{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Getenv: os.Getenv, FindBrokers: findBrokers,
 	}
 	return env.Main(ctx, argv)
+}
+
+// interrupted is the cause of a context that a signal ended.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return i.signal.String() }
+
+// untilSignal returns a context that the first SIGINT or SIGTERM ends; a second one ends the
+// process as if nobody listened.
+func untilSignal() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-signals:
+			signal.Stop(signals)
+			cancel(interrupted{s.(syscall.Signal)})
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+// afterSignal is the exit status of a tool that ended in good order because a signal told it to:
+// 128 and the signal's number, as from a process that the signal killed. It is nil without one.
+func afterSignal(ctx context.Context) error {
+	var by interrupted
+	if errors.As(context.Cause(ctx), &by) {
+		return exitStatus(128 + int(by.signal))
+	}
+	return nil
 }
 
 // Main runs the program that argv[0] names: a Kafka tool, or barnabas itself, whose first

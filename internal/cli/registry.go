@@ -21,6 +21,8 @@ type Tool struct {
 func registry() []Tool {
 	return []Tool{
 		{Kafka: "kafka-topics", Run: runTopics, Command: topicsCommand},
+		{Kafka: "kafka-console-producer", Run: runConsoleProducer, Command: produceCommand},
+		{Kafka: "kafka-console-consumer", Run: runConsoleConsumer, Command: consumeCommand},
 	}
 }
 

@@ -47,6 +47,7 @@ type option struct {
 	help     string
 	fallback string
 	seen     bool
+	warned   bool
 	values   []string
 }
 
@@ -128,7 +129,8 @@ func (p *Parser) parseOption(word string, args []string) ([]string, error) {
 		return nil, p.Usagef("%s is not a recognized option", p.unknownName(word, name))
 	}
 	o.seen = true
-	if o.old[name] && p.Warn != nil {
+	if o.old[name] && p.Warn != nil && !o.warned {
+		o.warned = true
 		p.Warn(fmt.Sprintf("Warning: --%s is deprecated and will be removed in a future version. "+
 			"Use --%s instead.", name, o.names[0]))
 	}
