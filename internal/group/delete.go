@@ -1,6 +1,8 @@
 package group
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -43,14 +45,12 @@ func (m *machine) delete(s *step, groupID string) (more bool, refused error) {
 	case g.state != empty:
 		return false, kerr.NonEmptyGroup
 	}
-	for topic, partitions := range g.offsets {
-		for p := range partitions {
-			if s.full() {
-				return true, nil
-			}
-			s.record(tombstone(offsetKey{groupID, topic, p}))
-			m.counters.Deletions.Add(1)
+	for key := range g.offsets.keys(groupID) {
+		if s.full() {
+			return true, nil
 		}
+		s.record(tombstone(key))
+		m.counters.Deletions.Add(1)
 	}
 	s.record(tombstone(groupKey{groupID}))
 	return false, nil
@@ -97,10 +97,10 @@ func (g *Groups) topicsDeleted(partition int32, topics []DeletedTopic) {
 // topicsDeleted takes out the offsets of topics that are no more; those of a topic that has the name
 // since stay. It says that there is more to do when the step is full.
 func (m *machine) topicsDeleted(s *step, topics []DeletedTopic) (more bool) {
-	for _, g := range m.groups {
+	for _, g := range m.inOrder() {
 		for _, topic := range topics {
-			for p, o := range g.offsets[topic.Name] {
-				if isOther(o.topicID, topic.ID) {
+			for _, p := range slices.Sorted(maps.Keys(g.offsets[topic.Name])) {
+				if isOther(g.offsets[topic.Name][p].topicID, topic.ID) {
 					continue
 				}
 				if s.full() {

@@ -5,7 +5,7 @@ import "time"
 // expire takes out the offsets whose retention is over and the groups that have nothing left
 // (KIP-211), and sets its own timer anew.
 func (m *machine) expire(s *step) {
-	for _, g := range m.groups {
+	for _, g := range m.inOrder() {
 		if s.full() {
 			m.timers.set(&m.expiry, s.now) // the next step goes on
 			return
@@ -31,19 +31,14 @@ func (g *group) expireOffsets(s *step) bool {
 		return false
 	}
 	all := true
-	for topic, partitions := range g.offsets {
-		if g.subscribes(topic) {
+	for key := range g.offsets.keys(g.id) {
+		o := g.offsets[key.topic][key.partition]
+		if s.full() || g.subscribes(key.topic) || !g.m.expired(o, since(o), s.now) {
 			all = false
 			continue
 		}
-		for p, o := range partitions {
-			if s.full() || !g.m.expired(o, since(o), s.now) {
-				all = false
-				continue
-			}
-			s.record(tombstone(offsetKey{g.id, topic, p}))
-			g.m.counters.Expirations.Add(1)
-		}
+		s.record(tombstone(key))
+		g.m.counters.Expirations.Add(1)
 	}
 	return all
 }

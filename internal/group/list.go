@@ -93,7 +93,7 @@ func (f filter) takes(g *group) bool {
 
 func (m *machine) list(wanted filter) []kmsg.ListGroupsResponseGroup {
 	var groups []kmsg.ListGroupsResponseGroup
-	for _, g := range m.groups {
+	for _, g := range m.inOrder() {
 		if wanted.takes(g) {
 			groups = append(groups, kmsg.ListGroupsResponseGroup{
 				Group:        g.id,

@@ -2,6 +2,8 @@ package group
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"barnabas/internal/coordinator"
@@ -78,6 +80,15 @@ func (m *machine) groupOrNew(id string, now time.Time) (g *group, created bool) 
 	return g, true
 }
 
+// inOrder are all groups by name: what many groups do at once is the same each time.
+func (m *machine) inOrder() []*group {
+	groups := make([]*group, 0, len(m.groups))
+	for _, id := range slices.Sorted(maps.Keys(m.groups)) {
+		groups = append(groups, m.groups[id])
+	}
+	return groups
+}
+
 // wantExpiry sets the timer of the expiry check, if it isn't.
 func (m *machine) wantExpiry(now time.Time) {
 	if !m.timers.pending(&m.expiry) {
@@ -126,7 +137,7 @@ func (m *machine) Replay(r coordinator.Record) {
 // to be heard of.
 func (m *machine) Loaded(now time.Time) {
 	s := &step{now: now}
-	for _, g := range m.groups {
+	for _, g := range m.inOrder() {
 		for _, mb := range g.members {
 			g.keepAlive(s, mb)
 		}

@@ -3,6 +3,9 @@ package group
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -46,6 +49,19 @@ func (os offsets) remove(topic string, partition int32) {
 func (os offsets) get(topic string, partition int32) (offset, bool) {
 	o, ok := os[topic][partition]
 	return o, ok
+}
+
+// keys are those of all offsets, in order.
+func (os offsets) keys(group string) iter.Seq[offsetKey] {
+	return func(yield func(offsetKey) bool) {
+		for _, topic := range slices.Sorted(maps.Keys(os)) {
+			for _, p := range slices.Sorted(maps.Keys(os[topic])) {
+				if !yield(offsetKey{group, topic, p}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // replayOffset makes a committed offset what its record says. An offset makes a simple group of one that
