@@ -151,3 +151,15 @@ func addressCounts() check {
 		return nil
 	}}
 }
+
+// address allows host:port, or nothing.
+func address() check {
+	return check{"host:port", func(name, raw string, value any) error {
+		if s := value.(string); s != "" {
+			if _, _, err := splitHostPort(s); err != nil {
+				return invalid(name, raw, err.Error())
+			}
+		}
+		return nil
+	}}
+}

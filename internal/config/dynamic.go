@@ -1,22 +1,14 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
 
-// ErrUnknownName is wrapped by what CheckTopic says of a name that is no topic's setting.
-var ErrUnknownName = errors.New("unknown setting")
+// refusal is an error whose words are exactly Kafka's.
+type refusal string
 
-// refusal is an error whose words are exactly Kafka's, and which may wrap a kind.
-type refusal struct {
-	words string
-	kind  error
-}
-
-func (r refusal) Error() string { return r.words }
-func (r refusal) Unwrap() error { return r.kind }
+func (r refusal) Error() string { return string(r) }
 
 // CheckTopic checks the settings that a topic is to have of its own, all together, on a broker with the given
 // View. The error is worded as Kafka's, which answers INVALID_CONFIG with it.
@@ -24,7 +16,7 @@ func CheckTopic(v *View, own map[string]string) error {
 	names := sortedKeys(own)
 	for _, name := range names {
 		if topics[name] == nil {
-			return refusal{"Unknown topic config name: " + name, ErrUnknownName}
+			return refusal("Unknown topic config name: " + name)
 		}
 	}
 	for _, name := range names {
@@ -38,8 +30,8 @@ func CheckTopic(v *View, own map[string]string) error {
 			MinCompactionLagMs.Name, low, MaxCompactionLagMs.Name, high)
 	}
 	if RemoteStorageEnable.In(t) {
-		return refusal{"Tiered Storage functionality is disabled in the broker. " +
-			"Topic cannot be configured with remote log storage.", nil}
+		return refusal("Tiered Storage functionality is disabled in the broker. " +
+			"Topic cannot be configured with remote log storage.")
 	}
 	return nil
 }
@@ -84,69 +76,9 @@ func refuseNames(why string, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return refusal{why + ": [" + strings.Join(names, ", ") + "]", nil}
+	return refusal(why + ": [" + strings.Join(names, ", ") + "]")
 }
 
 func clusterWideListener(base string) bool {
 	return base == MaxConnections.Name || base == MaxConnectionCreationRate.Name || base == "num.network.threads"
-}
-
-// Level is whose settings an operation is on.
-type Level int8
-
-// The levels.
-const (
-	TopicLevel Level = iota
-	BrokerLevel
-)
-
-// IsList reports whether a setting is a list, to which values can be appended; and whether there is
-// such a setting.
-func IsList(level Level, name string) (list, known bool) {
-	d := topics[name]
-	if level == BrokerLevel {
-		d = server[name]
-	}
-	if d == nil {
-		return false, false
-	}
-	return d.Kind == List, true
-}
-
-// Append adds the values of a list to those a setting has, leaving out what is there already; an unset one
-// starts from its default (KIP-339). The setting must be a list.
-func Append(level Level, name string, current *string, values string) string {
-	list := currentList(level, name, current)
-	for _, value := range splitList(values) {
-		if !contains(list, value) {
-			list = append(list, value)
-		}
-	}
-	return strings.Join(list, ",")
-}
-
-// Subtract takes the values of a list out of those a setting has. The setting must be a list.
-func Subtract(level Level, name string, current *string, values string) string {
-	var left []string
-	remove := splitList(values)
-	for _, value := range currentList(level, name, current) {
-		if !contains(remove, value) {
-			left = append(left, value)
-		}
-	}
-	return strings.Join(left, ",")
-}
-
-func currentList(level Level, name string, current *string) []string {
-	if current != nil {
-		return splitList(*current)
-	}
-	d := topics[name]
-	if level == BrokerLevel {
-		d = server[name]
-	}
-	if d == nil {
-		return nil
-	}
-	return splitList(d.Default)
 }

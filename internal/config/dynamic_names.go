@@ -65,5 +65,3 @@ func dynamicPerBroker(name string) bool {
 	return dynamicNames()[name] && (strings.HasPrefix(name, "ssl.") || strings.HasPrefix(name, "sasl.") ||
 		name == "cordoned.log.dirs" || name == "principal.builder.class")
 }
-
-func contains(list []string, s string) bool { return slices.Contains(list, s) }

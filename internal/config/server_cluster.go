@@ -30,6 +30,9 @@ var (
 	KeeperConnect = listSetting(Row{Name: "zookeeper.connect", Aliases: []string{"keeper.connect"}, Null: true, Room: inKeeper,
 		Doc: "The keepers, as `host:2181,host:2181/chroot`; or an etcd cluster of your own, as `etcd://host:2379,host:2379/prefix`. Empty runs a keeper inside the broker."})
 
+	KeeperListener = stringSetting(Row{Name: "keeper.listener", Room: inKeeper, check: address(),
+		Doc: "Where the keeper inside the broker listens for tools and other brokers, as `host:port`; 2181 is the usual port. Empty listens nowhere. It has no meaning where zookeeper.connect names keepers."})
+
 	KeeperSessionTimeout = msSetting(Int, Row{Name: "zookeeper.session.timeout.ms", Aliases: []string{"broker.session.timeout.ms"}, Default: "9000", Room: inKeeper, check: atLeast[int64](1000),
 		Doc: "How long a broker that can't be heard stays registered."})
 

@@ -157,27 +157,6 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestListOperations(t *testing.T) {
-	compact := "compact"
-	if got := Append(TopicLevel, "cleanup.policy", nil, "compact"); got != "delete,compact" {
-		t.Errorf("appended to the default: %q", got)
-	}
-	if got := Append(TopicLevel, "cleanup.policy", &compact, "compact,delete"); got != "compact,delete" {
-		t.Errorf("appended: %q", got)
-	}
-	if got := Subtract(TopicLevel, "cleanup.policy", &compact, "compact"); got != "" {
-		t.Errorf("subtracted: %q", got)
-	}
-	for name, want := range map[string]bool{"cleanup.policy": true, "retention.ms": false} {
-		if list, known := IsList(TopicLevel, name); list != want || !known {
-			t.Errorf("%s is a list: %v, known: %v", name, list, known)
-		}
-	}
-	if _, known := IsList(BrokerLevel, "nonsense"); known {
-		t.Error("nonsense is known")
-	}
-}
-
 func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"num.partitons": "num.partitions", "log.retention.hour": "log.retention.hours", "lsiteners": "listeners",
