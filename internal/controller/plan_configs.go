@@ -183,51 +183,16 @@ func checkBrokerName(img *metadata.Image, name string) error {
 // checkBrokerConfigs checks the dynamic settings of a broker, or of all brokers. Names that the table does not
 // have are let through, as in Kafka, where plug-ins have settings of their own.
 func checkBrokerConfigs(values map[string]string, one bool) error {
-	var fixed, single []string
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		def := config.BrokerSetting(name)
-		switch {
-		case def == nil:
-			continue
-		case def.Update == config.ReadOnly:
-			fixed = append(fixed, name)
-			continue
-		case def.Update == config.PerBroker:
-			single = append(single, name)
-		}
-		if _, err := def.Parse(values[name]); err != nil {
-			return refuse(ErrInvalidRequest, "%s", err.Error())
-		}
-	}
-	if len(fixed) > 0 {
-		return refuse(ErrInvalidRequest, "Cannot update these configs dynamically: %s", setOf(fixed))
-	}
-	if !one && len(single) > 0 {
-		return refuse(ErrInvalidRequest, "Cannot update these configs at default cluster level, broker id must be specified: %s", setOf(single))
+	if err := config.CheckDynamic(values, one); err != nil {
+		return refuse(ErrInvalidRequest, "%s", err.Error())
 	}
 	return nil
 }
 
-// setOf prints names as Kafka prints a set of them.
-func setOf(names []string) string { return "[" + strings.Join(names, ", ") + "]" }
-
 // checkTopicConfigs checks all settings of a topic, together.
 func checkTopicConfigs(view *config.View, values map[string]string) error {
-	names := slices.Sorted(maps.Keys(values))
-	for _, name := range names {
-		if config.TopicSetting(name) == nil {
-			return refuse(ErrInvalidConfig, "Unknown topic config name: %s", name)
-		}
-	}
-	for _, name := range names {
-		if _, err := config.TopicSetting(name).Parse(values[name]); err != nil {
-			return refuse(ErrInvalidConfig, "%s", err.Error())
-		}
-	}
-	topic := view.ForTopic(values)
-	least, most := config.MinCompactionLagMs.In(topic), config.MaxCompactionLagMs.In(topic)
-	if least > most {
-		return refuse(ErrInvalidConfig, "conflict topic config setting min.compaction.lag.ms (%d) > max.compaction.lag.ms (%d)", least, most)
+	if err := config.CheckTopic(view, values); err != nil {
+		return refuse(ErrInvalidConfig, "%s", err.Error())
 	}
 	return nil
 }
