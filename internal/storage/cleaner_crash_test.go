@@ -1,0 +1,158 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+
+	"barnabas/internal/record"
+	"barnabas/internal/vfs"
+)
+
+func isError(err, target error) bool { return errors.Is(err, target) }
+
+// fillRandomly writes what a busy compacted topic holds: overwritten keys, tombstones, all codecs, several
+// producers, batches of different sizes.
+func fillRandomly(c *compacted, rng *rand.Rand, batches int) {
+	sequences := make(map[record.ProducerID]record.Sequence)
+	for range batches {
+		options := record.Options{Codec: record.Codec(rng.IntN(5))}
+		var pairs []string
+		for range 1 + rng.IntN(4) {
+			value := fmt.Sprintf("value-%d", rng.IntN(1000))
+			if rng.IntN(5) == 0 {
+				value = "-"
+			}
+			pairs = append(pairs, fmt.Sprintf("key-%d", rng.IntN(12)), value)
+		}
+		if id := record.ProducerID(rng.IntN(4)); id > 0 {
+			options.Producer = &record.Producer{ID: id, Sequence: sequences[id]}
+			sequences[id] += record.Sequence(len(pairs) / 2)
+		}
+		c.put(options, pairs...)
+	}
+}
+
+// A crash between any two operations of a cleaning leaves a log that holds what it should.
+func TestCrashAnywhereWhileCleaning(t *testing.T) {
+	const seeds = 3
+	mem := vfs.NewMem()
+	var mu sync.Mutex
+	var crashes []*vfs.Mem
+	recording := false
+	hooked := vfs.WithFaults(mem, func(op vfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if recording && op.Kind.Changes() {
+			for range seeds {
+				crashes = append(crashes, mem.Crash(uint64(len(crashes))))
+			}
+			crashes = append(crashes, mem.Restart())
+		}
+		return nil
+	})
+	c := newCompacted(t, hooked, func(l *LogConfig) { l.SegmentBytes = 600 })
+	fillRandomly(c, rand.New(rand.NewPCG(1, 2)), 40)
+	c.roll()
+	end := c.log.EndOffset()
+	if err := c.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c.store.checkpoint(recoveryPoints)
+	c.store.checkpoint(highWatermarks)
+	mu.Lock()
+	recording = true
+	mu.Unlock()
+	c.clean()
+	c.verify(end)
+	mu.Lock()
+	recording = false
+	mu.Unlock()
+	t.Logf("%d crashes", len(crashes))
+	for i, crashed := range crashes {
+		after := &compacted{harness: newHarness(t, crashed), written: c.written, log: c.log}
+		after.boot = c.boot
+		after.reopen(crashed)
+		if after.log.EndOffset() != end {
+			t.Fatalf("crash %d: log ends at %d, want %d:\n%s", i, after.log.EndOffset(), end, after.lines.buf.String())
+		}
+		after.verify(end)
+		everyOffsetIsFound(t, after.log)
+		after.log.SetHighWatermark(end)
+		for after.cleaner.cleanDirtiest() {
+		}
+		after.verify(end)
+		if err := after.store.Close(false); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// everyOffsetIsFound reads from each offset: an index that doesn't fit its segment would lead astray.
+func everyOffsetIsFound(t *testing.T, l *Log) {
+	t.Helper()
+	for o := l.StartOffset(); o < l.EndOffset(); o++ {
+		span, err := l.Read(o, ReadOptions{MaxBytes: 1, MinOneBatch: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, span.Len())
+		if _, err := span.CopyTo(buf); err != nil {
+			t.Fatal(err)
+		}
+		span.Release()
+		if len(buf) == 0 {
+			continue
+		}
+		b, _, err := record.Next(buf)
+		if err != nil || b.LastOffset() < o {
+			t.Fatalf("read at %d gives [%d, %d], %v", o, b.BaseOffset(), b.LastOffset(), err)
+		}
+	}
+}
+
+// An operation that fails takes the directory offline, or the cleaning ends; the log is whole in any case.
+func TestErrorAnywhereWhileCleaning(t *testing.T) {
+	for n := int64(1); ; n++ {
+		mem := vfs.NewMem()
+		var armed bool
+		var seen int64
+		broken := errors.New("broken disk")
+		fsys := vfs.WithFaults(mem, func(op vfs.Op) error {
+			if !armed {
+				return nil
+			}
+			if seen++; seen == n {
+				return broken
+			}
+			return nil
+		})
+		c := newCompacted(t, fsys, func(l *LogConfig) { l.SegmentBytes = 600 })
+		fillRandomly(c, rand.New(rand.NewPCG(3, 4)), 25)
+		c.roll()
+		end := c.log.EndOffset()
+		if err := c.log.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		c.store.checkpoint(recoveryPoints)
+		c.store.checkpoint(highWatermarks)
+		armed = true
+		c.cleaner.cleanDirtiest()
+		armed = false
+		if seen < n {
+			return // every operation has failed once
+		}
+		if err := c.log.dir.Err(); err != nil && !errors.Is(err, broken) {
+			t.Fatalf("operation %d: %v", n, err)
+		}
+		after := &compacted{harness: newHarness(t, nil), written: c.written, log: c.log}
+		after.boot = c.boot
+		after.reopen(mem.Restart())
+		after.verify(end)
+		everyOffsetIsFound(t, after.log)
+		after.store.Close(false)
+		c.store.Close(false)
+	}
+}

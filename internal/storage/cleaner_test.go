@@ -1,0 +1,459 @@
+package storage
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/record"
+	"barnabas/internal/vfs"
+)
+
+// compacted is a log with a model of what was written to it.
+type compacted struct {
+	*harness
+	log     *Log
+	cleaner *cleaner
+	// written holds every record ever appended, by offset.
+	written map[record.Offset]keyed
+}
+
+type keyed struct {
+	key   string
+	value string // of a tombstone, empty
+	gone  bool   // a tombstone
+}
+
+func newCompacted(t *testing.T, fsys vfs.FS, change func(*LogConfig)) *compacted {
+	t.Helper()
+	c := &compacted{harness: newHarness(t, fsys), written: make(map[record.Offset]keyed)}
+	c.harness.log(nil)
+	c.log = c.harness.create(ident.TopicPartition{Topic: "compacted", Partition: 0}, func(config *LogConfig) {
+		config.Compact, config.Delete = true, false
+		config.SegmentBytes, config.IndexIntervalBytes = 1000, 100
+		config.MinCleanableDirtyRatio = 0
+		config.DeleteRetentionMs = time.Hour.Milliseconds()
+		if change != nil {
+			change(config)
+		}
+	})
+	c.cleaner = newCleaner(c.store, CleanerSettings{IOBufferBytes: 1})
+	return c
+}
+
+// reopen starts the store again on another file system, as after a crash or an orderly stop.
+func (c *compacted) reopen(fsys vfs.FS) {
+	c.t.Helper()
+	config := c.log.Config()
+	c.fs = fsys
+	c.open()
+	c.log = c.store.Log(ident.TopicPartition{Topic: "compacted", Partition: 0})
+	if c.log == nil {
+		c.t.Fatal("the log is gone")
+	}
+	c.log.SetConfig(config)
+	c.cleaner = newCleaner(c.store, CleanerSettings{IOBufferBytes: 1})
+}
+
+// put appends one batch of records; a value of "-" is a tombstone.
+func (c *compacted) put(options record.Options, pairs ...string) Appended {
+	c.t.Helper()
+	builder := record.NewBuilder(options)
+	next := c.log.EndOffset()
+	for i := 0; i < len(pairs); i += 2 {
+		k := keyed{key: pairs[i], value: pairs[i+1]}
+		value := []byte(k.value)
+		if k.value == "-" {
+			k, value = keyed{key: pairs[i], gone: true}, nil
+		}
+		builder.Append(c.store.nowMs(), []byte(k.key), value)
+		c.written[next+record.Offset(i/2)] = k
+	}
+	b, err := builder.Build()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	done, err := c.log.Append(b, AppendOptions{LeaderEpoch: 1, Origin: Client})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.log.SetHighWatermark(c.log.EndOffset())
+	return done
+}
+
+// roll makes what was written cleanable.
+func (c *compacted) roll() {
+	c.t.Helper()
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	if err := c.log.roll(c.log.EndOffset()); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *compacted) clean() {
+	c.t.Helper()
+	before := c.cleaner.Stats().Runs
+	if !c.cleaner.cleanDirtiest() || c.cleaner.Stats().Runs == before {
+		c.t.Fatalf("nothing was cleaned: %+v, %v", c.cleaner.Stats(), c.cleaner.hopeless)
+	}
+}
+
+// batches reads the log from its files.
+func (c *compacted) batches() []record.Batch {
+	c.t.Helper()
+	var all []record.Batch
+	for at := c.log.StartOffset(); at < c.log.EndOffset(); {
+		span, err := c.log.Read(at, ReadOptions{MaxBytes: 1 << 20, MinOneBatch: true})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		buf := make([]byte, span.Len())
+		if _, err := span.CopyTo(buf); err != nil {
+			c.t.Fatal(err)
+		}
+		span.Release()
+		if len(buf) == 0 {
+			return all
+		}
+		for len(buf) > 0 {
+			var b record.Batch
+			if b, buf, err = record.Next(buf); err != nil {
+				c.t.Fatal(err)
+			}
+			if err := b.Check(record.StoredLimits); err != nil {
+				c.t.Fatal(err)
+			}
+			if b.LastOffset() >= at {
+				all = append(all, b)
+			}
+		}
+		at = all[len(all)-1].NextOffset()
+	}
+	return all
+}
+
+// records reads the log: offset to key.
+func (c *compacted) records() map[record.Offset]keyed {
+	c.t.Helper()
+	found := make(map[record.Offset]keyed)
+	last := record.Offset(-1)
+	for _, b := range c.batches() {
+		if b.IsControl() {
+			continue
+		}
+		var r record.Reader
+		r.Reset(b, new(record.Decompressor))
+		for r.Next() {
+			rec := r.Record()
+			if rec.Offset <= last {
+				c.t.Fatalf("offset %d after %d", rec.Offset, last)
+			}
+			last = rec.Offset
+			found[rec.Offset] = keyed{key: string(rec.Key), value: string(rec.Value), gone: rec.Value == nil}
+		}
+		if r.Err() != nil {
+			c.t.Fatal(r.Err())
+		}
+		r.Close()
+	}
+	return found
+}
+
+// verify wants that no record was changed, that of every key the last record below end is there, unless it
+// is a tombstone, and that no key has come back.
+func (c *compacted) verify(end record.Offset) map[record.Offset]keyed {
+	c.t.Helper()
+	found := c.records()
+	for o, k := range found {
+		if c.written[o] != k {
+			c.t.Fatalf("offset %d holds %+v, was %+v", o, k, c.written[o])
+		}
+	}
+	lastWritten, lastFound := lastOffsets(c.written, end), lastOffsets(found, end)
+	for key, o := range lastWritten {
+		got, ok := lastFound[key]
+		if c.written[o].gone && !ok {
+			continue
+		}
+		if got != o || !ok {
+			c.t.Fatalf("of key %s offset %d is the last, found %d, %v", key, o, got, ok)
+		}
+	}
+	return found
+}
+
+func lastOffsets(records map[record.Offset]keyed, end record.Offset) map[string]record.Offset {
+	last := make(map[string]record.Offset)
+	for _, o := range slices.Sorted(maps.Keys(records)) {
+		if o < end {
+			last[records[o].key] = o
+		}
+	}
+	return last
+}
+
+func TestOnlyTheLastRecordOfAKeyStays(t *testing.T) {
+	for _, codec := range []record.Codec{record.None, record.Gzip, record.Snappy, record.LZ4, record.Zstd} {
+		t.Run(codec.String(), func(t *testing.T) {
+			c := newCompacted(t, vfs.NewMem(), nil)
+			for i := range 200 {
+				c.put(record.Options{Codec: codec}, fmt.Sprintf("k%d", i%7), fmt.Sprintf("v%d", i),
+					fmt.Sprintf("k%d", i%3), fmt.Sprintf("w%d", i))
+			}
+			end := c.log.EndOffset()
+			c.roll()
+			before := c.log.Size()
+			c.clean()
+			found := c.verify(end)
+			if len(found) != 7 || c.log.Size() >= before/10 || c.log.EndOffset() != end {
+				t.Fatalf("%d records, %d of %d bytes, end %d", len(found), c.log.Size(), before, c.log.EndOffset())
+			}
+			if c.cleaner.cleanDirtiest() {
+				t.Fatal("cleaned what is clean")
+			}
+			// Another round starts where this one ended.
+			c.put(record.Options{Codec: codec}, "k1", "new", "k9", "new")
+			c.roll()
+			c.clean()
+			if found := c.verify(c.log.EndOffset()); len(found) != 8 {
+				t.Fatalf("%d records", len(found))
+			}
+		})
+	}
+}
+
+func TestTombstonesGoAfterTheirTime(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	c.put(record.Options{}, "a", "1", "b", "1")
+	c.put(record.Options{}, "a", "-")
+	c.roll()
+	c.clean()
+	found := c.verify(c.log.EndOffset())
+	if len(found) != 2 || !found[2].gone {
+		t.Fatalf("found %v", found)
+	}
+	var horizon int64
+	for _, b := range c.batches() {
+		if h, ok := b.DeleteHorizon(); ok {
+			horizon = h
+		}
+	}
+	if want := c.store.nowMs() + time.Hour.Milliseconds(); horizon != want {
+		t.Fatalf("delete horizon %d, want %d", horizon, want)
+	}
+	// Before its time another cleaning leaves it.
+	c.pass(59 * time.Minute)
+	c.put(record.Options{}, "c", "1")
+	c.roll()
+	c.clean()
+	if found := c.verify(c.log.EndOffset()); len(found) != 3 {
+		t.Fatalf("found %v", found)
+	}
+	c.pass(2 * time.Minute)
+	c.put(record.Options{}, "d", "1")
+	c.roll()
+	c.clean()
+	if found := c.verify(c.log.EndOffset()); len(found) != 3 || found[2].gone {
+		t.Fatalf("found %v", found)
+	}
+}
+
+func TestWhatMayNotBeCompacted(t *testing.T) {
+	fill := func(c *compacted) {
+		for i := range 50 {
+			c.put(record.Options{}, "k", fmt.Sprintf("v%d", i))
+		}
+		c.roll()
+	}
+	t.Run("above the high watermark", func(t *testing.T) {
+		c := newCompacted(t, vfs.NewMem(), nil)
+		fill(c)
+		c.log.highWatermark.Store(20)
+		c.clean()
+		found := c.verify(c.log.EndOffset())
+		if _, ok := found[49]; !ok || len(found) < 31 {
+			t.Fatalf("%d records", len(found))
+		}
+	})
+	t.Run("younger than min.compaction.lag.ms", func(t *testing.T) {
+		c := newCompacted(t, vfs.NewMem(), func(l *LogConfig) { l.MinCompactionLagMs = 60_000 })
+		fill(c)
+		if c.cleaner.cleanDirtiest() {
+			t.Fatal("cleaned young records")
+		}
+		c.pass(61 * time.Second)
+		c.clean()
+		if found := c.verify(c.log.EndOffset()); len(found) != 1 {
+			t.Fatalf("%d records", len(found))
+		}
+	})
+	t.Run("less dirty than min.cleanable.dirty.ratio", func(t *testing.T) {
+		c := newCompacted(t, vfs.NewMem(), func(l *LogConfig) { l.MinCleanableDirtyRatio = 0.5 })
+		for i := range 100 {
+			c.put(record.Options{}, fmt.Sprintf("k%d", i), "some value")
+		}
+		c.roll()
+		c.clean()
+		c.put(record.Options{}, "k1", "v")
+		c.roll()
+		if c.cleaner.cleanDirtiest() {
+			t.Fatal("cleaned a log that is hardly dirty")
+		}
+		config := c.log.Config()
+		config.MaxCompactionLagMs = 1000
+		c.log.SetConfig(config)
+		if c.cleaner.cleanDirtiest() {
+			t.Fatal("cleaned before max.compaction.lag.ms")
+		}
+		c.pass(2 * time.Second)
+		c.clean()
+	})
+	t.Run("not a compacted topic", func(t *testing.T) {
+		c := newCompacted(t, vfs.NewMem(), func(l *LogConfig) { l.Compact = false })
+		fill(c)
+		if c.cleaner.cleanDirtiest() {
+			t.Fatal("cleaned")
+		}
+	})
+}
+
+func TestFewKeysFitInLittleMemory(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	c.cleaner.settings.DedupeBufferBytes = 10 * offsetSlotSize
+	for i := range 300 {
+		c.put(record.Options{}, fmt.Sprintf("k%d", i%30), fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	for c.cleaner.cleanDirtiest() {
+		c.verify(c.log.EndOffset())
+	}
+	if runs := c.cleaner.Stats().Runs; runs < 10 {
+		t.Fatalf("%d runs: the memory was not bounded", runs)
+	}
+	found := c.verify(c.log.EndOffset())
+	if len(found) >= 300 || len(c.cleaner.hopeless) > 0 {
+		t.Fatalf("%d records, %v", len(found), c.cleaner.hopeless)
+	}
+}
+
+func TestSequencesSurviveCompaction(t *testing.T) {
+	mem := vfs.NewMem()
+	c := newCompacted(t, mem, nil)
+	producer := func(id record.ProducerID, sequence record.Sequence) record.Options {
+		return record.Options{Producer: &record.Producer{ID: id, Epoch: 2, Sequence: sequence}}
+	}
+	for i := range 40 {
+		c.put(producer(7, record.Sequence(i)), "k", fmt.Sprintf("v%d", i))
+	}
+	c.put(producer(8, 0), "k", "last")
+	c.roll()
+	c.clean()
+	var empty int
+	for _, b := range c.batches() {
+		if b.Count() == 0 {
+			empty++
+			if b.ProducerID() != 7 || b.LastSequence() != 39 {
+				t.Fatalf("producer %d, sequence %d", b.ProducerID(), b.LastSequence())
+			}
+		}
+	}
+	if found := c.verify(c.log.EndOffset()); len(found) != 1 || empty != 1 {
+		t.Fatalf("%d records, %d empty batches", len(found), empty)
+	}
+	// Without its snapshots the log still knows where the producer stood.
+	if err := c.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	next := mem.Restart()
+	entries, err := next.ReadDir(c.log.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if f, ok := parseSegmentFile(e.Name()); ok && f.kind == snapshotFile {
+			next.Remove(c.log.path() + "/" + e.Name())
+		}
+	}
+	c.reopen(next)
+	c.put(producer(7, 40), "k", "v40")
+	b := buildBatch(t, producer(7, 42), c.store.nowMs(), "gap")
+	_, err = c.log.Append(b, AppendOptions{LeaderEpoch: 1})
+	wantError(t, err, ErrOutOfOrderSequence)
+}
+
+func TestCheckpointIsKafkas(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	for i := range 20 {
+		c.put(record.Options{}, "k", fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	c.clean()
+	data, err := vfs.ReadFile(c.fs, "/data/"+cleanerOffsetName)
+	if err != nil || string(data) != "0\n1\ncompacted 0 20\n" {
+		t.Fatalf("%q, %v", data, err)
+	}
+}
+
+func TestDeletedLogStopsItsCleaning(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	for i := range 20 {
+		c.put(record.Options{}, "k", fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	found, ok := c.cleaner.grab()
+	if !ok {
+		t.Fatal("nothing to clean")
+	}
+	if err := c.store.Delete(c.log.tp); err != nil {
+		t.Fatal(err)
+	}
+	c.cleaner.clean(found)
+	c.cleaner.release(found.log)
+	if len(c.cleaner.hopeless) > 0 || c.log.dir.Err() != nil || c.cleaner.cleanDirtiest() {
+		t.Fatalf("%v, %v", c.cleaner.hopeless, c.log.dir.Err())
+	}
+}
+
+func TestLogThatCantBeReadIsLeftAlone(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	for i := range 50 {
+		c.put(record.Options{}, fmt.Sprintf("k%d", i), fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	path := c.log.list()[1].pathOf(recordsFile)
+	f, err := c.fs.OpenFile(path, openOrCreate, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte("rot"), 80); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	c.cleaner.cleanDirtiest()
+	if c.cleaner.Stats().Uncleanable != 1 || !c.lines.has("can't be compacted") || c.log.dir.Err() != nil {
+		t.Fatalf("%+v, %v", c.cleaner.Stats(), c.log.dir.Err())
+	}
+	if c.cleaner.cleanDirtiest() {
+		t.Fatal("tried again")
+	}
+	entries, err := c.fs.ReadDir(c.log.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if f, ok := parseSegmentFile(e.Name()); ok && f.mark == cleanedMark {
+			t.Errorf("%s was left behind", e.Name())
+		}
+	}
+}
+
+func wantError(t *testing.T, err, target error) {
+	t.Helper()
+	if !isError(err, target) {
+		t.Fatalf("got %v, want %v", err, target)
+	}
+}
