@@ -1,5 +1,5 @@
-// Barnabas is one program: the broker, its keeper and all the tools. The name it is called by
-// picks one of them; see internal/cli.
+// Barnabas is one program with many names: a message broker that speaks the Kafka protocol, and the tools
+// that go with it. It looks at the name it was called by (kafka-topics.sh …) and at its first argument.
 package main
 
 import (
@@ -9,5 +9,8 @@ import (
 )
 
 func main() {
+	if args, ok := serverArguments(os.Args); ok {
+		os.Exit(serve(args))
+	}
 	os.Exit(cli.Main(os.Args))
 }

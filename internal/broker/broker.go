@@ -1,0 +1,291 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"barnabas/internal/api"
+	"barnabas/internal/config"
+	"barnabas/internal/controller"
+	"barnabas/internal/group"
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/metrics"
+	"barnabas/internal/replication"
+	"barnabas/internal/server"
+	"barnabas/internal/storage"
+	"barnabas/internal/txn"
+	"barnabas/internal/vfs"
+)
+
+// Options are what a broker is made of.
+type Options struct {
+	Config  *config.Broker
+	Notices []config.Notice
+	Logger  *slog.Logger
+	// Version is the release, for metrics and the registration.
+	Version string
+	// Began is when the process began to start, for the line that says how long it took.
+	Began time.Time
+	// OpenMetadata, if given, opens the cluster's metadata in place of what Config.Keepers says; tests do.
+	OpenMetadata func(ctx context.Context) (metadata.Store, error)
+	// FS holds the log directories: the real files unless given.
+	FS vfs.FS
+}
+
+// Broker is one broker, from Start to Stop.
+type Broker struct {
+	options Options
+	config  *config.Broker
+	logger  *slog.Logger
+	id      ident.BrokerID
+	cluster ident.ClusterID
+
+	settings   *settings
+	store      *storage.Store
+	meta       *metadataAccess
+	feed       *metadata.Feed
+	partitions *replication.Manager
+	proposer   *proposer
+	session    *session
+	controller *controller.Controller
+	producers  *txn.Producers
+	groups     *group.Groups
+	api        *api.API
+	server     *server.Server
+	http       *httpServer
+	registry   *metrics.Registry
+
+	directories chan struct{} // one place: a log directory has gone or come back
+	failed      chan error    // one place
+	cancel      context.CancelFunc
+	background  sync.WaitGroup
+	ready       readiness
+	stopping    sync.Once
+	stopError   error
+}
+
+// Start brings a broker up; when it returns, clients are served. An error says what is wrong, where,
+// and what to do about it; nothing is left running then.
+func Start(ctx context.Context, o Options) (*Broker, error) {
+	if o.FS == nil {
+		o.FS = vfs.OS
+	}
+	if o.Began.IsZero() {
+		o.Began = time.Now()
+	}
+	run, cancel := context.WithCancel(context.Background())
+	b := &Broker{
+		options: o, config: o.Config, logger: o.Logger, cancel: cancel,
+		registry:    metrics.New(o.Version),
+		directories: make(chan struct{}, 1),
+		failed:      make(chan error, 1),
+	}
+	limitMemory(b.logger)
+	for _, n := range o.Notices {
+		b.logger.Warn("configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
+	}
+	if err := b.start(ctx, run); err != nil {
+		b.abandon()
+		return nil, explain(err, o.Config)
+	}
+	return b, nil
+}
+
+// start goes through the rooms from below. What does not wait for another starts beside it.
+func (b *Broker) start(ctx, run context.Context) error {
+	if err := b.listen(); err != nil {
+		return err
+	}
+	err := together(
+		b.openStorage,
+		func() error { return b.openMetadata(ctx) },
+	)
+	if err != nil {
+		return err
+	}
+	if err := b.joinCluster(ctx); err != nil {
+		return err
+	}
+	if err := b.startFeed(ctx); err != nil {
+		return err
+	}
+	if err := b.identify(); err != nil {
+		return err
+	}
+	b.settings = newSettings(b.id, b.config.View())
+	b.settings.reload(b.feed.Current())
+	b.startPartitions(run)
+	if err := b.register(ctx); err != nil {
+		return err
+	}
+	b.background.Go(func() { b.session.keep(run) })
+	b.startAPI()
+	b.addCollectors()
+	b.server.Serve()
+	b.ready.set(nil)
+	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
+		"listeners", b.addresses(), "partitions", b.partitions.Len(),
+		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
+	b.background.Go(func() { b.createTopics(run) })
+	b.background.Go(func() { b.mend(run) })
+	b.background.Go(func() { b.watchKeeper(run) })
+	return nil
+}
+
+// together runs functions at the same time and returns the first error, at once.
+func together(functions ...func() error) error {
+	outcomes := make(chan error, len(functions))
+	for _, f := range functions {
+		go func() { outcomes <- f() }()
+	}
+	for range functions {
+		if err := <-outcomes; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openStorage locks, loads and recovers the log directories.
+func (b *Broker) openStorage() error {
+	view := b.config.View()
+	store, err := storage.OpenStore(storage.Options{
+		FS: b.options.FS, Dirs: b.config.LogDirs, BrokerID: ident.BrokerID(b.config.NodeID), BootID: bootID(),
+		Settings: storeSettings(view), Config: logConfig(view), Logger: b.logger,
+		DirectoryChanged: b.directoryChanged,
+	})
+	if err != nil {
+		return fmt.Errorf("log directories: %w", err)
+	}
+	b.store = store
+	return nil
+}
+
+// directoryChanged hears of log directories that fail or come back. It must not call the store back.
+func (b *Broker) directoryChanged(d *storage.Directory, cause error) {
+	if cause != nil {
+		b.logger.Error("log directory is offline: its partitions answer KAFKA_STORAGE_ERROR until it works again",
+			"directory", d.Path(), "error", cause)
+	} else {
+		b.logger.Info("log directory is online again", "directory", d.Path())
+	}
+	select {
+	case b.directories <- struct{}{}:
+	default:
+	}
+}
+
+// mend brings partitions back when a directory has come back, and tells the cluster which stores are here.
+func (b *Broker) mend(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-b.directories:
+			b.partitions.Retry()
+			b.session.update(ctx)
+		}
+	}
+}
+
+// startFeed begins to follow the cluster's metadata.
+func (b *Broker) startFeed(ctx context.Context) error {
+	feed, err := metadata.StartFeed(ctx, b.meta.store, b.logger)
+	if err != nil {
+		return fmt.Errorf("cluster metadata: %w", err)
+	}
+	b.feed = feed
+	return nil
+}
+
+// startPartitions takes the roles that the image gives this broker, and follows it from there.
+func (b *Broker) startPartitions(run context.Context) {
+	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, b.logger)
+	b.background.Go(func() { b.proposer.run(run) })
+	b.groups = group.New(group.Options{
+		Config: groupConfig(b.config.View()), Logger: b.logger,
+		Partitions: b.offsetsPartitions, EndOffset: b.endOffset,
+	})
+	b.partitions = replication.NewManager(replication.Options{
+		Broker: b.id, Store: b.store, Settings: b.settings.replicated, Propose: b.proposer.propose,
+		Turned: b.turned, MaxLag: config.ReplicaLagTimeMax.In(b.config.View()), Logger: b.logger,
+	})
+	b.feed.Subscribe(b.follow)
+	if strays := b.partitions.Strays(b.feed.Current()); len(strays) > 0 {
+		b.logger.Warn("logs on disk that the cluster knows nothing of are left alone; delete them if they are not missed",
+			"logs", strays)
+	}
+	b.background.Go(func() {
+		select {
+		case <-run.Done():
+		case <-b.feed.Done():
+			if run.Err() == nil {
+				b.fail(fmt.Errorf("cluster metadata: %w", b.feed.Err()))
+			}
+		}
+	})
+}
+
+// follow is told of every change of the cluster, on the feed's goroutine.
+func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
+	b.settings.apply(image, delta.Configs)
+	b.partitions.Apply(old, image, delta)
+	var deleted []group.DeletedTopic
+	for _, change := range delta.Topics {
+		if change.New == nil && image.Topic(change.Old.Name) == nil {
+			deleted = append(deleted, group.DeletedTopic{Name: change.Old.Name, ID: change.Old.ID})
+			b.registry.Topics.Forget(change.Old.Name)
+		}
+	}
+	if len(deleted) > 0 {
+		b.groups.TopicsDeleted(deleted)
+	}
+}
+
+// turned makes this broker the coordinator of the groups on a partition, or ends that.
+func (b *Broker) turned(t replication.Turn) {
+	name := t.Partition.Name()
+	if name.Topic != group.Topic {
+		return
+	}
+	if t.Leads {
+		b.groups.Elect(name.Partition, t.Epoch, coordinatorLog{t.Partition, t.Epoch})
+	} else {
+		b.groups.Resign(name.Partition, t.Epoch)
+	}
+}
+
+// offsetsPartitions is how many partitions the offsets topic has, or will have.
+func (b *Broker) offsetsPartitions() int32 {
+	if topic := b.feed.Current().Topic(group.Topic); topic != nil {
+		return topic.NumPartitions()
+	}
+	return int32(config.OffsetsTopicPartitions.In(b.settings.view()))
+}
+
+// endOffset is a partition's high watermark, -1 where it isn't here.
+func (b *Broker) endOffset(topic string, partition int32) int64 {
+	p, err := b.partitions.Get(topic, partition)
+	if err != nil {
+		return -1
+	}
+	return int64(p.State().HighWatermark)
+}
+
+// fail says that the broker can't go on; the first reason counts.
+func (b *Broker) fail(err error) {
+	select {
+	case b.failed <- err:
+	default:
+	}
+}
+
+// Failed receives why a running broker can't go on, if that happens. It is to be stopped then.
+func (b *Broker) Failed() <-chan error { return b.failed }
+
+// ID is the broker's number.
+func (b *Broker) ID() ident.BrokerID { return b.id }

@@ -1,0 +1,100 @@
+package broker
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// bootID is the machine's boot, zero where the system does not tell.
+func bootID() ident.BootID {
+	var id ident.BootID
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return id
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(strings.TrimSpace(string(text)), "-", ""))
+	if err == nil && len(raw) == len(id) {
+		copy(id[:], raw)
+	}
+	return id
+}
+
+// joinCluster settles which cluster this is, founding it if the metadata is empty.
+func (b *Broker) joinCluster(ctx context.Context) error {
+	want := metadata.Cluster{ID: b.store.ClusterID(), BornMs: b.options.Began.UnixMilli()}
+	if want.ID.IsZero() && b.config.ClusterID != "" {
+		id, err := ident.ParseClusterID(b.config.ClusterID)
+		if err != nil {
+			return fmt.Errorf("cluster.id: %w", err)
+		}
+		want.ID = id
+	}
+	if want.ID.IsZero() {
+		want.ID = ident.NewClusterID()
+	}
+	cluster, err := metadata.Found(ctx, b.meta.store, want)
+	if err != nil {
+		return fmt.Errorf("cluster metadata: %w", err)
+	}
+	b.cluster = cluster.ID
+	return nil
+}
+
+// identify settles which broker this is: as configured, as the log directories remember, or else
+// a number that the cluster does not know. New directories are told both identities.
+func (b *Broker) identify() error {
+	b.id = ident.BrokerID(b.config.NodeID)
+	if b.id < 0 {
+		b.id = b.store.BrokerID()
+	}
+	if b.id < 0 {
+		b.id = freeBrokerID(b.feed.Current())
+		b.logger.Info("broker id taken, as none was given", "broker", int32(b.id))
+	}
+	return b.store.Adopt(b.cluster, b.id)
+}
+
+// freeBrokerID is the lowest number from 1 on that no broker has, and no partition is assigned to: that
+// of a broker that is down is not free.
+func freeBrokerID(image *metadata.Image) ident.BrokerID {
+	taken := map[ident.BrokerID]bool{}
+	for _, broker := range image.Brokers() {
+		taken[broker.ID] = true
+	}
+	for topic := range image.Topics() {
+		for _, partition := range topic.Partitions() {
+			for _, id := range partition.Replicas {
+				taken[id] = true
+			}
+		}
+	}
+	id := ident.BrokerID(1)
+	for taken[id] {
+		id++
+	}
+	return id
+}
+
+// readiness is whether clients are well served here: an error says why not yet, or no more.
+type readiness struct{ why atomic.Pointer[error] }
+
+var (
+	errStarting = fmt.Errorf("starting")
+	errStopping = fmt.Errorf("stopping")
+)
+
+func (r *readiness) set(why error) { r.why.Store(&why) }
+
+func (r *readiness) err() error {
+	if why := r.why.Load(); why != nil {
+		return *why
+	}
+	return errStarting
+}

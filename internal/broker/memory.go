@@ -1,0 +1,49 @@
+package broker
+
+import (
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// limitMemory tells the garbage collector about the container's bound, so that it collects more eagerly before the
+// kernel kills. GOMEMLIMIT and GOGC, where given, are the operator's word and stay.
+func limitMemory(logger *slog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	bound := containerMemory(os.ReadFile)
+	if bound <= 0 {
+		return
+	}
+	limit := bound / 10 * 9
+	debug.SetMemoryLimit(limit)
+	logger.Info("memory is bounded by the container", "bytes", bound, "limit", limit)
+}
+
+// gcPercent trades a little CPU for memory: records are in the page cache and not in the heap, which stays small.
+const gcPercent = 50
+
+// containerMemory is the least memory bound of this process's cgroup (v2, then v1), 0 for none.
+func containerMemory(read func(string) ([]byte, error)) int64 {
+	for _, file := range []string{
+		"/sys/fs/cgroup/memory.max",
+		"/sys/fs/cgroup/memory/memory.limit_in_bytes",
+	} {
+		text, err := read(file)
+		if err != nil {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+		if err != nil || n >= 1<<60 { // "max", or v1's way to say it
+			return 0
+		}
+		return n
+	}
+	return 0
+}

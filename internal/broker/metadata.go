@@ -1,0 +1,74 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"barnabas/internal/config"
+	"barnabas/internal/keeper"
+	"barnabas/internal/metadata"
+)
+
+// metadataAccess is the way to the cluster's metadata: a keeper within this process, or others elsewhere.
+type metadataAccess struct {
+	store  metadata.Store
+	keeper *keeper.Keeper // nil if the keepers are elsewhere
+}
+
+// openMetadata reaches the metadata store, starting a keeper here if none is named.
+func (b *Broker) openMetadata(ctx context.Context) error {
+	access, err := b.metadataAccess(ctx)
+	if err != nil {
+		return fmt.Errorf("cluster metadata: %w", err)
+	}
+	b.meta = access
+	return nil
+}
+
+func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
+	if b.options.OpenMetadata != nil {
+		store, err := b.options.OpenMetadata(ctx)
+		return &metadataAccess{store: store}, err
+	}
+	if at := b.config.Keepers; len(at.Servers) > 0 {
+		store, err := keeper.Dial(keeper.Remote{Servers: at.Servers, Chroot: at.Chroot, Logger: b.logger})
+		return &metadataAccess{store: store}, err
+	}
+	inside, err := keeper.Start(keeper.Options{
+		Dir:      filepath.Join(b.config.LogDirs[0], keeper.DirName),
+		Listener: config.KeeperListener.In(b.config.View()),
+		Logger:   b.logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := inside.Ready(ctx); err != nil {
+		inside.Stop()
+		return nil, err
+	}
+	return &metadataAccess{store: inside.Store(""), keeper: inside}, nil
+}
+
+// watchKeeper says so when the keeper in this process ends by itself.
+func (b *Broker) watchKeeper(run context.Context) {
+	if b.meta.keeper == nil {
+		return
+	}
+	select {
+	case <-run.Done():
+	case <-b.meta.keeper.Done():
+		if run.Err() == nil {
+			b.fail(errors.New("the keeper in this process has stopped"))
+		}
+	}
+}
+
+// close lets go of the store, and then stops the keeper.
+func (m *metadataAccess) close() {
+	m.store.Close()
+	if m.keeper != nil {
+		m.keeper.Stop()
+	}
+}

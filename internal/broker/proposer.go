@@ -1,0 +1,169 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/replication"
+)
+
+// proposer carries leaders' proposals (a new in-sync set, a higher offset ceiling) to the metadata store, by
+// compare-and-set on each partition's key. Those of many partitions that come at once share transactions.
+type proposer struct {
+	store  metadata.Store
+	image  func() *metadata.Image
+	broker ident.BrokerID
+	logger *slog.Logger
+	wake   chan struct{}
+
+	mu      sync.Mutex
+	pending map[*replication.Partition]replication.Proposal // guarded by mu: one a partition
+}
+
+// proposalTimeout bounds a transaction; what has not come about by then may be asked for again.
+const proposalTimeout = 10 * time.Second
+
+// proposalsAtOnce is how many partitions share a transaction: a comparison and a write each.
+const proposalsAtOnce = metadata.MaxOps / 2
+
+func newProposer(store metadata.Store, image func() *metadata.Image, broker ident.BrokerID, logger *slog.Logger) *proposer {
+	return &proposer{
+		store: store, image: image, broker: broker, logger: logger,
+		wake: make(chan struct{}, 1), pending: map[*replication.Partition]replication.Proposal{},
+	}
+}
+
+// propose queues a proposal, together with what the partition has proposed already.
+func (p *proposer) propose(new replication.Proposal) {
+	p.mu.Lock()
+	if old, ok := p.pending[new.Partition]; ok && old.Epoch == new.Epoch {
+		new.Ceiling = max(new.Ceiling, old.Ceiling)
+		if new.ISR == nil {
+			new.ISR = old.ISR
+		}
+	}
+	p.pending[new.Partition] = new
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run carries out proposals until ctx ends.
+func (p *proposer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.wake:
+		}
+		for batch := p.take(); len(batch) > 0; batch = p.take() {
+			p.carry(ctx, batch)
+		}
+	}
+}
+
+func (p *proposer) take() []replication.Proposal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var batch []replication.Proposal
+	for partition, proposal := range p.pending {
+		delete(p.pending, partition)
+		if batch = append(batch, proposal); len(batch) == proposalsAtOnce {
+			break
+		}
+	}
+	return batch
+}
+
+// carry tries a batch in one transaction against the image, and what that does not settle one by one
+// against the store itself.
+func (p *proposer) carry(ctx context.Context, batch []replication.Proposal) {
+	ctx, cancel := context.WithTimeout(ctx, proposalTimeout)
+	defer cancel()
+	var txn metadata.Txn
+	for _, proposal := range batch {
+		key, state := p.fromImage(proposal)
+		if next, ok := p.next(state, proposal); ok {
+			txn.If = append(txn.If, metadata.ModifiedAt(key, state.Modified))
+			txn.Then = append(txn.Then, metadata.Put(key, metadata.EncodePartition(next)))
+		}
+	}
+	if len(txn.Then) == len(batch) {
+		if result, err := p.store.Txn(ctx, txn); err == nil && result.OK {
+			return
+		}
+	}
+	for _, proposal := range batch {
+		if err := p.single(ctx, proposal); err != nil {
+			if ctx.Err() == nil {
+				p.logger.Warn("partition state not changed",
+					"partition", proposal.Partition.Name().String(), "leaderEpoch", int32(proposal.Epoch), "why", err)
+			}
+			proposal.Partition.Refused(proposal)
+		}
+	}
+}
+
+var errOutdated = errors.New("the leader epoch is over")
+
+// single reads the partition's key and changes it, a few times if others do too.
+func (p *proposer) single(ctx context.Context, proposal replication.Proposal) error {
+	key := metadata.PartitionKey(proposal.Partition.State().TopicID, proposal.Partition.Name().Partition)
+	for range 5 {
+		kv, found, err := p.store.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return fmt.Errorf("%w: the partition is deleted", errOutdated)
+		}
+		state, err := metadata.DecodePartition(kv.Value)
+		if err != nil {
+			return err
+		}
+		next, ok := p.next(state, proposal)
+		if !ok {
+			return errOutdated
+		}
+		result, err := p.store.Txn(ctx, metadata.Txn{
+			If:   []metadata.Compare{metadata.ModifiedAt(key, kv.Modified)},
+			Then: []metadata.Op{metadata.Put(key, metadata.EncodePartition(next))},
+		})
+		if err != nil || result.OK {
+			return err
+		}
+	}
+	return errors.New("the state changes too often")
+}
+
+func (p *proposer) fromImage(proposal replication.Proposal) (string, *metadata.Partition) {
+	name := proposal.Partition.Name()
+	topic := p.image().Topic(name.Topic)
+	if topic == nil {
+		return "", nil
+	}
+	return metadata.PartitionKey(topic.ID, name.Partition), topic.Partition(name.Partition)
+}
+
+// next is the state with the proposal in it; false when this broker no longer leads in that epoch.
+func (p *proposer) next(state *metadata.Partition, proposal replication.Proposal) (*metadata.Partition, bool) {
+	if state == nil || state.Leader != p.broker || state.LeaderEpoch != proposal.Epoch {
+		return nil, false
+	}
+	next := *state
+	next.Epoch++
+	next.Ceiling = max(state.Ceiling, record.Offset(proposal.Ceiling))
+	if proposal.ISR != nil {
+		next.ISR = proposal.ISR
+	}
+	return &next, true
+}

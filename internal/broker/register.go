@@ -1,0 +1,47 @@
+package broker
+
+import (
+	"context"
+	"fmt"
+
+	"barnabas/internal/config"
+	"barnabas/internal/controller"
+	"barnabas/internal/metadata"
+)
+
+// register enters the broker in the cluster and begins to stand for election.
+func (b *Broker) register(ctx context.Context) error {
+	b.session = &session{
+		store: b.meta.store, ttl: config.KeeperSessionTimeout.In(b.config.View()), logger: b.logger,
+		current: b.registration,
+	}
+	if err := b.session.open(ctx); err != nil {
+		return fmt.Errorf("registration: %w", err)
+	}
+	b.controller = controller.Start(controller.Options{
+		Broker: b.id, Store: b.meta.store, Feed: b.feed, Lease: b.session.held, View: b.settings.view, Logger: b.logger,
+	})
+	return nil
+}
+
+// registration is what the cluster is told of this broker, as it is now.
+func (b *Broker) registration() metadata.Broker {
+	r := metadata.Broker{
+		ID: b.id, Boot: bootID(), Clean: true, Rack: b.config.Rack,
+		Endpoints: b.endpoints(), Version: b.options.Version,
+	}
+	for _, d := range b.store.Dirs() {
+		if d.Err() != nil {
+			r.Failed++ // what is on it may come back, so it does not count as destroyed
+			continue
+		}
+		r.Stores = append(r.Stores, d.ID())
+		r.Clean = r.Clean && d.Clean()
+	}
+	for _, e := range r.Endpoints {
+		if e.Listener == b.config.InterBroker {
+			r.Internal = e
+		}
+	}
+	return r
+}

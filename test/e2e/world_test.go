@@ -1,0 +1,169 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+type worldKey struct{}
+
+// world is what one script has started: it ends with the script.
+type world struct {
+	dir     string
+	brokers map[string]*process
+	loads   map[string]*load
+}
+
+func newWorld(dir string) *world {
+	return &world{dir: dir, brokers: map[string]*process{}, loads: map[string]*load{}}
+}
+
+func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+func (w *world) end() {
+	for _, l := range w.loads {
+		l.stop()
+	}
+	for _, p := range w.brokers {
+		p.kill()
+	}
+}
+
+// process is a broker by its name in the script. Its addresses stay when it is started again.
+type process struct {
+	name, address, http string
+	command             *exec.Cmd
+	output              *output
+	exited              chan struct{}
+}
+
+// startTime bounds how long a broker may take until it serves, on a busy machine.
+const startTime = 20 * time.Second
+
+// broker finds a process by name, or gives a new one free ports.
+func (w *world) broker(name string) (*process, error) {
+	if p := w.brokers[name]; p != nil {
+		return p, nil
+	}
+	p := &process{name: name}
+	for _, address := range []*string{&p.address, &p.http} {
+		free, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		*address = free
+	}
+	w.brokers[name] = p
+	return p, nil
+}
+
+// freeAddress is one that nobody listens on at the moment.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
+
+// start runs the broker on its own directory, with more settings as name=value.
+func (p *process) start(dir string, settings, env []string) error {
+	args := []string{
+		"server", "--override", "listeners=PLAINTEXT://" + p.address,
+		"--override", "http.listener=" + p.http, "--override", "log.dirs=" + filepath.Join(dir, p.name),
+		"--override", "group.initial.rebalance.delay.ms=0",
+	}
+	for _, s := range settings {
+		args = append(args, "--override", s)
+	}
+	p.command = exec.Command(binary, args...)
+	p.command.Dir = dir
+	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
+	p.output = &output{}
+	p.command.Stdout, p.command.Stderr = p.output, p.output
+	if err := p.command.Start(); err != nil {
+		return err
+	}
+	p.exited = make(chan struct{})
+	go func() {
+		p.command.Wait()
+		close(p.exited)
+	}()
+	return nil
+}
+
+// ready waits until the readiness probe says so.
+func (p *process) ready() error {
+	client := http.Client{Timeout: time.Second}
+	deadline := time.After(startTime)
+	for {
+		if response, err := client.Get("http://" + p.http + "/readyz"); err == nil {
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		select {
+		case <-p.exited:
+			return fmt.Errorf("broker %s ended while starting:\n%s", p.name, p.output)
+		case <-deadline:
+			return fmt.Errorf("broker %s is not ready after %s:\n%s", p.name, startTime, p.output)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+func (p *process) signal(s syscall.Signal) error { return p.command.Process.Signal(s) }
+
+var errStillRuns = errors.New("still runs")
+
+// wait waits for the process to end and returns its exit code.
+func (p *process) wait(d time.Duration) (int, error) {
+	select {
+	case <-p.exited:
+		return p.command.ProcessState.ExitCode(), nil
+	case <-time.After(d):
+		return 0, errStillRuns
+	}
+}
+
+func (p *process) kill() {
+	if p.command == nil || p.command.Process == nil {
+		return
+	}
+	p.command.Process.Kill()
+	<-p.exited
+}
+
+// output is what a process prints, kept for the script to look at.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.TrimSpace(o.buf.String()) + "\n"
+}
