@@ -2,6 +2,7 @@ package group
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 
@@ -146,3 +147,5 @@ func orDash(s string) string {
 	}
 	return s
 }
+
+var discard = slog.New(slog.DiscardHandler)

@@ -61,6 +61,7 @@ func (g *group) keepAssignment(
 	}
 	mb.join = nil
 	g.awaitingJoin--
+	g.topics = g.subscribedTopics()
 	s.recordWith(groupRecord(g, (*member).assigned), func(err error) {
 		if err != nil {
 			g.restore(s, mb, before)
@@ -81,5 +82,6 @@ func (g *group) restore(s *step, mb *member, before member) {
 	g.count(mb, 1)
 	mb.sessionTimeout = before.sessionTimeout
 	mb.rebalanceTimeout = before.rebalanceTimeout
+	g.topics = g.subscribedTopics()
 	g.rename(s, mb, before.id)
 }
