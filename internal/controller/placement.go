@@ -10,20 +10,38 @@ import (
 	"barnabas/internal/metadata"
 )
 
-// place chooses the replicas of partitions the way Kafka does: racks in turn and the brokers of a rack
-// in turn, each partition one rack and one broker further, from a random start; so replicas stand on
-// as many racks as there are, and leaders are even. Its error is worded for the client.
-func place(brokers []*metadata.Broker, partitions, replicas int, random *rand.Rand) ([][]ident.BrokerID, error) {
+// candidate is a broker that can be given replicas. One that is down can be, as in Kafka, where there are not
+// enough others: it copies when it is back. It leads nothing.
+type candidate struct {
+	id   ident.BrokerID
+	rack string
+	down bool
+}
+
+func candidates(img *metadata.Image) []candidate {
+	var all []candidate
+	for _, b := range img.Members() {
+		all = append(all, candidate{b.ID, b.Rack, img.Broker(b.ID) == nil})
+	}
+	return all
+}
+
+// place chooses the replicas of partitions in Kafka's way: racks in turn and the brokers of a rack in turn,
+// each partition one rack and one broker further, from a random start. So replicas stand on as many racks as
+// there are. Leaders take turns of their own, which makes them even also where racks and brokers
+// have a common divisor. Its error is worded for the client.
+func place(brokers []candidate, partitions, replicas int, random *rand.Rand) ([][]ident.BrokerID, error) {
+	up := len(slices.DeleteFunc(slices.Clone(brokers), func(c candidate) bool { return c.down }))
 	switch {
 	case replicas <= 0:
 		return nil, fmt.Errorf("Invalid replication factor %d: the replication factor must be positive.", replicas) //nolint:staticcheck // Kafka's words
-	case len(brokers) == 0:
+	case up == 0:
 		return nil, fmt.Errorf("All brokers are currently fenced.") //nolint:staticcheck // Kafka's words
 	case replicas > len(brokers):
 		return nil, fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered.", //nolint:staticcheck // Kafka's words
 			replicas, len(brokers))
 	}
-	stripes := newStripes(brokers, random)
+	stripes := newStripes(brokers, up, random)
 	placed := make([][]ident.BrokerID, partitions)
 	for i := range placed {
 		placed[i] = stripes.next(replicas)
@@ -35,29 +53,39 @@ func place(brokers []*metadata.Broker, partitions, replicas int, random *rand.Ra
 type stripes struct {
 	random *rand.Rand
 	racks  []*rack
-	total  int
-	// turn numbers the partitions, dealt counts them since the last shuffle, first is the rack of the next
-	// one's leader.
-	turn, dealt, first int
+	// round is how many partitions there are between two shuffles, dealt counts them.
+	round, dealt int
+	// first is the rack of the next partition's leader.
+	first int
 }
 
-// rack are the brokers of one rack, in the order in which they are dealt out.
+// rack are the brokers of one rack.
 type rack struct {
-	name    string
-	brokers []ident.BrokerID
-	// start is where the dealing began for the last partition that took from here, taken how many it took.
-	start, taken, turn int
+	name string
+	// up take turns as leaders and as followers; down are followers when nobody else is left.
+	up, down []ident.BrokerID
+	// led and followed count the turns.
+	led, followed int
 }
 
-func newStripes(brokers []*metadata.Broker, random *rand.Rand) *stripes {
-	s := &stripes{random: random, total: len(brokers)}
-	for _, b := range brokers {
-		s.rack(b.Rack).brokers = append(s.rack(b.Rack).brokers, b.ID)
+func newStripes(brokers []candidate, up int, random *rand.Rand) *stripes {
+	s := &stripes{random: random, round: up}
+	for _, c := range brokers {
+		r := s.rack(c.rack)
+		if c.down {
+			r.down = append(r.down, c.id)
+		} else {
+			r.up = append(r.up, c.id)
+		}
 	}
 	slices.SortFunc(s.racks, func(a, b *rack) int { return strings.Compare(a.name, b.name) })
 	for _, r := range s.racks {
-		slices.Sort(r.brokers)
-		r.start = random.IntN(len(r.brokers))
+		slices.Sort(r.up)
+		slices.Sort(r.down)
+		if len(r.up) > 0 {
+			r.led = random.IntN(len(r.up))
+			r.followed = r.led
+		}
 	}
 	s.first = random.IntN(len(s.racks))
 	return s
@@ -74,16 +102,23 @@ func (s *stripes) rack(name string) *rack {
 
 // next deals the replicas of one partition: one of each rack in turn, and again while any rack has one left.
 func (s *stripes) next(replicas int) []ident.BrokerID {
-	if s.dealt == s.total && s.total > 1 {
+	if s.dealt == s.round && s.round > 1 {
 		s.shuffle()
 	}
-	chosen := make([]ident.BrokerID, 0, replicas)
-	for i := s.first; len(chosen) < replicas; i = (i + 1) % len(s.racks) {
-		if id, ok := s.racks[i].take(s.turn); ok {
-			chosen = append(chosen, id)
-		}
+	at := s.first
+	for len(s.racks[at].up) == 0 {
+		at = (at + 1) % len(s.racks)
 	}
-	s.turn++
+	chosen := append(make([]ident.BrokerID, 0, replicas), s.racks[at].leader())
+	misses := 0
+	for at++; len(chosen) < replicas; at++ {
+		id, ok := s.racks[at%len(s.racks)].follower(chosen, misses >= len(s.racks))
+		if !ok {
+			misses++
+			continue
+		}
+		chosen = append(chosen, id)
+	}
 	s.dealt++
 	s.first = (s.first + 1) % len(s.racks)
 	return chosen
@@ -93,21 +128,33 @@ func (s *stripes) next(replicas int) []ident.BrokerID {
 func (s *stripes) shuffle() {
 	s.random.Shuffle(len(s.racks), func(i, j int) { s.racks[i], s.racks[j] = s.racks[j], s.racks[i] })
 	for _, r := range s.racks {
-		s.random.Shuffle(len(r.brokers), func(i, j int) { r.brokers[i], r.brokers[j] = r.brokers[j], r.brokers[i] })
+		s.random.Shuffle(len(r.up), func(i, j int) { r.up[i], r.up[j] = r.up[j], r.up[i] })
+		s.random.Shuffle(len(r.down), func(i, j int) { r.down[i], r.down[j] = r.down[j], r.down[i] })
 	}
 	s.dealt = 0
 }
 
-// take deals one broker to a partition. The first that a partition takes is one further on than the last partition's.
-func (r *rack) take(turn int) (ident.BrokerID, bool) {
-	if r.turn != turn {
-		r.turn, r.taken = turn, 0
-		r.start = (r.start + 1) % len(r.brokers)
+func (r *rack) leader() ident.BrokerID {
+	id := r.up[r.led%len(r.up)]
+	r.led++
+	return id
+}
+
+// follower is the next broker of the rack that is not chosen yet; one that is down only if nobody else is left.
+func (r *rack) follower(chosen []ident.BrokerID, nobodyElse bool) (ident.BrokerID, bool) {
+	if nobodyElse {
+		i := slices.IndexFunc(r.down, func(id ident.BrokerID) bool { return !slices.Contains(chosen, id) })
+		if i < 0 {
+			return ident.NoBroker, false
+		}
+		return r.down[i], true
 	}
-	if r.taken == len(r.brokers) {
-		return ident.NoBroker, false
+	for range r.up {
+		id := r.up[r.followed%len(r.up)]
+		r.followed++
+		if !slices.Contains(chosen, id) {
+			return id, true
+		}
 	}
-	id := r.brokers[(r.start+r.taken)%len(r.brokers)]
-	r.taken++
-	return id, true
+	return ident.NoBroker, false
 }

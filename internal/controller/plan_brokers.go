@@ -64,16 +64,15 @@ func planUnregister(s *state, id ident.BrokerID) (error, changes) {
 	if s.img.Broker(id) != nil {
 		return refuse(ErrInvalidRequest, "Broker %d is running; stop it before it is unregistered.", id), changes{}
 	}
+	if s.img.Member(id) == nil {
+		return refuse(ErrBrokerIDNotRegistered, "Broker ID %d is not currently registered", id), changes{}
+	}
 	var made changes
-	known := false
+	made.add(metadata.Delete(metadata.MemberKey(id)))
 	for topic := range s.img.Topics() {
 		for n, p := range topic.Partitions() {
-			known = known || p.HasReplica(id)
 			made.partition(topic, n, p, withoutBroker(p, id), nil)
 		}
-	}
-	if !known {
-		return refuse(ErrBrokerIDNotRegistered, "Broker ID %d is not currently registered", id), changes{}
 	}
 	return nil, made
 }

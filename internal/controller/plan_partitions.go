@@ -70,8 +70,11 @@ func assignMore(s *state, topic *metadata.Topic, t MorePartitions) ([][]ident.Br
 	if t.Assignments == nil {
 		return placeOrRefuse(s, int(t.Count-topic.NumPartitions()), factor)
 	}
-	for _, replicas := range t.Assignments {
+	for i, replicas := range t.Assignments {
 		if err := checkAssignment(s.img, replicas, factor); err != nil {
+			return nil, err
+		}
+		if err := checkAlive(s.img, replicas, topic.NumPartitions()+int32(i)); err != nil {
 			return nil, err
 		}
 	}

@@ -145,7 +145,7 @@ func assign(s *state, t NewTopic) ([][]ident.BrokerID, error) {
 }
 
 func placeOrRefuse(s *state, partitions, replicas int) ([][]ident.BrokerID, error) {
-	placed, err := place(s.img.Brokers(), partitions, replicas, s.random)
+	placed, err := place(candidates(s.img), partitions, replicas, s.random)
 	if err != nil {
 		return nil, refuse(ErrInvalidReplicationFactor, "Unable to replicate the partition %d time(s): %s", replicas, err.Error())
 	}
@@ -170,6 +170,9 @@ func assignManually(img *metadata.Image, t NewTopic) ([][]ident.BrokerID, error)
 		if err := checkAssignment(img, a.Replicas, factor); err != nil {
 			return nil, err
 		}
+		if err := checkAlive(img, a.Replicas, a.Partition); err != nil {
+			return nil, err
+		}
 		factor = len(a.Replicas)
 		if a.Partition >= 0 && int(a.Partition) < len(assigned) {
 			assigned[a.Partition] = a.Replicas
@@ -188,7 +191,7 @@ func checkAssignment(img *metadata.Image, replicas []ident.BrokerID, factor int)
 	}
 	sorted := slices.Sorted(slices.Values(replicas))
 	for i, id := range sorted {
-		if img.Broker(id) == nil {
+		if img.Member(id) == nil {
 			return refuse(ErrInvalidReplicaAssignment, "The manual partition assignment includes broker %d, but no such broker is registered.", id)
 		}
 		if i > 0 && sorted[i-1] == id {
@@ -202,15 +205,27 @@ func checkAssignment(img *metadata.Image, replicas []ident.BrokerID, factor int)
 	return nil
 }
 
-// newPartitions are the keys of new partitions, numbered from first on. All their replicas are in sync, for
-// there is nothing to copy yet.
+// checkAlive tells that a partition that is to be made would have a leader.
+func checkAlive(img *metadata.Image, replicas []ident.BrokerID, partition int32) error {
+	if slices.ContainsFunc(replicas, func(id ident.BrokerID) bool { return img.Broker(id) != nil }) {
+		return nil
+	}
+	return refuse(ErrInvalidReplicaAssignment, "All brokers specified in the manual partition assignment for "+
+		"partition %d are fenced or in controlled shutdown.", partition)
+}
+
+// newPartitions are the keys of new partitions, numbered from first on. All their replicas that are up
+// are in sync, for there is nothing to copy yet.
 func newPartitions(img *metadata.Image, id ident.TopicID, first int32, assignments [][]ident.BrokerID) []metadata.Op {
 	ops := make([]metadata.Op, 0, len(assignments)+2)
 	for i, replicas := range assignments {
-		p := &metadata.Partition{Replicas: replicas, Leader: replicas[0], Ceiling: metadata.CeilingStep}
-		for _, broker := range replicas {
-			p.ISR = append(p.ISR, metadata.Member{Broker: broker, Store: onlyStore(img.Broker(broker))})
+		p := &metadata.Partition{Replicas: replicas, Ceiling: metadata.CeilingStep}
+		for _, id := range replicas {
+			if b := img.Broker(id); b != nil {
+				p.ISR = append(p.ISR, metadata.Member{Broker: id, Store: onlyStore(b)})
+			}
 		}
+		p.Leader = p.ISR[0].Broker
 		ops = append(ops, metadata.Put(metadata.PartitionKey(id, first+int32(i)), metadata.EncodePartition(p)))
 	}
 	return ops

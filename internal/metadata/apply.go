@@ -35,7 +35,6 @@ type builder struct {
 	// configs are the resources touched.
 	configs        map[Resource]bool
 	losses         []*Loss
-	ownsBrokers    bool
 	ownsFeatures   bool
 	ownsLosses     bool
 	touchedBrokers []ident.BrokerID
@@ -55,6 +54,8 @@ func (b *builder) event(e *Event) error {
 		return b.topic(e)
 	case strings.HasPrefix(e.Key, brokerPrefix):
 		return b.broker(e)
+	case strings.HasPrefix(e.Key, memberPrefix):
+		return b.member(e)
 	case strings.HasPrefix(e.Key, configPrefix):
 		return b.config(e)
 	case strings.HasPrefix(e.Key, featurePrefix):
@@ -133,29 +134,20 @@ func (b *builder) work(id ident.TopicID) *working {
 }
 
 func (b *builder) broker(e *Event) error {
-	n, err := strconv.ParseInt(strings.TrimPrefix(e.Key, brokerPrefix), 10, 32)
-	if err != nil || n < 0 {
-		return errKey
+	brokers, id, err := b.next.brokers.with(e)
+	if err == nil {
+		b.next.brokers = brokers
+		b.touchedBrokers = append(b.touchedBrokers, id)
 	}
-	id := ident.BrokerID(n)
-	if !b.ownsBrokers {
-		b.ownsBrokers = true
-		b.next.brokers = maps.Clone(b.next.brokers)
-		if b.next.brokers == nil {
-			b.next.brokers = make(map[ident.BrokerID]*Broker)
-		}
+	return err
+}
+
+func (b *builder) member(e *Event) error {
+	members, _, err := b.next.members.with(e)
+	if err == nil {
+		b.next.members = members
 	}
-	b.touchedBrokers = append(b.touchedBrokers, id)
-	if e.Deleted {
-		delete(b.next.brokers, id)
-		return nil
-	}
-	broker, err := DecodeBroker(e.KV)
-	if err != nil {
-		return err
-	}
-	b.next.brokers[id] = broker
-	return nil
+	return err
 }
 
 func (b *builder) config(e *Event) error {

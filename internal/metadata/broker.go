@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"maps"
 	"slices"
 
 	"barnabas/internal/ident"
@@ -63,4 +64,34 @@ func (b *Broker) Endpoint(listener string) (Endpoint, bool) {
 		return Endpoint{}, false
 	}
 	return b.Endpoints[i], true
+}
+
+// brokerSet is a set of brokers; one that an Image shows does not change any more.
+type brokerSet map[ident.BrokerID]*Broker
+
+func (s brokerSet) sorted() []*Broker {
+	return slices.SortedFunc(maps.Values(s), func(a, b *Broker) int { return int(a.ID) - int(b.ID) })
+}
+
+// with is the set with one broker changed by its key's event.
+func (s brokerSet) with(e *Event) (brokerSet, ident.BrokerID, error) {
+	_, n, ok := splitTail(e.Key)
+	if !ok {
+		return nil, 0, errKey
+	}
+	id := ident.BrokerID(n)
+	next := maps.Clone(s)
+	if next == nil {
+		next = make(brokerSet)
+	}
+	if e.Deleted {
+		delete(next, id)
+		return next, id, nil
+	}
+	broker, err := DecodeBroker(e.KV)
+	if err != nil {
+		return nil, 0, err
+	}
+	next[id] = broker
+	return next, id, nil
 }

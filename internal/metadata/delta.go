@@ -174,7 +174,7 @@ func (d *Delta) diffConfigs(old, new *Image) {
 	})
 }
 
-func unionKeys[V any](a, b map[ident.BrokerID]V) []ident.BrokerID {
+func unionKeys(a, b brokerSet) []ident.BrokerID {
 	keys := slices.Collect(maps.Keys(a))
 	for id := range b {
 		if _, both := a[id]; !both {

@@ -2,8 +2,6 @@ package metadata
 
 import (
 	"iter"
-	"maps"
-	"slices"
 
 	"barnabas/internal/ident"
 )
@@ -20,7 +18,8 @@ type Image struct {
 	controller   Election
 	nextProducer int64
 	features     map[string]int16
-	brokers      map[ident.BrokerID]*Broker
+	brokers      brokerSet
+	members      brokerSet
 	topics       topicIndex
 	configs      configIndex
 	losses       lossIndex
@@ -83,9 +82,14 @@ func (img *Image) Broker(id ident.BrokerID) *Broker { return img.brokers[id] }
 func (img *Image) NumBrokers() int { return len(img.brokers) }
 
 // Brokers are the brokers registered now, by id.
-func (img *Image) Brokers() []*Broker {
-	return slices.SortedFunc(maps.Values(img.brokers), func(a, b *Broker) int { return int(a.ID) - int(b.ID) })
-}
+func (img *Image) Brokers() []*Broker { return img.brokers.sorted() }
+
+// Member is the last registration of a broker that belongs to the cluster, alive or not; nil for others.
+func (img *Image) Member(id ident.BrokerID) *Broker { return img.members[id] }
+
+// Members are the brokers that belong to the cluster, by id, as they registered last. One that is not among
+// Brokers too is down: Kafka calls it fenced.
+func (img *Image) Members() []*Broker { return img.members.sorted() }
 
 // Topic finds a topic by name, nil when there is none. It does not allocate.
 func (img *Image) Topic(name string) *Topic { return img.topics.named(name) }

@@ -16,6 +16,7 @@ const (
 	featurePrefix = "features/"
 
 	brokerPrefix    = "brokers/"
+	memberPrefix    = "members/"
 	topicPrefix     = "topics/"
 	partitionPrefix = "partitions/"
 	configPrefix    = "configs/"
@@ -40,6 +41,11 @@ func FeatureKey(name string) string { return featurePrefix + name }
 // BrokerKey holds a broker's registration; it hangs on the broker's lease.
 func BrokerKey(id ident.BrokerID) string {
 	return brokerPrefix + strconv.FormatInt(int64(id), 10)
+}
+
+// MemberKey holds the last registration of a broker for as long as it belongs to the cluster, alive or not.
+func MemberKey(id ident.BrokerID) string {
+	return memberPrefix + strconv.FormatInt(int64(id), 10)
 }
 
 // TopicKey holds a topic's name and number of partitions.

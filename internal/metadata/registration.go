@@ -89,7 +89,7 @@ func Register(ctx context.Context, store Store, b Broker, lease LeaseID) (*Broke
 		}
 		result, err := store.Txn(ctx, Txn{
 			If:   []Compare{Absent(key)},
-			Then: []Op{PutLeased(key, EncodeBroker(&b), lease)},
+			Then: []Op{PutLeased(key, EncodeBroker(&b), lease), Put(MemberKey(b.ID), EncodeBroker(&b))},
 		})
 		if err != nil {
 			return nil, err
@@ -130,7 +130,7 @@ func Update(ctx context.Context, store Store, b Broker, lease LeaseID) (*Broker,
 	key := BrokerKey(b.ID)
 	result, err := store.Txn(ctx, Txn{
 		If:   []Compare{CreatedAt(key, b.Epoch)},
-		Then: []Op{PutLeased(key, EncodeBroker(&b), lease)},
+		Then: []Op{PutLeased(key, EncodeBroker(&b), lease), Put(MemberKey(b.ID), EncodeBroker(&b))},
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,426 @@
+package controller
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"barnabas/internal/config"
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected output of the scenarios")
+
+// TestScenarios runs the scripts in testdata: each line is a command or an event of the cluster, and
+// the lines below it that begin with > say what the plan makes of it.
+func TestScenarios(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no scenarios: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			script, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(script))
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(script) {
+				t.Errorf("got:\n%s\nwant:\n%s", got, script)
+			}
+		})
+	}
+}
+
+func play(t *testing.T, script string) string {
+	s := newStage(t)
+	var out strings.Builder
+	for line := range strings.Lines(script) {
+		if strings.HasPrefix(line, ">") {
+			continue
+		}
+		out.WriteString(line)
+		words := strings.Fields(line)
+		if len(words) == 0 || words[0] == "#" {
+			continue
+		}
+		for _, answer := range s.event(words[0], words[1:]) {
+			fmt.Fprintf(&out, "> %s\n", answer)
+		}
+	}
+	return out.String()
+}
+
+// stage is a cluster without a store: plans are applied to the image as they are.
+type stage struct {
+	t      *testing.T
+	img    *metadata.Image
+	keys   map[string]metadata.KV
+	random *rand.Rand
+	topics int
+	view   *config.View
+}
+
+func newStage(t *testing.T) *stage {
+	return &stage{
+		t: t, img: metadata.NewImage(), keys: map[string]metadata.KV{},
+		random: rand.New(rand.NewPCG(1, 2)), view: config.Defaults(),
+	}
+}
+
+func (s *stage) state() *state {
+	return &state{
+		img: s.img, view: s.view, now: time.UnixMilli(1000), random: s.random,
+		newTopicID: func() ident.TopicID {
+			s.topics++
+			return ident.TopicID{0: byte(s.topics)}
+		},
+	}
+}
+
+// event carries out one line and describes the outcome.
+func (s *stage) event(verb string, args []string) []string {
+	switch verb {
+	case "broker": // broker 1 store=a rack=r torn failed=1
+		s.register(args)
+		return s.lead()
+	case "gone":
+		s.apply(metadata.Delete(metadata.BrokerKey(brokerID(args[0]))))
+		return s.lead()
+	case "setting": // dynamic, of all brokers
+		name, value, _ := strings.Cut(args[0], "=")
+		s.view = s.view.WithDynamic(map[string]string{name: value}, nil)
+		return nil
+	case "create":
+		return s.create(args)
+	case "lengthen":
+		return s.lengthen(args)
+	case "delete":
+		return s.remove(args)
+	case "config":
+		return s.config(args)
+	case "feature":
+		return s.feature(args)
+	case "unregister":
+		err, made := planUnregister(s.state(), brokerID(args[0]))
+		return append([]string{s.outcome(err)}, s.perform(made)...)
+	case "elect":
+		return s.elect(args)
+	case "isr": // a leader's own change: isr t-0 1,2
+		topic, p := s.partition(args[0])
+		next := *p
+		next.Epoch++
+		next.ISR = filter(p.ISR, func(m metadata.Member) bool { return slices.Contains(brokerIDs(args[1]), m.Broker) })
+		s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
+		return s.show(topic.Name)
+	case "show":
+		return s.show(args[0])
+	}
+	s.t.Fatalf("unknown verb %q", verb)
+	return nil
+}
+
+func (s *stage) register(args []string) {
+	b := &metadata.Broker{ID: brokerID(args[0]), Features: SupportedFeatures()}
+	for _, arg := range args[1:] {
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "store":
+			for _, store := range strings.Split(value, ",") {
+				b.Stores = append(b.Stores, storeID(store))
+			}
+		case "rack":
+			b.Rack = value
+		case "torn":
+			b.Torn = true
+		case "failed":
+			b.Failed = int(number(s.t, value))
+		case "metadata.version":
+			b.Features[MetadataVersion] = metadata.FeatureRange{Min: 1, Max: int16(number(s.t, value))}
+		}
+	}
+	// A registration is a new key each time.
+	delete(s.keys, metadata.BrokerKey(b.ID))
+	value := metadata.EncodeBroker(b)
+	s.apply(metadata.Put(metadata.BrokerKey(b.ID), value), metadata.Put(metadata.MemberKey(b.ID), value))
+}
+
+func (s *stage) create(args []string) []string {
+	topic := NewTopic{Name: args[0], Partitions: -1, ReplicationFactor: -1}
+	if topic.Name == "''" {
+		topic.Name = ""
+	}
+	for _, arg := range args[1:] {
+		switch name, value, set := strings.Cut(arg, "="); name {
+		case "partitions":
+			topic.Partitions = int32(number(s.t, value))
+		case "replicas":
+			topic.ReplicationFactor = int16(number(s.t, value))
+		case "assign": // assign=0:1,2/1:2,3
+			for part := range strings.SplitSeq(value, "/") {
+				n, replicas, _ := strings.Cut(part, ":")
+				topic.Assignments = append(topic.Assignments, Assignment{int32(number(s.t, n)), brokerIDs(replicas)})
+			}
+		default:
+			entry := ConfigEntry{Name: name}
+			if set {
+				entry.Value = &value
+			}
+			topic.Configs = append(topic.Configs, entry)
+		}
+	}
+	outcomes, made := planCreateTopics(s.state(), []NewTopic{topic})
+	s.perform(made)
+	if outcomes[0].Err != nil {
+		return []string{s.outcome(outcomes[0].Err)}
+	}
+	return s.show(topic.Name)
+}
+
+func (s *stage) lengthen(args []string) []string {
+	more := MorePartitions{Topic: args[0], Count: int32(number(s.t, args[1]))}
+	if len(args) > 2 {
+		for part := range strings.SplitSeq(strings.TrimPrefix(args[2], "assign="), "/") {
+			more.Assignments = append(more.Assignments, brokerIDs(part))
+		}
+	}
+	outcomes, made := planMorePartitions(s.state(), []MorePartitions{more})
+	s.perform(made)
+	if outcomes[0] != nil {
+		return []string{s.outcome(outcomes[0])}
+	}
+	return s.show(args[0])
+}
+
+func (s *stage) remove(args []string) (answers []string) {
+	var refs []TopicRef
+	for _, arg := range args {
+		ref := TopicRef{Name: arg}
+		if n, ok := strings.CutPrefix(arg, "id="); ok {
+			ref = TopicRef{ID: ident.TopicID{0: byte(number(s.t, n))}}
+		} else if name, n, ok := strings.Cut(arg, "+id="); ok {
+			ref = TopicRef{Name: name, ID: ident.TopicID{0: byte(number(s.t, n))}}
+		}
+		if arg == "''" {
+			ref = TopicRef{}
+		}
+		refs = append(refs, ref)
+	}
+	outcomes, made := planDeleteTopics(s.state(), refs)
+	s.perform(made)
+	for _, o := range outcomes {
+		answers = append(answers, fmt.Sprintf("%s: %s", o.Name, s.outcome(o.Err)))
+	}
+	return append(answers, fmt.Sprintf("%d topics, %d keys", s.img.NumTopics(), len(s.keys)))
+}
+
+// config topic t set a=1 append b=x delete c; or config topic t replace a=1
+func (s *stage) config(args []string) []string {
+	change := AlterResource{Resource: metadata.Resource{Type: metadata.ResourceType(args[0]), Name: args[1]}}
+	if args[1] == "''" {
+		change.Resource.Name = ""
+	}
+	ops := map[string]ConfigOp{"set": ConfigSet, "delete": ConfigDelete, "append": ConfigAppend, "subtract": ConfigSubtract}
+	var op ConfigOp
+	for _, arg := range args[2:] {
+		if next, ok := ops[arg]; ok {
+			op = next
+			continue
+		}
+		if arg == "replace" {
+			change.Replace = true
+			continue
+		}
+		name, value, set := strings.Cut(arg, "=")
+		c := ConfigChange{Name: name, Op: op}
+		if set {
+			c.Value = &value
+		}
+		change.Changes = append(change.Changes, c)
+	}
+	outcomes, made := planAlterConfigs(s.state(), []AlterResource{change})
+	s.perform(made)
+	if outcomes[0] != nil {
+		return []string{s.outcome(outcomes[0])}
+	}
+	return []string{fmt.Sprint("ok ", s.img.Config(change.Resource))}
+}
+
+func (s *stage) feature(args []string) []string {
+	if len(args) == 0 {
+		s.perform(planFirstFeatures(s.state()))
+		return []string{fmt.Sprint(s.img.Features())}
+	}
+	u := FeatureUpdate{Name: args[0], Level: int16(number(s.t, args[1])), Downgrade: FeatureUpgrade}
+	if len(args) > 2 {
+		u.Downgrade = FeatureDowngrade(number(s.t, args[2]))
+	}
+	err, made := planFeatures(s.state(), []FeatureUpdate{u})
+	s.perform(made)
+	return []string{s.outcome(err), fmt.Sprint(s.img.Features())}
+}
+
+func (s *stage) elect(args []string) []string {
+	kind := map[string]ElectionType{"preferred": PreferredElection, "unclean": UncleanElection}[args[0]]
+	var asked []Election
+	for _, arg := range args[1:] {
+		topic, n, _ := strings.Cut(arg, "-")
+		asked = append(asked, Election{topic, int32(number(s.t, n))})
+	}
+	outcomes, made := planElections(s.state(), kind, asked)
+	var answers []string
+	for _, o := range outcomes {
+		answers = append(answers, fmt.Sprintf("%s-%d: %s", o.Topic, o.Partition, s.outcome(o.Err)))
+	}
+	return append(answers, s.perform(made)...)
+}
+
+// lead is what the controller does when brokers come and go.
+func (s *stage) lead() []string { return s.perform(planLeaders(s.state())) }
+
+// perform applies a plan's changes and describes those of partitions that existed, and the losses.
+func (s *stage) perform(made changes) (described []string) {
+	for _, b := range batches(made.units) {
+		if len(b.ops) > metadata.MaxOps || len(b.guards)+1 > metadata.MaxOps {
+			s.t.Fatalf("a transaction of %d operations and %d guards", len(b.ops), len(b.guards))
+		}
+		for _, g := range b.guards {
+			if s.keys[g.Key].Modified != g.Revision {
+				s.t.Fatalf("guard of %s at %d, it is at %d", g.Key, g.Revision, s.keys[g.Key].Modified)
+			}
+		}
+		d := s.apply(b.ops...)
+		for _, c := range d.Partitions {
+			if c.Old != nil && c.New != nil {
+				described = append(described, describe(c.TopicPartition(), c.New))
+			}
+		}
+		for _, l := range d.Losses {
+			described = append(described, fmt.Sprintf("LOST %s-%d [%d, %d) before epoch %d: %s",
+				l.Topic, l.Partition, l.Start, l.End, l.LeaderEpoch, l.Cause))
+		}
+	}
+	return described
+}
+
+// apply makes the next revision.
+func (s *stage) apply(ops ...metadata.Op) *metadata.Delta {
+	rev := s.img.Revision() + 1
+	var events []metadata.Event
+	for _, op := range ops {
+		if op.Kind == metadata.OpPut {
+			kv := metadata.KV{Key: op.Key, Value: op.Value, Created: rev, Modified: rev}
+			if old, ok := s.keys[op.Key]; ok {
+				kv.Created = old.Created
+			}
+			s.keys[op.Key] = kv
+			events = append(events, metadata.Event{KV: kv})
+			continue
+		}
+		for key := range s.keys {
+			if key == op.Key || op.Kind == metadata.OpDeletePrefix && strings.HasPrefix(key, op.Key) {
+				delete(s.keys, key)
+				events = append(events, metadata.Event{KV: metadata.KV{Key: key, Modified: rev}, Deleted: true})
+			}
+		}
+	}
+	img, d, err := s.img.Apply(rev, events)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.img = img
+	return d
+}
+
+func (s *stage) partition(name string) (*metadata.Topic, *metadata.Partition) {
+	topic, n, _ := strings.Cut(name, "-")
+	t := s.img.Topic(topic)
+	return t, t.Partition(int32(number(s.t, n)))
+}
+
+func (s *stage) keyOf(topic *metadata.Topic, name string) string {
+	_, n, _ := strings.Cut(name, "-")
+	return metadata.PartitionKey(topic.ID, int32(number(s.t, n)))
+}
+
+func (s *stage) show(topic string) (lines []string) {
+	t := s.img.Topic(topic)
+	for n, p := range t.Partitions() {
+		lines = append(lines, describe(ident.TopicPartition{Topic: topic, Partition: n}, p))
+	}
+	if own := s.img.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic}); own != nil {
+		lines = append(lines, fmt.Sprint(own))
+	}
+	return lines
+}
+
+func describe(name ident.TopicPartition, p *metadata.Partition) string {
+	members := func(list []metadata.Member) string {
+		var words []string
+		for _, m := range list {
+			words = append(words, fmt.Sprintf("%d%s", m.Broker, strings.TrimRight(string(m.Store[:1]), "\x00")))
+		}
+		return strings.Join(words, ",")
+	}
+	line := fmt.Sprintf("%s leader %d epoch %d replicas %s isr %s", name, p.Leader, p.LeaderEpoch,
+		strings.Trim(strings.ReplaceAll(fmt.Sprint(p.Replicas), " ", ","), "[]"), members(p.ISR))
+	if len(p.ELR) > 0 {
+		line += " elr " + members(p.ELR)
+	}
+	if p.Start > 0 {
+		line += fmt.Sprintf(" start %d ceiling %d", p.Start, p.Ceiling)
+	}
+	return line
+}
+
+// outcome names the reason of a refusal, and its words.
+func (s *stage) outcome(err error) string {
+	if err == nil {
+		return "ok"
+	}
+	refused := reasonOf(err)
+	if refused == nil {
+		s.t.Fatalf("not a refusal: %v", err)
+	}
+	return fmt.Sprintf("(%v) %s", refused.Reason, refused.Message)
+}
+
+func number(t *testing.T, word string) int64 {
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func brokerID(word string) ident.BrokerID {
+	n, _ := strconv.Atoi(word)
+	return ident.BrokerID(n)
+}
+
+func brokerIDs(words string) (ids []ident.BrokerID) {
+	for word := range strings.SplitSeq(words, ",") {
+		if word != "" {
+			ids = append(ids, brokerID(word))
+		}
+	}
+	return ids
+}
+
+// storeID is a store whose id begins with the letter.
+func storeID(letter string) ident.StoreID {
+	var id ident.StoreID
+	copy(id[:], letter)
+	return id
+}
