@@ -42,7 +42,7 @@ func (c cluster) Collect(w *Writer) {
 		name, help string
 		value      int64
 	}{
-		{"kafka_controller_kafkacontroller_activecontrollercount", "1 on the broker that is the controller.", flag(s.Active)},
+		{"kafka_controller_kafkacontroller_activecontrollercount", "1 on the broker that is the controller.", one(s.Active)},
 		{"kafka_controller_kafkacontroller_activebrokercount", "Brokers registered and alive.", int64(s.Brokers)},
 		{"kafka_controller_kafkacontroller_fencedbrokercount", "Brokers registered and not alive.", int64(s.FencedBrokers)},
 		{"kafka_controller_kafkacontroller_globaltopiccount", "Topics of the cluster.", int64(len(s.Partitions))},

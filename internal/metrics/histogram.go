@@ -7,10 +7,16 @@ import (
 	"time"
 )
 
-// Durations counts how long something took, in microseconds, in buckets an eighth of a power of two wide: a quantile is
-// known to 7 %. Observing is two atomic additions. The zero value is ready; it takes 1.5 KiB.
+// Durations counts how long something took, in microseconds, in buckets an eighth of a power of two wide: a
+// quantile is known to 7 %. Observing is three atomic operations. The zero value is ready, and takes no
+// room before the first observation.
 type Durations struct {
-	buckets [bucketCount]atomic.Uint64
+	observed atomic.Pointer[observed]
+}
+
+type observed struct {
+	buckets [bucketCount]atomic.Uint32 // they may wrap: quantiles are of differences
+	count   atomic.Int64
 	sum     atomic.Int64 // microseconds
 
 	mu     sync.Mutex
@@ -26,7 +32,7 @@ const (
 // window is what the buckets were at two moments, so that quantiles tell of the last one to two windowLengths and
 // not of all time since the start.
 type window struct {
-	older, newer [bucketCount]uint64
+	older, newer [bucketCount]uint32
 	turned       time.Time
 }
 
@@ -34,9 +40,15 @@ const windowLength = time.Minute
 
 // Observe counts one duration; a negative one counts as none.
 func (d *Durations) Observe(took time.Duration) {
+	o := d.observed.Load()
+	if o == nil {
+		d.observed.CompareAndSwap(nil, new(observed))
+		o = d.observed.Load()
+	}
 	us := max(0, took.Microseconds())
-	d.buckets[bucketOf(us)].Add(1)
-	d.sum.Add(us)
+	o.buckets[bucketOf(us)].Add(1)
+	o.sum.Add(us)
+	o.count.Add(1)
 }
 
 // bucketOf maps microseconds to a bucket: below 8 each has its own, above each power of two has 8.
@@ -69,40 +81,43 @@ var quantiles = []struct {
 
 // summary is what a scrape shows of a Durations.
 type summary struct {
-	count     uint64
+	count     int64
 	sumMs     float64
 	quantiles [6]float64 // milliseconds
 }
 
 // summarize turns the window when it is due, and returns the counts since the start and the quantiles of the
 // last minute or two.
-func (d *Durations) summarize(now time.Time) summary {
-	var current [bucketCount]uint64
-	s := summary{sumMs: float64(d.sum.Load()) / 1000}
+func (d *Durations) summarize(now time.Time) (s summary, ok bool) {
+	o := d.observed.Load()
+	if o == nil {
+		return s, false
+	}
+	s.count, s.sumMs = o.count.Load(), float64(o.sum.Load())/1000
+	var current [bucketCount]uint32
 	for i := range current {
-		current[i] = d.buckets[i].Load()
-		s.count += current[i]
+		current[i] = o.buckets[i].Load()
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.recent == nil {
-		d.recent = &window{turned: now}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.recent == nil {
+		o.recent = &window{turned: now}
 	}
-	if now.Sub(d.recent.turned) >= windowLength {
-		d.recent.older, d.recent.newer, d.recent.turned = d.recent.newer, current, now
+	if now.Sub(o.recent.turned) >= windowLength {
+		o.recent.older, o.recent.newer, o.recent.turned = o.recent.newer, current, now
 	}
-	s.quantiles = quantilesBetween(&d.recent.older, &current)
-	return s
+	s.quantiles = quantilesBetween(&o.recent.older, &current)
+	return s, true
 }
 
-func quantilesBetween(older, newer *[bucketCount]uint64) (values [6]float64) {
+func quantilesBetween(older, newer *[bucketCount]uint32) (values [6]float64) {
 	var total uint64
 	for i := range newer {
-		total += newer[i] - older[i]
+		total += uint64(newer[i] - older[i])
 	}
 	next, seen := 0, uint64(0)
 	for i := range newer {
-		seen += newer[i] - older[i]
+		seen += uint64(newer[i] - older[i])
 		for next < len(quantiles) && total > 0 && float64(seen) >= quantiles[next].of*float64(total) {
 			values[next] = bucketMiddle(i) / 1000
 			next++

@@ -24,8 +24,8 @@ func (c logDirs) Collect(w *Writer) {
 	offline := int64(0)
 	w.Family("kafka_log_logmanager_logdirectoryoffline", GaugeType, "1 where the directory has failed.")
 	for _, dir := range dirs {
-		offline += flag(dir.Offline)
-		w.Count(flag(dir.Offline), "logDirectory", dir.Path)
+		offline += one(dir.Offline)
+		w.Count(one(dir.Offline), "logDirectory", dir.Path)
 	}
 	w.Family("kafka_log_logmanager_offlinelogdirectorycount", GaugeType, "Log directories that have failed.")
 	w.Count(offline)

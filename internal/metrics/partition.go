@@ -45,7 +45,7 @@ func (c partitions) Collect(w *Writer) {
 		w.Family("kafka_server_replicamanager_"+family.name, GaugeType, family.help)
 		n := int64(0)
 		for i := range list {
-			n += flag(family.counts(&list[i]))
+			n += one(family.counts(&list[i]))
 		}
 		w.Count(n)
 	}
@@ -84,16 +84,16 @@ var partitionFamilies = []struct {
 	{"kafka_log_log_numlogsegments", "Segments of the partition's log.", false, func(p *Partition) int64 { return int64(p.Segments) }},
 	{"kafka_cluster_partition_replicascount", "Replicas of the partition.", true, func(p *Partition) int64 { return int64(p.Replicas) }},
 	{"kafka_cluster_partition_insyncreplicascount", "Replicas in sync.", true, func(p *Partition) int64 { return int64(p.InSync) }},
-	{"kafka_cluster_partition_underreplicated", "1 where a replica is out of sync.", true, func(p *Partition) int64 { return flag(p.underReplicated()) }},
-	{"kafka_cluster_partition_underminisr", "1 where fewer replicas than min.insync.replicas are in sync.", true, func(p *Partition) int64 { return flag(p.underMinISR()) }},
-	{"kafka_cluster_partition_atminisr", "1 where as many replicas as min.insync.replicas are in sync.", true, func(p *Partition) int64 { return flag(p.atMinISR()) }},
+	{"kafka_cluster_partition_underreplicated", "1 where a replica is out of sync.", true, func(p *Partition) int64 { return one(p.underReplicated()) }},
+	{"kafka_cluster_partition_underminisr", "1 where fewer replicas than min.insync.replicas are in sync.", true, func(p *Partition) int64 { return one(p.underMinISR()) }},
+	{"kafka_cluster_partition_atminisr", "1 where as many replicas as min.insync.replicas are in sync.", true, func(p *Partition) int64 { return one(p.atMinISR()) }},
 	{"kafka_cluster_partition_laststableoffsetlag", "Offsets between the last stable one and the high watermark: open transactions.", true, func(p *Partition) int64 { return max(0, p.HighWatermark-p.LastStableOffset) }},
 	{"kafka_topic_partition_current_offset", "The high watermark: what consumers can read up to.", true, func(p *Partition) int64 { return p.HighWatermark }},
 	{"kafka_topic_partition_oldest_offset", "The first offset that consumers can read.", true, func(p *Partition) int64 { return p.LogStartOffset }},
 	{"kafka_topic_partition_replicas", "Replicas of the partition.", true, func(p *Partition) int64 { return int64(p.Replicas) }},
 	{"kafka_topic_partition_in_sync_replica", "Replicas in sync.", true, func(p *Partition) int64 { return int64(p.InSync) }},
-	{"kafka_topic_partition_under_replicated_partition", "1 where a replica is out of sync.", true, func(p *Partition) int64 { return flag(p.underReplicated()) }},
-	{"kafka_topic_partition_leader_is_preferred", "1 where the leader is the first of the replicas.", true, func(p *Partition) int64 { return flag(p.Preferred) }},
+	{"kafka_topic_partition_under_replicated_partition", "1 where a replica is out of sync.", true, func(p *Partition) int64 { return one(p.underReplicated()) }},
+	{"kafka_topic_partition_leader_is_preferred", "1 where the leader is the first of the replicas.", true, func(p *Partition) int64 { return one(p.Preferred) }},
 }
 
 // newNumbers returns the decimal form of every partition number in the list, by number, so that a scrape formats

@@ -49,37 +49,27 @@ var topicFamilies = []struct {
 
 // Topics are the counters of all topics. The zero value is ready.
 type Topics struct {
-	mu     sync.Mutex
-	byName map[string]*Topic // guarded by mu
-	gone   Topic             // what forgotten topics counted, so that the sums never fall
+	byName sync.Map // string -> *Topic
+	gone   Topic    // what forgotten topics counted, so that the sums never fall
 }
 
-// Get returns a topic's counters, the same for each caller.
+// Get returns a topic's counters, the same for each caller. It takes no lock once they are there.
 func (t *Topics) Get(name string) *Topic {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	topic := t.byName[name]
-	if topic == nil {
-		if t.byName == nil {
-			t.byName = map[string]*Topic{}
-		}
-		topic = new(Topic)
-		t.byName[name] = topic
+	if topic, ok := t.byName.Load(name); ok {
+		return topic.(*Topic)
 	}
-	return topic
+	topic, _ := t.byName.LoadOrStore(name, new(Topic))
+	return topic.(*Topic)
 }
 
 // Forget drops a topic's counters from the page when the topic is deleted.
 func (t *Topics) Forget(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	topic := t.byName[name]
-	if topic == nil {
+	topic, ok := t.byName.LoadAndDelete(name)
+	if !ok {
 		return
 	}
-	delete(t.byName, name)
 	for _, family := range topicFamilies {
-		family.of(&t.gone).Add(family.of(topic).Load())
+		family.of(&t.gone).Add(family.of(topic.(*Topic)).Load())
 	}
 }
 
@@ -89,11 +79,9 @@ type namedTopic struct {
 }
 
 func (t *Topics) sorted() []namedTopic {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	list := make([]namedTopic, 0, len(t.byName))
-	for name, topic := range t.byName {
-		list = append(list, namedTopic{name, topic})
+	var list []namedTopic
+	for name, topic := range t.byName.Range {
+		list = append(list, namedTopic{name.(string), topic.(*Topic)})
 	}
 	slices.SortFunc(list, func(a, b namedTopic) int { return cmp.Compare(a.name, b.name) })
 	return list

@@ -105,7 +105,8 @@ func (w *Writer) value(s string) {
 	}
 }
 
-func flag(b bool) int64 {
+// one is 1 for true.
+func one(b bool) int64 {
 	if b {
 		return 1
 	}
