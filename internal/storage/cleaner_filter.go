@@ -11,7 +11,7 @@ type cleanerFilter struct {
 	lastRecords   map[record.ProducerID]lastRecord
 	nowMs         int64
 	retentionMs   int64         // delete.retention.ms
-	upTo          record.Offset // where this round of cleaning ends
+	upTo          record.Offset // where the next segment begins
 	decompressor  record.Decompressor
 	reader        record.Reader
 	builder       record.Builder
@@ -70,7 +70,8 @@ func (f *cleanerFilter) horizonPassed(b record.Batch) bool {
 }
 
 // mustStay tells whether a batch must stay though it is empty: because a producer's sequence or epoch is
-// read from it when the log is recovered, or because it marks where cleaning has come to.
+// read from it when the log is recovered, or because it is the segment's last: recovery takes a gap between two
+// segments for a loss.
 func (f *cleanerFilter) mustStay(b record.Batch) bool {
 	if b.NextOffset() == f.upTo {
 		return true

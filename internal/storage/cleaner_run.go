@@ -263,7 +263,7 @@ func (c *cleaning) fill(fresh *segment, group []*segment, txns *cleanedTxns) err
 		lastRecords: c.log.lastRecords(),
 		nowMs:       c.nowMs,
 		retentionMs: c.config.DeleteRetentionMs,
-		upTo:        c.upTo,
+		upTo:        c.endOf(group),
 	}
 	for _, s := range group {
 		err := c.eachBatch(s, func(b record.Batch) (err error) {
@@ -300,6 +300,15 @@ func (c *cleaning) flush(fresh *segment) error {
 	c.cleaner.throttle(len(c.out))
 	c.out = c.out[:0]
 	return nil
+}
+
+// endOf is where the segment begins that follows a group.
+func (c *cleaning) endOf(group []*segment) record.Offset {
+	list := c.log.list()
+	if i := segmentAt(list, group[len(group)-1].base); i >= 0 && i+1 < len(list) {
+		return list[i+1].base
+	}
+	return c.upTo
 }
 
 // writeAborted gives the new segment its transaction index, if it needs one.

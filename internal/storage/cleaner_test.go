@@ -3,7 +3,9 @@ package storage
 import (
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -456,4 +458,54 @@ func wantError(t *testing.T, err, target error) {
 	if !isError(err, target) {
 		t.Fatalf("got %v, want %v", err, target)
 	}
+}
+
+// Readers go on while segments are replaced under them, even if every file has to be opened anew.
+func TestReadsGoOnWhileCleaning(t *testing.T) {
+	h := newHarness(t, vfs.OS)
+	h.dirs = []string{t.TempDir()}
+	h.tune.MaxOpenFiles = 2
+	h.log(nil)
+	l := h.create(ident.TopicPartition{Topic: "compacted"}, func(config *LogConfig) {
+		config.Compact, config.Delete = true, false
+		config.SegmentBytes, config.MinCleanableDirtyRatio = 1000, 0
+		config.FileDeleteDelayMs = 0
+	})
+	c := &compacted{harness: h, log: l, written: make(map[record.Offset]keyed)}
+	c.cleaner = newCleaner(h.store, CleanerSettings{IOBufferBytes: 1})
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for i := range 2 {
+		readers.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(i), 0))
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				from := record.Offset(rng.Int64N(int64(l.EndOffset()) + 1))
+				span, err := l.Read(from, ReadOptions{MaxBytes: 2000, MinOneBatch: true})
+				if err != nil {
+					t.Errorf("read at %d: %v", from, err)
+					return
+				}
+				if _, err := span.CopyTo(make([]byte, span.Len())); err != nil {
+					t.Errorf("copy at %d: %v", from, err)
+				}
+				span.Release()
+			}
+		})
+	}
+	for i := range 12 {
+		for j := range 40 {
+			c.put(record.Options{}, fmt.Sprintf("k%d", j%9), fmt.Sprintf("v%d-%d", i, j))
+		}
+		c.roll()
+		c.clean()
+		h.store.deletions.run(h.store)
+	}
+	close(stop)
+	readers.Wait()
+	c.verify(l.EndOffset())
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func (l *Log) flush(sealed bool) error {
 func (l *Log) syncAll(list []*segment, entries bool) error {
 	for _, s := range list {
 		err := s.sync()
-		if errors.Is(err, fs.ErrNotExist) && segmentAt(l.list(), s.base) < 0 {
+		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(l.list(), s) {
 			continue // removed meanwhile
 		}
 		if err != nil {

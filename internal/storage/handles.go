@@ -88,11 +88,11 @@ func (h *handle) unpin() {
 
 func (hs *handles) open(f *file, flags int) (*handle, error) {
 	hs.makeRoom(1)
-	opened, err := hs.fs.OpenFile(f.of.pathOf(f.kind), flags, 0o644)
+	opened, err := hs.openAt(f, flags)
 	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
 		// The process has fewer descriptors than the bound says: let go of half of ours.
 		hs.makeRoom(hs.limit / 2)
-		opened, err = hs.fs.OpenFile(f.of.pathOf(f.kind), flags, 0o644)
+		opened, err = hs.openAt(f, flags)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open: %w", err)
@@ -112,6 +112,22 @@ func (hs *handles) open(f *file, flags int) (*handle, error) {
 	hs.ring = append(hs.ring, h)
 	hs.mu.Unlock()
 	return h, nil
+}
+
+// openAt opens a file where it is. Between asking for its path and opening it, the file may have been renamed
+// and another, of a segment that replaces it, have got its name.
+func (hs *handles) openAt(f *file, flags int) (vfs.File, error) {
+	for path := f.of.pathOf(f.kind); ; {
+		opened, err := hs.fs.OpenFile(path, flags, 0o644)
+		now := f.of.pathOf(f.kind)
+		if now == path {
+			return opened, err
+		}
+		if err == nil {
+			opened.Close()
+		}
+		path = now
+	}
 }
 
 // makeRoom closes files that nobody pins until n more may be opened. Each file gets a second chance, so

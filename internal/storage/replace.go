@@ -41,6 +41,12 @@ func (l *Log) swap(list []*segment, i int, old, fresh []*segment) error {
 	if err := l.store.fs.SyncDir(l.path()); err != nil {
 		return err
 	}
+	// Readers may open the files as soon as they are in the list. While these have two names, they are open.
+	unpin, err := pinAll(fresh)
+	if err != nil {
+		return err
+	}
+	defer unpin()
 	l.boundaries.clear()
 	l.setList(slices.Concat(list[:i], fresh, list[i+len(old):]))
 	for _, s := range old {
@@ -55,4 +61,25 @@ func (l *Log) swap(list []*segment, i int, old, fresh []*segment) error {
 	}
 	l.unsynced = true
 	return nil
+}
+
+// pinAll keeps all files of some segments open until unpin is called.
+func pinAll(segments []*segment) (unpin func(), err error) {
+	var pinned []*handle
+	unpin = func() {
+		for _, h := range pinned {
+			h.unpin()
+		}
+	}
+	for _, s := range segments {
+		for _, f := range s.files() {
+			h, err := f.pin()
+			if err != nil {
+				unpin()
+				return nil, err
+			}
+			pinned = append(pinned, h)
+		}
+	}
+	return unpin, nil
 }
