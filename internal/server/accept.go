@@ -15,7 +15,7 @@ const acceptPause = 100 * time.Millisecond
 
 func (s *Server) accept(l listening) {
 	for {
-		if !s.waitForSlot() {
+		if !s.waitForSlot() || !s.waitForRate() {
 			return
 		}
 		socket, err := l.socket.Accept()

@@ -23,6 +23,7 @@ type conn struct {
 	// In nanoseconds since the server began; read by the sweeper.
 	lastActive atomic.Int64
 	writeUntil atomic.Int64 // 0: no write is going on
+	inFrame    atomic.Bool  // a frame has begun and isn't complete
 
 	mu         sync.Mutex
 	head, tail *Exchange // replies owed, in the order of their requests
@@ -91,7 +92,7 @@ func (c *conn) enqueue(x *Exchange) {
 func (c *conn) waitForRoom() error {
 	for {
 		c.mu.Lock()
-		full, closing := c.owed >= maxInFlight, c.closing
+		full, closing := c.owed >= c.server.limits.Load().inFlight(), c.closing
 		c.mu.Unlock()
 		switch {
 		case closing:

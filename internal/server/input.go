@@ -13,8 +13,8 @@ import (
 // call, and ten thousand idle connections stay small.
 const inputBytes = 2 << 10
 
-// firstAllocation bounds what a frame's claim alone allocates; a larger frame grows with what arrives.
-const firstAllocation = 1 << 20
+// firstAllocation bounds what a frame's claim alone allocates.
+const firstAllocation = 64 << 10
 
 const sizeBytes = 4
 
@@ -31,7 +31,7 @@ var (
 	errNotKafka      = errors.New("not the Kafka protocol")
 )
 
-// next reads a frame, having waited for room in the server's budget.
+// next reads a frame. Its bytes are taken from the server's budget.
 func (in *input) next(c *conn) (*wire.Buffer, error) {
 	if err := in.fill(c, sizeBytes); err != nil {
 		return nil, err
@@ -43,14 +43,24 @@ func (in *input) next(c *conn) (*wire.Buffer, error) {
 	}
 	in.start += sizeBytes
 	in.frames++
+	if in.end-in.start >= size { // the whole frame came with one read
+		return in.take(c, size)
+	}
+	c.lastActive.Store(c.server.now())
+	c.inFrame.Store(true)
+	frame, err := in.read(c, size)
+	c.inFrame.Store(false)
+	return frame, noCleanEnd(err)
+}
+
+// take copies a frame that is buffered.
+func (in *input) take(c *conn, size int) (*wire.Buffer, error) {
 	if !c.server.budget.take(size) {
 		return nil, errDraining
 	}
-	frame, err := in.read(c, size)
-	if err != nil {
-		c.server.budget.give(size)
-		return nil, noCleanEnd(err)
-	}
+	frame := wire.NewBuffer(size)
+	copy(frame.Bytes, in.buffer[in.start:in.end])
+	in.start += size
 	return frame, nil
 }
 
@@ -79,26 +89,53 @@ func (in *input) fill(c *conn, n int) error {
 	return nil
 }
 
-// read takes what is buffered of a frame and reads the rest straight into it.
+// read takes what is buffered of a frame and reads the rest straight into it. Of a large frame the first piece
+// must have come before the rest is allocated: a claim alone costs nothing. While the rest waits
+// for room in the budget the piece is not counted, so that two large frames can't wait for each other.
 func (in *input) read(c *conn, size int) (*wire.Buffer, error) {
-	frame := wire.NewBuffer(min(size, firstAllocation))
-	have := copy(frame.Bytes, in.buffer[in.start:in.end])
-	in.start += have
-	for {
-		if _, err := io.ReadFull(c.socket, frame.Bytes[have:]); err != nil {
-			frame.Free()
-			return nil, err
-		}
-		have = len(frame.Bytes)
-		if have == size {
-			return frame, nil
-		}
-		c.lastActive.Store(c.server.now())
-		larger := wire.NewBuffer(min(size, 2*have))
-		copy(larger.Bytes, frame.Bytes)
-		frame.Free()
-		frame = larger
+	first := min(size, firstAllocation)
+	frame, err := in.piece(c, nil, first)
+	if err != nil || first == size {
+		return frame, err
 	}
+	c.server.budget.give(first)
+	return in.piece(c, frame, size)
+}
+
+// piece takes room for n bytes, and fills them from what there is already, from the buffer and from the socket.
+func (in *input) piece(c *conn, have *wire.Buffer, n int) (*wire.Buffer, error) {
+	if !c.server.budget.take(n) {
+		have.Free()
+		return nil, errDraining
+	}
+	frame, filled := wire.NewBuffer(n), 0
+	if have != nil {
+		filled = copy(frame.Bytes, have.Bytes)
+		have.Free()
+	}
+	buffered := copy(frame.Bytes[filled:], in.buffer[in.start:in.end])
+	in.start += buffered
+	if err := in.readFull(c, frame.Bytes[filled+buffered:]); err != nil {
+		c.server.budget.give(n)
+		frame.Free()
+		return nil, err
+	}
+	return frame, nil
+}
+
+// readFull is io.ReadFull that marks progress for the sweeper.
+func (in *input) readFull(c *conn, into []byte) error {
+	for len(into) > 0 {
+		n, err := c.socket.Read(into)
+		if n > 0 {
+			c.lastActive.Store(c.server.now())
+		}
+		into = into[n:]
+		if err != nil && len(into) > 0 {
+			return err
+		}
+	}
+	return nil
 }
 
 func noCleanEnd(err error) error {

@@ -32,10 +32,14 @@ type Limits struct {
 	MaxConnections      int                // max.connections
 	MaxConnectionsPerIP int                // max.connections.per.ip
 	PerIPOverrides      map[netip.Addr]int // max.connections.per.ip.overrides
+	MaxCreationRate     int                // max.connection.creation.rate, a second
 	MaxIdle             time.Duration      // connections.max.idle.ms
 	MaxRequestBytes     int                // socket.request.max.bytes
-	SendBufferBytes     int                // socket.send.buffer.bytes; <= 0 leaves it to the system
-	ReceiveBufferBytes  int                // socket.receive.buffer.bytes, likewise
+	// MaxInFlight is how many replies one connection may be owed before its next request is read
+	// (queued.max.requests); zero means 32.
+	MaxInFlight        int
+	SendBufferBytes    int // socket.send.buffer.bytes; <= 0 leaves it to the system
+	ReceiveBufferBytes int // socket.receive.buffer.bytes, likewise
 }
 
 // Options are what a server is made of.
@@ -46,7 +50,10 @@ type Options struct {
 	// MaxQueuedBytes bounds the request bytes held by all connections at once; readers wait for
 	// room (queued.max.request.bytes). Zero: unbounded but for each connection's own bounds.
 	MaxQueuedBytes int64
-	Logger         *slog.Logger
+	// Backlog is how many connections may wait to be accepted (socket.listen.backlog.size); zero leaves
+	// it to the system.
+	Backlog int
+	Logger  *slog.Logger
 	// Watch is told of connections, for metrics; nil tells nobody.
 	Watch Watch
 }
@@ -59,6 +66,12 @@ type Watch interface {
 	Refused(listener string)
 }
 
-// maxInFlight is how many replies one connection may be owed before its next request is read:
-// pipelining clients use 5, and each owed reply is memory.
-const maxInFlight = 32
+// defaultInFlight is enough for clients that pipeline: they use 5.
+const defaultInFlight = 32
+
+func (l *Limits) inFlight() int {
+	if l.MaxInFlight <= 0 {
+		return defaultInFlight
+	}
+	return l.MaxInFlight
+}

@@ -29,6 +29,7 @@ type Server struct {
 	conns    map[*conn]struct{}
 	perIP    map[netip.Addr]int
 	numbered uint64
+	created  rate
 	stopping bool
 	freed    chan struct{} // one token when a connection went, for an accept loop that waits
 }
@@ -54,7 +55,7 @@ func Listen(o Options) (*Server, error) {
 	}
 	s.SetLimits(o.Limits)
 	for _, l := range o.Listeners {
-		socket, err := net.Listen("tcp", l.Address)
+		socket, err := listen(l.Address, o.Backlog)
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("listener %s: %w", l.Name, err)

@@ -8,6 +8,7 @@ import (
 var (
 	errIdle       = errors.New("idle longer than connections.max.idle.ms")
 	errNotReading = errors.New("client does not read its replies")
+	errStalled    = errors.New("client does not finish its request")
 )
 
 // The sweeper looks at all connections this often: a fraction of the idle time, within bounds.
@@ -15,6 +16,9 @@ const (
 	sweepOften  = 10 * time.Millisecond
 	sweepSeldom = 5 * time.Second
 )
+
+// framePatience is how long a frame that has begun may stand still: it holds memory that others wait for.
+const framePatience = 60 * time.Second
 
 // sweep closes connections that are idle or do not read.
 func (s *Server) sweep() {
@@ -41,7 +45,12 @@ func (s *Server) sweepOnce() {
 			c.close(errNotReading)
 			continue
 		}
-		if idle > 0 && now-c.lastActive.Load() > int64(idle) && c.owesNothing() {
+		quiet := now - c.lastActive.Load()
+		if c.inFrame.Load() && quiet > int64(framePatience) {
+			c.close(errStalled)
+			continue
+		}
+		if idle > 0 && quiet > int64(idle) && c.owesNothing() {
 			c.close(errIdle)
 		}
 	}
