@@ -23,6 +23,7 @@ func registry() []Tool {
 		{Kafka: "kafka-topics", Run: runTopics, Command: topicsCommand},
 		{Kafka: "kafka-console-producer", Run: runConsoleProducer, Command: produceCommand},
 		{Kafka: "kafka-console-consumer", Run: runConsoleConsumer, Command: consumeCommand},
+		{Kafka: "kafka-consumer-groups", Run: runGroups, Command: groupsCommand},
 	}
 }
 
