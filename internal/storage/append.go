@@ -249,7 +249,7 @@ func (l *Log) maybeRoll(set batchSet, c *LogConfig) error {
 	s := l.active()
 	size := s.size.Load()
 	if _, fits := s.relative(set.last); !fits {
-		return l.roll(set.first)
+		return l.roll(l.baseFor(set))
 	}
 	if size == 0 {
 		return nil
@@ -258,13 +258,13 @@ func (l *Log) maybeRoll(set batchSet, c *LogConfig) error {
 		(s.offsets.count()+1)*offsetEntrySize > int(c.SegmentIndexBytes) ||
 		(s.times.count()+2)*timeEntrySize > int(c.SegmentIndexBytes)
 	if full {
-		return l.roll(set.first)
+		return l.roll(l.baseFor(set))
 	}
 	old, err := l.oldEnoughToRoll(s, set.max, c)
 	if err != nil || !old {
 		return err
 	}
-	return l.roll(set.first)
+	return l.roll(l.baseFor(set))
 }
 
 // oldEnoughToRoll tells whether segment.ms has passed since the segment's first record: by the
@@ -282,11 +282,18 @@ func (l *Log) oldEnoughToRoll(s *segment, max int64, c *LogConfig) (bool, error)
 	return age > c.SegmentMs-l.jitterMs, nil
 }
 
+// baseFor is where a new segment for some batches begins: at the end of the log, so that recovery sees when
+// bytes between two segments are gone, unless a follower's batches are too far above that.
+func (l *Log) baseFor(set batchSet) record.Offset {
+	if end := l.EndOffset(); set.last-end <= math.MaxInt32 {
+		return end
+	}
+	return set.first
+}
+
 // roll seals the active segment and begins a new one at an offset. The caller holds mu.
 func (l *Log) roll(base record.Offset) error {
-	old := l.active()
-	base = max(base, l.EndOffset())
-	list := l.list()
+	old, list := l.active(), l.list()
 	if old.size.Load() == 0 {
 		if old.base == base {
 			return nil

@@ -75,8 +75,12 @@ func (c offsetCheckpoint) encode() []byte {
 	return buf
 }
 
-// parseCheckpoint calls entry with every line's fields.
+// parseCheckpoint calls entry with every line's fields. A last line without its end is malformed: a crash
+// may have cut a number short.
 func parseCheckpoint(data []byte, entry func(fields []string) error) error {
+	if !bytes.HasSuffix(data, []byte("\n")) {
+		return fmt.Errorf("cut short after %d bytes: %w", len(data), errMalformed)
+	}
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	next := func() (string, bool) {
 		if !lines.Scan() {

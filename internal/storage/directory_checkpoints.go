@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"barnabas/internal/ident"
@@ -33,7 +34,7 @@ func (l *Log) checkpointed(kind checkpointKind) (offset int64, ok bool) {
 		return l.recoveryPoint.Load(), true
 	case startOffsets:
 		start := l.start.Load()
-		return start, start > int64(l.list()[0].base)
+		return start, start > 0
 	case highWatermarks:
 		return l.highWatermark.Load(), true
 	default:
@@ -60,6 +61,15 @@ func (d *Directory) readCheckpoints() (read [checkpointKinds]offsetCheckpoint, e
 	return read, nil
 }
 
+// readCleaned reads how far logs were compacted. A damaged file tells nothing.
+func (d *Directory) readCleaned() (offsetCheckpoint, error) {
+	c, err := readOffsetCheckpoint(d.store.fs, filepath.Join(d.path, cleanerOffsetName))
+	if errors.Is(err, errMalformed) {
+		return offsetCheckpoint{}, nil
+	}
+	return c, err
+}
+
 // bootMark stands in the file of written offsets for the boot of the machine in which it was written: after another,
 // what was written and not synced may be gone.
 func bootMark(boot ident.BootID) ident.TopicPartition {
@@ -82,6 +92,13 @@ func (d *Directory) remembers(tp ident.TopicPartition) bool {
 	defer d.mu.Unlock()
 	_, ok := d.stale[tp]
 	return ok
+}
+
+// savedStart is what the file of start offsets says of a log, -1 for nothing.
+func (d *Directory) savedStart(l *Log) record.Offset {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return record.Offset(l.saved[startOffsets])
 }
 
 // checkpoint writes a checkpoint file if it would say anything new.
@@ -127,25 +144,26 @@ func (d *Directory) checkpointAll() error {
 func (d *Directory) saveCheckpoint(kind checkpointKind, logs []*Log) error {
 	c := make(offsetCheckpoint, len(logs)+1)
 	for _, l := range logs {
-		offset, ok := l.checkpointed(kind)
-		if ok {
+		if offset, ok := l.checkpointed(kind); ok {
 			c[l.tp] = record.Offset(offset)
-		} else {
-			offset = -1
 		}
-		l.saved[kind] = offset
 	}
-	path := filepath.Join(d.path, checkpointNames[kind])
-	if kind != writtenOffsets {
-		if err := d.writeCheckpoint(checkpointNames[kind], c); err != nil {
-			return d.fail(err)
+	var err error
+	if kind == writtenOffsets {
+		// This file is only believed until the machine starts anew: it need not be synced.
+		c[bootMark(d.store.boot)] = 0
+		err = replaceFile(d.store.fs, filepath.Join(d.path, checkpointNames[kind]), c.encode())
+	} else {
+		err = d.writeCheckpoint(checkpointNames[kind], c)
+	}
+	if err != nil {
+		return d.fail(fmt.Errorf("write checkpoint: %w", err))
+	}
+	for _, l := range logs {
+		l.saved[kind] = -1
+		if offset, ok := c[l.tp]; ok {
+			l.saved[kind] = int64(offset)
 		}
-		return nil
-	}
-	// This file is only believed until the machine starts anew: it need not be synced.
-	c[bootMark(d.store.boot)] = 0
-	if err := replaceFile(d.store.fs, path, c.encode()); err != nil {
-		return d.fail(err)
 	}
 	return nil
 }

@@ -23,6 +23,10 @@ func (d *Directory) loadLogs() error {
 	if err != nil {
 		return err
 	}
+	cleaned, err := d.readCleaned()
+	if err != nil {
+		return err
+	}
 	entries, err := d.store.fs.ReadDir(d.path)
 	if err != nil {
 		return err
@@ -49,7 +53,7 @@ func (d *Directory) loadLogs() error {
 		}
 	}
 	err = inParallel(d.store.settings.RecoveryThreads, found, func(tp ident.TopicPartition) error {
-		return d.loadLog(tp, checkpoints)
+		return d.loadLog(tp, checkpoints, cleaned)
 	})
 	d.noteStale(checkpoints)
 	return err
@@ -66,7 +70,9 @@ func (d *Directory) noteStale(checkpoints [checkpointKinds]offsetCheckpoint) {
 	}
 }
 
-func (d *Directory) loadLog(tp ident.TopicPartition, checkpoints [checkpointKinds]offsetCheckpoint) error {
+func (d *Directory) loadLog(
+	tp ident.TopicPartition, checkpoints [checkpointKinds]offsetCheckpoint, cleaned offsetCheckpoint,
+) error {
 	path := filepath.Join(d.path, tp.String())
 	id, err := d.readTopicID(path)
 	if err != nil {
@@ -80,6 +86,7 @@ func (d *Directory) loadLog(tp ident.TopicPartition, checkpoints [checkpointKind
 		recoveryPoint: recoveryPoint,
 		start:         checkpoints[startOffsets][tp],
 		highWatermark: checkpoints[highWatermarks][tp],
+		cleaned:       cleaned[tp],
 	})
 	if err != nil {
 		return fmt.Errorf("load %s: %w", tp, err)

@@ -215,14 +215,20 @@ func expectValues(t testing.TB, l *Log, from, to record.Offset) {
 		t.Fatalf("log ends at %d, want %d", l.EndOffset(), to)
 	}
 	for _, maxBytes := range []int{1, 500, 1 << 20} {
-		values := readAll(t, l, from, maxBytes)
-		if len(values) != int(to-from) {
-			t.Fatalf("read %d records, want %d", len(values), to-from)
-		}
-		for o := from; o < to; o++ {
-			if want := fmt.Sprintf("value-%d", o); values[o] != want {
-				t.Fatalf("offset %d holds %q, want %q", o, values[o], want)
-			}
+		expectRead(t, l, from, maxBytes)
+	}
+}
+
+// expectRead wants the log to hold value-N at every offset N from one on.
+func expectRead(t testing.TB, l *Log, from record.Offset, maxBytes int) {
+	t.Helper()
+	values, to := readAll(t, l, from, maxBytes), l.EndOffset()
+	if len(values) != int(to-from) {
+		t.Fatalf("read %d records, want %d", len(values), to-from)
+	}
+	for o := from; o < to; o++ {
+		if want := fmt.Sprintf("value-%d", o); values[o] != want {
+			t.Fatalf("offset %d holds %q, want %q", o, values[o], want)
 		}
 	}
 }

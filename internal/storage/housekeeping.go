@@ -51,7 +51,7 @@ func (s *Store) chores() []chore {
 		{every: s.settings.HighWatermarkCheckpointInterval, do: func() { s.checkpoint(highWatermarks) }},
 		{every: s.settings.RecoveryCheckpointInterval, do: func() { s.checkpoint(recoveryPoints) }},
 		{every: s.settings.StartOffsetCheckpointInterval, do: func() { s.checkpoint(startOffsets) }},
-		{every: s.settings.RetentionCheckInterval, do: s.retainAll},
+		{every: s.settings.RetentionCheckInterval, do: func() { s.retain(s.Logs()) }},
 		{every: s.settings.FlushCheckInterval, do: s.flushOld},
 		{every: producerExpiryInterval, do: s.expireProducers},
 	}
@@ -74,13 +74,6 @@ func (s *Store) checkpointMovedStarts() {
 		if d.startsChanged.Swap(false) {
 			_ = d.checkpoint(startOffsets)
 		}
-	}
-}
-
-// retainAll applies every topic's retention.
-func (s *Store) retainAll() {
-	for _, l := range s.Logs() {
-		_ = l.retain()
 	}
 }
 

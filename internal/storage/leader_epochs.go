@@ -95,7 +95,7 @@ func (es leaderEpochs) end(epoch record.Epoch, logEnd record.Offset) (record.Epo
 }
 
 func parseLeaderEpochs(data []byte) (leaderEpochs, error) {
-	var es leaderEpochs
+	es := leaderEpochs{}
 	err := parseCheckpoint(data, func(fields []string) error {
 		if len(fields) != 2 {
 			return errMalformed

@@ -21,6 +21,8 @@ type loading struct {
 	recoveryPoint record.Offset
 	start         record.Offset
 	highWatermark record.Offset
+	// cleaned is the offset up to which the log was compacted: gaps between segments below it are no loss.
+	cleaned record.Offset
 }
 
 // load reads the log from its directory: the segments, as far as they are whole, the epochs and the
@@ -37,7 +39,6 @@ func (l *Log) load(from loading) error {
 		segments = append(segments, s)
 	}
 	l.epochs.Store(l.readEpochs())
-	rebuilt := *l.epochs.Load() == nil && len(segments) > 0
 	segments, end, err := l.loadSegments(segments, listing, from)
 	if err != nil {
 		return err
@@ -51,12 +52,7 @@ func (l *Log) load(from loading) error {
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
 	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
-	if rebuilt {
-		if err := l.rebuildEpochs(); err != nil {
-			return err
-		}
-	}
-	if err := l.setEpochs(l.epochs.Load().truncateEnd(end).truncateStart(start)); err != nil {
+	if err := l.loadEpochs(start, end); err != nil {
 		return err
 	}
 	return l.loadProducers(listing, start)
@@ -219,39 +215,49 @@ func (l *Log) endOfFile(path string) (end record.Offset, err error) {
 	}
 }
 
-// readEpochs reads the leader epochs. It points to nil if they must be taken from the batches.
+// readEpochs reads the leader epochs. It points to nil if they must all be taken from the batches.
 func (l *Log) readEpochs() *leaderEpochs {
+	es := leaderEpochs{}
 	data, err := vfs.ReadFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName))
-	none := leaderEpochs(nil)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			l.store.logger.Warn("cannot read the leader epochs, taking them from the batches", "partition", l.tp.String(), "error", err)
-		}
-		return &none
+	if err == nil {
+		es, err = parseLeaderEpochs(data)
 	}
-	es, err := parseLeaderEpochs(data)
-	if err != nil {
-		l.store.logger.Warn("cannot read the leader epochs, taking them from the batches", "partition", l.tp.String(), "error", err)
-		return &none
+	if err == nil {
+		return &es
 	}
-	if es == nil {
-		es = leaderEpochs{}
+	if !errors.Is(err, fs.ErrNotExist) {
+		l.store.logger.Warn("cannot read the leader epochs, taking them from the batches",
+			"partition", l.tp.String(), "error", err)
 	}
-	return &es
+	return new(leaderEpochs)
 }
 
-// rebuildEpochs takes the leader epochs from the batches of the whole log.
-func (l *Log) rebuildEpochs() error {
-	es := leaderEpochs{}
-	err := l.eachBatch(l.list()[0].base, func(b record.Batch, _ *handle, _ int64) error {
+// loadEpochs brings the epochs in line with the log's start and end. Where the file knows nothing of the first records, because it
+// was lost or is younger than the start offset that a crash has left, the batches tell.
+func (l *Log) loadEpochs(start, end record.Offset) error {
+	known := l.epochs.Load().truncateEnd(end).truncateStart(start)
+	if len(known) > 0 && known[0].start <= start || start == end {
+		return l.setEpochs(known)
+	}
+	var es leaderEpochs
+	err := l.eachBatch(start, func(b record.Batch, _ *handle, _ int64) error {
+		if len(known) > 0 && b.BaseOffset() >= known[0].start {
+			return errStopWalk
+		}
 		if b.LeaderEpoch() > es.latest() {
-			es = es.assign(b.LeaderEpoch(), b.BaseOffset())
+			es = es.assign(b.LeaderEpoch(), max(start, b.BaseOffset()))
 		}
 		return nil
 	})
-	l.epochs.Store(&es)
-	l.unsynced = true
-	return errors.Join(err, replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), es.encode()))
+	if err != nil && !errors.Is(err, errStopWalk) {
+		return err
+	}
+	for _, e := range known {
+		if e.epoch > es.latest() {
+			es = es.assign(e.epoch, e.start)
+		}
+	}
+	return l.setEpochs(es)
 }
 
 // eachBatch calls do with the header of every batch from the one that holds an offset on. The caller holds mu.

@@ -47,8 +47,12 @@ func (d *Directory) revive() error {
 	if err != nil {
 		return err
 	}
+	cleaned, err := d.readCleaned()
+	if err != nil {
+		return err
+	}
 	for _, l := range d.Logs() {
-		if err := l.reload(); err != nil {
+		if err := l.reload(cleaned[l.tp]); err != nil {
 			return err
 		}
 	}
@@ -70,7 +74,7 @@ func (d *Directory) probe() error {
 }
 
 // reload reads a log anew after its directory was offline. What a failed append may have left behind the end is cut off first.
-func (l *Log) reload() error {
+func (l *Log) reload(cleaned record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed.Load() {
@@ -90,6 +94,7 @@ func (l *Log) reload() error {
 		recoveryPoint: record.Offset(l.recoveryPoint.Load()),
 		start:         l.StartOffset(),
 		highWatermark: l.HighWatermark(),
+		cleaned:       cleaned,
 	})
 	if err != nil {
 		return fmt.Errorf("reload %s: %w", l, err)

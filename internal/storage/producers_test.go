@@ -1,8 +1,10 @@
 package storage
 
 import (
+	"bytes"
 	"log/slog"
 	"math"
+	"os"
 	"testing"
 
 	"barnabas/internal/record"
@@ -367,4 +369,36 @@ func (p *producing) batchAgain(b record.Batch, sequence record.Sequence) record.
 		b[sequenceAt+i] = byte(sequence >> (24 - 8*i))
 	}
 	return b
+}
+
+// The file was written by Snap.java beside it, with the classes of Kafka 4.4.
+func TestSnapshotsAreKafkas(t *testing.T) {
+	golden, err := os.ReadFile("testdata/java-4.4.0/00000000000000000100.snapshot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := decodeSnapshot(golden)
+	if err != nil || len(entries) != 2 {
+		t.Fatalf("%+v, %v", entries, err)
+	}
+	one := entries[0]
+	if one.id != 1 || one.epoch != 3 || one.coordinatorEpoch != 7 || one.txnStart != 95 || one.count != 1 ||
+		one.sent[0] != (sentBatch{lastOffset: 99, timestampMs: 1_700_000_000_000, lastSequence: 41, offsetDelta: 4}) {
+		t.Fatalf("%+v", one)
+	}
+	if entries[1] != newProducerEntry(4711).with(0) {
+		t.Fatalf("%+v", entries[1])
+	}
+	table := newProducerTable(1000)
+	for i := range entries {
+		table.put(&entries[i])
+	}
+	if again := encodeSnapshot(table.producers); !bytes.Equal(again, golden) {
+		t.Fatalf("got  %x\nwant %x", again, golden)
+	}
+}
+
+func (e producerEntry) with(epoch record.ProducerEpoch) producerEntry {
+	e.epoch = epoch
+	return e
 }

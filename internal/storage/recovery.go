@@ -28,6 +28,9 @@ func (l *Log) loadSegments(segments []*segment, found listing, from loading) ([]
 			end, err = l.loadActive(s, found)
 		default:
 			end, err = l.recoverSegment(s, max(from.trusted, s.base), found)
+			if err == nil && !last && end < segments[i+1].base && end >= from.cleaned {
+				err = fmt.Errorf("%w: the next segment begins at %d", errTorn, segments[i+1].base)
+			}
 		}
 		if errors.Is(err, errTorn) {
 			return l.cutAfter(segments, i, end, err)
@@ -188,7 +191,7 @@ type recoveryScan struct {
 	pos     int64         // where the next batch begins
 	next    record.Offset // the lowest offset that it may have
 	trusted record.Offset // batches that end before it need no checksum
-	epochs  leaderEpochs  // with those of the batches; nil if they will be taken from the whole log
+	epochs  leaderEpochs  // with those of the batches; nil if all will be taken from the whole log
 
 	window []byte
 	at     int64 // the position of window[0]

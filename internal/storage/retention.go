@@ -6,19 +6,47 @@ import (
 	"barnabas/internal/record"
 )
 
-// retain removes the segments that the topic's settings no longer keep: too old, too much, or before the start of the log.
-// Nothing above the high watermark goes.
-func (l *Log) retain() error {
+// retain removes the segments that the topics' settings no longer keep: too old, too much, or before the start of
+// the log. Nothing above a high watermark goes. The logs' starts move first, and are on disk before the segments go: a crash then may
+// leave any of the files, and readers see none of them.
+func (s *Store) retain(logs []*Log) {
+	// What fails has taken a directory offline and said so.
+	for _, l := range logs {
+		_ = l.expire()
+	}
+	for _, d := range s.dirs {
+		if d.startsChanged.Swap(false) {
+			_ = d.checkpoint(startOffsets)
+		}
+	}
+	for _, l := range logs {
+		_ = l.dropBelow(l.dir.savedStart(l))
+	}
+}
+
+// expire moves the start of the log behind the segments that may go.
+func (l *Log) expire() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
-		return nil
+		return err
 	}
 	n, reason, err := l.expired()
 	if err != nil || n == 0 {
 		return l.failed("retention", err)
 	}
-	return l.failed("retention", l.dropFirst(n, reason))
+	if n == len(l.list()) {
+		if err := l.roll(l.EndOffset()); err != nil {
+			return l.failed("retention", err)
+		}
+	}
+	first := l.list()[n].base
+	if first <= l.StartOffset() {
+		return nil
+	}
+	l.store.logger.Info("retention moves the start of a log", "partition", l.tp.String(), "reason", reason,
+		"segments", n, "from", int64(l.StartOffset()), "to", int64(first))
+	return l.failed("retention", l.moveStart(first))
 }
 
 // expired counts the first segments that may go, and says why the last of them does.
@@ -65,30 +93,31 @@ func (l *Log) expires(s *segment, end record.Offset, excess int64, c *LogConfig)
 	return "", err
 }
 
-// dropFirst removes the first n segments. The caller holds mu.
-func (l *Log) dropFirst(n int, reason string) error {
-	if n == len(l.list()) {
-		if err := l.roll(l.EndOffset()); err != nil {
-			return err
-		}
+// dropBelow removes the segments that end at or before an offset.
+func (l *Log) dropBelow(o record.Offset) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
 	}
-	list := l.list()
+	list, n, bytes := l.list(), 0, int64(0)
+	for n+1 < len(list) && list[n+1].base <= min(o, l.StartOffset()) {
+		bytes += list[n].size.Load()
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
 	l.setList(list[n:len(list):len(list)])
-	if first := list[n].base; first > l.StartOffset() {
-		if err := l.moveStart(first); err != nil {
-			return err
-		}
-	}
-	var bytes int64
 	for _, s := range list[:n] {
-		bytes += s.size.Load()
 		if err := l.discard(s); err != nil {
-			return err
+			return l.failed("retention", err)
 		}
 	}
-	l.store.logger.Info("removed old segments", "partition", l.tp.String(), "reason", reason,
-		"segments", n, "bytes", bytes, "logStartOffset", l.StartOffset())
-	return l.producers.deleteSnapshotsBefore(l.store.fs, l.path(), list[n].base)
+	l.store.logger.Info("removed segments before the start of a log", "partition", l.tp.String(),
+		"segments", n, "bytes", bytes, "logStartOffset", int64(l.StartOffset()))
+	err := l.producers.deleteSnapshotsBefore(l.store.fs, l.path(), list[n].base)
+	return l.failed("retention", err)
 }
 
 // AdvanceStart makes offsets before o unreadable (DeleteRecords). A smaller o than the start

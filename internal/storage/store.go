@@ -25,6 +25,7 @@ type Options struct {
 	// need no second look. Zero if unknown.
 	BootID   ident.BootID
 	Settings Settings
+	Cleaner  CleanerSettings
 	// Config is the settings of logs found on disk, until SetConfig.
 	Config LogConfig
 	Logger *slog.Logger
@@ -55,6 +56,7 @@ type Store struct {
 	handles   handles
 	flusher   flusher
 	deletions deletions
+	cleaner   *cleaner
 	stop      chan struct{}
 	done      sync.WaitGroup
 
@@ -86,6 +88,7 @@ func OpenStore(o Options) (*Store, error) {
 	}
 	s.done.Go(func() { s.keepHouse(s.stop) })
 	s.done.Go(func() { s.flusher.run(s.stop) })
+	s.cleaner.start()
 	return s, nil
 }
 
@@ -116,6 +119,7 @@ func newStore(o Options) *Store {
 		s.config = DefaultLogConfig()
 	}
 	s.handles = handles{fs: s.fs, limit: s.settings.MaxOpenFiles}
+	s.cleaner = newCleaner(s, o.Cleaner)
 	return s
 }
 
@@ -232,6 +236,9 @@ func (s *Store) Logs() []*Log {
 	}
 	return logs
 }
+
+// CleanerStats tell what compaction has done since the store was opened.
+func (s *Store) CleanerStats() CleanerStats { return s.cleaner.Stats() }
 
 // OpenFiles is how many files the store keeps open.
 func (s *Store) OpenFiles() int { return s.handles.count() }
@@ -356,6 +363,7 @@ func (s *Store) Close(clean bool) error {
 	s.closed = true
 	s.mu.Unlock()
 	close(s.stop)
+	s.cleaner.close()
 	s.done.Wait()
 	var errs []error
 	for _, d := range s.dirs {
