@@ -18,7 +18,7 @@ func (b *Broker) listen() error {
 	view := b.config.View()
 	o := server.Options{
 		Limits: serverLimits(view), Logger: b.logger, Watch: &b.registry.Connections,
-		MaxQueuedBytes: config.QueuedMaxRequestBytes.In(view),
+		MaxQueuedBytes: config.QueuedMaxRequestBytes.In(view), Backlog: config.SocketBacklog.In(view),
 	}
 	for _, l := range b.config.Listeners {
 		o.Listeners = append(o.Listeners, server.Listener{
@@ -45,6 +45,8 @@ func serverLimits(v *config.View) server.Limits {
 	return server.Limits{
 		MaxConnections:      config.MaxConnections.In(v),
 		MaxConnectionsPerIP: config.MaxConnectionsPerIP.In(v),
+		MaxCreationRate:     config.MaxConnectionCreationRate.In(v),
+		MaxInFlight:         config.QueuedMaxRequests.In(v),
 		PerIPOverrides:      perIP(config.MaxConnectionsPerIPOverrides.In(v)),
 		MaxIdle:             max(config.ConnectionsMaxIdle.In(v), 0),
 		MaxRequestBytes:     config.SocketRequestMaxBytes.In(v),

@@ -82,6 +82,22 @@ func storeSettings(v *config.View) storage.Settings {
 		StartOffsetCheckpointInterval:   config.StartOffsetCheckpointInterval.In(v),
 		HighWatermarkCheckpointInterval: config.HighWatermarkCheckpointInterval.In(v),
 		RecoveryThreads:                 config.RecoveryThreads.In(v),
+		FlushCheckInterval:              config.FlushSchedulerInterval.In(v),
+		MaxOpenFiles:                    config.MaxOpenFiles.In(v),
+		MaxDecompressedBytes:            config.MaxDecompressedMessageBytes.In(v),
 		ProducerIDExpirationMs:          config.ProducerIDExpiration.In(v).Milliseconds(),
+	}
+}
+
+// cleanerSettings are the settings of compaction.
+func cleanerSettings(v *config.View) storage.CleanerSettings {
+	return storage.CleanerSettings{
+		Disabled:          !config.CleanerEnable.In(v) || config.CleanerThreads.In(v) == 0,
+		Threads:           config.CleanerThreads.In(v),
+		DedupeBufferBytes: config.CleanerDedupeBuffer.In(v),
+		DedupeLoadFactor:  config.CleanerBufferLoadFactor.In(v),
+		IOBufferBytes:     config.CleanerIOBuffer.In(v),
+		MaxBytesPerSecond: config.CleanerMaxBytesPerSecond.In(v),
+		Backoff:           config.CleanerBackoff.In(v),
 	}
 }
