@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -137,7 +138,12 @@ func (c *cleaner) grab() (candidate, bool) {
 		if !l.config.Load().Compact || c.isTaken(l) {
 			continue
 		}
-		found, ok, err := l.consider(c.cleaned.get(l.dir, l.tp), nowMs)
+		cleanTo, err := c.cleanTo(l)
+		if err != nil {
+			c.failed(l, err)
+			continue
+		}
+		found, ok, err := l.consider(cleanTo, nowMs)
 		if err != nil {
 			c.failed(l, err)
 		}
@@ -159,6 +165,18 @@ func (c *cleaner) grab() (candidate, bool) {
 	}
 	c.busy[best.log] = true
 	return best, true
+}
+
+// cleanTo is the offset up to which a log is clean, also if it was cut since it was cleaned.
+func (c *cleaner) cleanTo(l *Log) (record.Offset, error) {
+	if cut := l.cutTo.Load(); cut != math.MaxInt64 {
+		if err := c.cleaned.lower(l.dir, l.tp, record.Offset(cut)); err != nil {
+			return 0, err
+		}
+		// Cut again meanwhile, it stays for the next time.
+		l.cutTo.CompareAndSwap(cut, math.MaxInt64)
+	}
+	return c.cleaned.get(l.dir, l.tp), nil
 }
 
 func (c *cleaner) isTaken(l *Log) bool {

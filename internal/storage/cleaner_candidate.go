@@ -14,7 +14,8 @@ type candidate struct {
 	firstDirty, upTo       record.Offset
 	cleanBytes, dirtyBytes int64
 	// overdue tells that max.compaction.lag.ms has passed for the oldest dirty records.
-	overdue bool
+	overdue     bool
+	truncations int // the log's
 }
 
 // ratio is the dirty part of the bytes that would be read.
@@ -44,7 +45,7 @@ func (l *Log) consider(cleanTo record.Offset, nowMs int64) (c candidate, ok bool
 	defer l.mu.Unlock()
 	list := l.list()
 	sealed, config := list[:len(list)-1], l.config.Load()
-	c.log = l
+	c.log, c.truncations = l, l.truncations
 	c.firstDirty = max(cleanTo, l.StartOffset())
 	if c.firstDirty > l.EndOffset() {
 		c.firstDirty = l.StartOffset()

@@ -212,7 +212,7 @@ func (c *cleaning) cleanGroup(group []*segment, txns *cleanedTxns) error {
 	if err := c.log.store.fs.Chtimes(fresh.pathOf(recordsFile), modified); err != nil {
 		return errors.Join(err, fresh.remove())
 	}
-	if err := c.log.replace(group, []*segment{fresh}); err != nil {
+	if err := c.log.replace(group, []*segment{fresh}, c.truncations); err != nil {
 		if errors.Is(err, errSegmentsChanged) {
 			err = errors.Join(err, fresh.remove())
 		}

@@ -504,3 +504,67 @@ func TestReadsGoOnWhileCleaning(t *testing.T) {
 	readers.Wait()
 	c.verify(l.EndOffset())
 }
+
+func TestTruncationMakesALogDirtyAgain(t *testing.T) {
+	c := newCompacted(t, vfs.NewMem(), nil)
+	for i := range 60 {
+		c.put(record.Options{}, "k", fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	c.clean()
+	if err := c.log.TruncateTo(30); err != nil {
+		t.Fatal(err)
+	}
+	maps.DeleteFunc(c.written, func(o record.Offset, _ keyed) bool { return o >= c.log.EndOffset() })
+	for i := range 40 {
+		c.put(record.Options{}, "k", fmt.Sprintf("w%d", i))
+	}
+	c.roll()
+	c.clean()
+	if found := c.verify(c.log.EndOffset()); len(found) != 1 {
+		t.Fatalf("%d records", len(found))
+	}
+}
+
+func TestTruncationWhileCleaningEndsIt(t *testing.T) {
+	mem := vfs.NewMem()
+	var cut func()
+	fsys := vfs.WithFaults(mem, func(op vfs.Op) error {
+		if do := cut; do != nil && vfs.MatchPath("*"+cleanedMark, vfs.OpSync)(op) {
+			cut = nil
+			do()
+		}
+		return nil
+	})
+	c := newCompacted(t, fsys, nil)
+	for i := range 60 {
+		c.put(record.Options{}, "k", fmt.Sprintf("v%d", i))
+	}
+	c.roll()
+	found, ok := c.cleaner.grab()
+	if !ok {
+		t.Fatal("nothing to clean")
+	}
+	segments := c.log.sealedBelow(found.upTo)
+	middle := segments[len(segments)/2].base + 3
+	cut = func() {
+		if err := c.log.TruncateTo(middle); err != nil {
+			t.Error(err)
+		}
+		maps.DeleteFunc(c.written, func(o record.Offset, _ keyed) bool { return o >= middle })
+		for i := range 60 {
+			c.put(record.Options{}, "k", fmt.Sprintf("w%d", i))
+		}
+		c.roll()
+	}
+	c.cleaner.clean(found)
+	c.cleaner.release(found.log)
+	if c.log.dir.Err() != nil || len(c.cleaner.hopeless) > 0 {
+		t.Fatalf("%v, %v", c.log.dir.Err(), c.cleaner.hopeless)
+	}
+	c.verify(c.log.EndOffset())
+	c.clean()
+	if found := c.verify(c.log.EndOffset()); len(found) != 1 {
+		t.Fatalf("%d records", len(found))
+	}
+}

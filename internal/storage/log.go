@@ -34,6 +34,7 @@ type Log struct {
 	ceiling       atomic.Int64
 	recoveryPoint atomic.Int64 // below it everything is synced
 	firstUnstable atomic.Int64 // where the first undecided transaction begins, MaxInt64 for none
+	cutTo         atomic.Int64 // the lowest offset that the end moved down to since the cleaner looked, MaxInt64 for none
 	closed        atomic.Bool
 	boundaries    boundaries
 	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing; guarded by dir.mu
@@ -42,7 +43,7 @@ type Log struct {
 	// never for a sync.
 	mu          sync.Mutex
 	producers   *producerTable
-	truncations int   // how often the end moved down: a sync that spans one proves nothing
+	truncations int   // how often the end moved down: a sync or a cleaning that spans one proves nothing
 	unsynced    bool  // the directory's entries or its small files changed since they were synced
 	flushedMs   int64 // when the log was last synced
 	jitterMs    int64 // what the next roll by time is early by
@@ -63,6 +64,7 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 	l.epochs.Store(new(leaderEpochs))
 	l.ceiling.Store(math.MaxInt64)
 	l.firstUnstable.Store(math.MaxInt64)
+	l.cutTo.Store(math.MaxInt64)
 	l.jitterMs = jitter(c.SegmentJitterMs)
 	for kind := range l.saved {
 		l.saved[kind] = -1

@@ -11,8 +11,8 @@ var errSegmentsChanged = errors.New("segments have changed meanwhile")
 
 // replace puts segments that the cleaner has written, marked cleanedMark, in place of those that they were made from. A crash at
 // any moment leaves the old or the new ones: load completes what bears swapMark. Both are contiguous and sorted; the active segment
-// can't be replaced.
-func (l *Log) replace(old, fresh []*segment) error {
+// can't be replaced. truncations is what the log's was before the first of the old ones was read.
+func (l *Log) replace(old, fresh []*segment, truncations int) error {
 	for _, s := range fresh {
 		if err := s.sync(); err != nil {
 			return l.failed("sync cleaned segment", err)
@@ -25,7 +25,7 @@ func (l *Log) replace(old, fresh []*segment) error {
 	}
 	list := l.list()
 	i := slices.Index(list, old[0])
-	if i < 0 || i+len(old) >= len(list) || !slices.Equal(list[i:i+len(old)], old) {
+	if l.truncations != truncations || i < 0 || i+len(old) >= len(list) || !slices.Equal(list[i:i+len(old)], old) {
 		return fmt.Errorf("%s: %w", l, errSegmentsChanged)
 	}
 	return l.failed("replace segments", l.swap(list, i, old, fresh))

@@ -47,7 +47,7 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 	}
 	// Readers see the end move down before the bytes go.
 	l.boundaries.clear()
-	l.truncations++
+	l.noteCut(end)
 	l.end.Store(int64(end))
 	l.setList(list[: i+1 : i+1])
 	for _, dropped := range list[i+1:] {
@@ -72,7 +72,7 @@ func (l *Log) TruncateFullyTo(o record.Offset) error {
 func (l *Log) restartAt(o record.Offset) error {
 	old := l.list()
 	l.boundaries.clear()
-	l.truncations++
+	l.noteCut(o)
 	for _, s := range old {
 		if err := l.discard(s); err != nil {
 			return l.failed("truncate", err)
@@ -159,4 +159,10 @@ func (s *segment) replay(h *handle, from, to int64) (next record.Offset, err err
 		}
 	}
 	return next, nil
+}
+
+// noteCut tells syncs and the cleaner that the end moves down. The caller holds mu.
+func (l *Log) noteCut(end record.Offset) {
+	l.truncations++
+	l.cutTo.Store(min(l.cutTo.Load(), int64(end)))
 }
