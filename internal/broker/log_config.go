@@ -83,9 +83,12 @@ func storeSettings(v *config.View) storage.Settings {
 		HighWatermarkCheckpointInterval: config.HighWatermarkCheckpointInterval.In(v),
 		RecoveryThreads:                 config.RecoveryThreads.In(v),
 		FlushCheckInterval:              config.FlushSchedulerInterval.In(v),
+		InitialTaskDelay:                config.InitialTaskDelay.In(v),
 		MaxOpenFiles:                    config.MaxOpenFiles.In(v),
 		MaxDecompressedBytes:            config.MaxDecompressedMessageBytes.In(v),
 		ProducerIDExpirationMs:          config.ProducerIDExpiration.In(v).Milliseconds(),
+
+		ProducerIDExpirationCheckInterval: config.ProducerIDExpirationCheckInterval.In(v),
 	}
 }
 

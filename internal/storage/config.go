@@ -92,6 +92,12 @@ type Settings struct {
 	MaxOpenFiles int
 	// ProducerIDExpirationMs is producer.id.expiration.ms.
 	ProducerIDExpirationMs int64
+	// ProducerIDExpirationCheckInterval is producer.id.expiration.check.interval.ms, how often idle producers
+	// are forgotten.
+	ProducerIDExpirationCheckInterval time.Duration
+	// InitialTaskDelay is log.initial.task.delay.ms: how soon after the start retention and syncs are due
+	// for the first time.
+	InitialTaskDelay time.Duration
 	// MaxDecompressedBytes bounds what one batch may expand to when its records are looked into.
 	MaxDecompressedBytes int
 }
@@ -106,6 +112,8 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.RecoveryThreads, 2)
 	setDefault(&s.MaxOpenFiles, 4096)
 	setDefault(&s.ProducerIDExpirationMs, (24 * time.Hour).Milliseconds())
+	setDefault(&s.ProducerIDExpirationCheckInterval, 10*time.Minute)
+	setDefault(&s.InitialTaskDelay, 30*time.Second)
 	setDefault(&s.MaxDecompressedBytes, 128<<20)
 	return s
 }

@@ -9,14 +9,13 @@ const (
 	houseTick = time.Second
 	// writtenCheckpointInterval is how often the ends of the logs are noted, which bounds what is scanned after a process was killed.
 	writtenCheckpointInterval = 5 * time.Second
-	// producerExpiryInterval is how often idle producers are forgotten.
-	producerExpiryInterval = 10 * time.Minute
 )
 
 // chore is something that the store does from time to time.
 type chore struct {
 	every time.Duration
 	do    func()
+	first time.Duration // until it is due for the first time; every where it is 0
 	due   time.Time
 }
 
@@ -42,7 +41,7 @@ func (s *Store) keepHouse(stop <-chan struct{}) {
 }
 
 func (s *Store) chores() []chore {
-	now := s.clock()
+	now, soon := s.clock(), s.settings.InitialTaskDelay
 	all := []chore{
 		{every: s.settings.ProbeInterval, do: s.probeOffline},
 		{every: houseTick, do: func() { s.deletions.run(s) }},
@@ -51,12 +50,16 @@ func (s *Store) chores() []chore {
 		{every: s.settings.HighWatermarkCheckpointInterval, do: func() { s.checkpoint(highWatermarks) }},
 		{every: s.settings.RecoveryCheckpointInterval, do: func() { s.checkpoint(recoveryPoints) }},
 		{every: s.settings.StartOffsetCheckpointInterval, do: func() { s.checkpoint(startOffsets) }},
-		{every: s.settings.RetentionCheckInterval, do: func() { s.retain(s.Logs()) }},
-		{every: s.settings.FlushCheckInterval, do: s.flushOld},
-		{every: producerExpiryInterval, do: s.expireProducers},
+		{every: s.settings.RetentionCheckInterval, do: func() { s.retain(s.Logs()) }, first: soon},
+		{every: s.settings.FlushCheckInterval, do: s.flushOld, first: soon},
+		{every: s.settings.ProducerIDExpirationCheckInterval, do: s.expireProducers},
 	}
 	for i := range all {
-		all[i].due = now.Add(all[i].every)
+		first := all[i].every
+		if all[i].first > 0 {
+			first = min(first, all[i].first)
+		}
+		all[i].due = now.Add(first)
 	}
 	return all
 }
