@@ -125,12 +125,14 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.background.Go(func() { b.session.keep(run) })
 	b.startAPI()
 	b.addCollectors()
+	b.awaitController(ctx)
 	b.server.Serve()
 	b.ready.set(nil)
 	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
 		"listeners", b.addresses(), "partitions", b.partitions.Len(),
 		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
 	b.background.Go(func() { b.createTopics(run) })
+	b.background.Go(func() { giveBack(run) })
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.watchKeeper(run) })
 	return nil
@@ -155,7 +157,7 @@ func (b *Broker) openStorage() error {
 	view := b.config.View()
 	store, err := storage.OpenStore(storage.Options{
 		FS: b.options.FS, Dirs: b.config.LogDirs, BrokerID: ident.BrokerID(b.config.NodeID), BootID: bootID(),
-		Settings: storeSettings(view), Config: logConfig(view), Logger: b.logger,
+		Settings: storeSettings(view), Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
 		DirectoryChanged: b.directoryChanged,
 	})
 	if err != nil {

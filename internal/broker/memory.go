@@ -1,11 +1,13 @@
 package broker
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // limitMemory tells the garbage collector about the container's bound, so that it collects more eagerly before the
@@ -28,6 +30,14 @@ func limitMemory(logger *slog.Logger) {
 
 // gcPercent trades a little CPU for memory: records are in the page cache and not in the heap, which stays small.
 const gcPercent = 50
+
+// giveBack returns what the start has needed, the keeper's log above all, to the system once things are quiet.
+func giveBack(ctx context.Context) {
+	pause(ctx, 2*time.Second)
+	if ctx.Err() == nil {
+		debug.FreeOSMemory()
+	}
+}
 
 // containerMemory is the least memory bound of this process's cgroup (v2, then v1), 0 for none.
 func containerMemory(read func(string) ([]byte, error)) int64 {

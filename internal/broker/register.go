@@ -3,9 +3,11 @@ package broker
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
+	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 )
 
@@ -22,6 +24,30 @@ func (b *Broker) register(ctx context.Context) error {
 		Broker: b.id, Store: b.meta.store, Feed: b.feed, Lease: b.session.held, View: b.settings.view, Logger: b.logger,
 	})
 	return nil
+}
+
+// controllerWait is how long a start waits for the cluster to have a controller. Without one, what needs it
+// fails until there is.
+const controllerWait = 3 * time.Second
+
+// awaitController waits until somebody is elected, so that the first client finds its topic created. A broker
+// alone elects itself within milliseconds.
+func (b *Broker) awaitController(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, controllerWait)
+	defer cancel()
+	for ctx.Err() == nil {
+		switch elected := b.feed.Current().ControllerID(); elected {
+		case ident.NoBroker:
+		case b.id:
+			if b.controller.Elected() {
+				return
+			}
+		default:
+			return
+		}
+		pause(ctx, time.Millisecond)
+	}
+	b.logger.Warn("the cluster has no controller yet: topics can't be created and leaders not elected until it has")
 }
 
 // registration is what the cluster is told of this broker, as it is now.
