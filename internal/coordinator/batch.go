@@ -106,7 +106,7 @@ func (s *shard[M]) append(outcomes []Outcome, now time.Time) error {
 }
 
 func (s *shard[M]) refuse(o Outcome, err error) {
-	s.logger.Warn("coordinator records were not appended", "records", len(o.Records), "err", err)
+	s.logger.Warn("coordinator records were not appended", "records", len(o.Records), "error", err)
 	if o.Applied != nil {
 		o.Applied(err)
 	}

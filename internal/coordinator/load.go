@@ -30,7 +30,7 @@ func (s *shard[M]) load() {
 		s.loadPause = min(max(2*s.loadPause, firstLoadPause), maxLoadPause)
 		s.loadAt = time.Now().Add(s.loadPause)
 		s.wakeAt(s.loadAt)
-		s.logger.Error("can't load coordinator shard, will try again", "err", err,
+		s.logger.Error("can't load coordinator shard, will try again", "error", err,
 			"after", s.loadPause)
 		return
 	}

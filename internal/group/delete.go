@@ -75,7 +75,7 @@ func (g *Groups) TopicsDeleted(topics []DeletedTopic) {
 func (g *Groups) topicsDeleted(partition int32, topics []DeletedTopic) {
 	failed := func(err error) {
 		// A partition that is lost or loading is cleaned by its coordinator's own retention.
-		g.logger.Warn("offsets of deleted topics were not removed", "partition", partition, "err", err)
+		g.logger.Warn("offsets of deleted topics were not removed", "partition", partition, "error", err)
 	}
 	g.runtime.Submit(partition, coordinator.Command[*machine]{
 		Run: func(m *machine, now time.Time) coordinator.Outcome {

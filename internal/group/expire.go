@@ -13,7 +13,7 @@ func (m *machine) expire(s *step) {
 		if g.expireOffsets(s) && g.state == empty && len(g.pendingJoin) == 0 {
 			s.record(tombstone(groupKey{g.id}))
 			m.counters.GroupsExpired.Add(1)
-			g.logger.Info("group has nothing left and is removed")
+			g.log().Info("group has nothing left and is removed")
 		}
 	}
 	if len(m.groups) > 0 {

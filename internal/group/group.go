@@ -31,9 +31,8 @@ func (s state) String() string {
 // group is one classic group. A group that only ever had offsets committed to it is a simple group: empty
 // and without a protocol type.
 type group struct {
-	m      *machine
-	id     string
-	logger *slog.Logger
+	m  *machine
+	id string
 
 	state      state
 	previous   state
@@ -67,10 +66,13 @@ type group struct {
 }
 
 func newGroup(m *machine, id string, now time.Time) *group {
-	g := &group{m: m, id: id, logger: m.logger.With("group", id), stateSince: now}
+	g := &group{m: m, id: id, stateSince: now}
 	g.syncTimer.fire = g.expireSync
 	return g
 }
+
+// log names the group. It is made for each line: there may be very many groups, and few speak.
+func (g *group) log() *slog.Logger { return g.m.logger.With("group", g.id) }
 
 // transition enters a state.
 func (g *group) transition(s *step, to state) {
@@ -160,7 +162,7 @@ func (g *group) validate(memberID string, instanceID *string) *kerr.Error {
 			return kerr.UnknownMemberID
 		}
 		if known.id != memberID {
-			g.logger.Info("static member is fenced by its successor",
+			g.log().Info("static member is fenced by its successor",
 				"instance", *instanceID, "member", memberID, "successor", known.id)
 			return kerr.FencedInstanceID
 		}

@@ -58,7 +58,7 @@ func (g *group) sessionExpired(s *step, mb *member) {
 	if !mb.isNew && (mb.join != nil || mb.sync != nil) {
 		return
 	}
-	g.logger.Info("member's session has expired", "member", mb.id, "client", mb.client.ID,
+	g.log().Info("member's session has expired", "member", mb.id, "client", mb.client.ID,
 		"sessionTimeout", mb.sessionTimeout)
 	g.leave(s, mb)
 	g.afterLeaving(s, "session of "+mb.id+" expired")
@@ -66,7 +66,7 @@ func (g *group) sessionExpired(s *step, mb *member) {
 
 // pendingExpired forgets an id that was given out and never joined with.
 func (g *group) pendingExpired(s *step, memberID string) {
-	g.logger.Info("member never joined with its id", "member", memberID)
+	g.log().Info("member never joined with its id", "member", memberID)
 	g.drop(memberID)
 	if g.state == preparingRebalance && g.allJoined() {
 		g.completeJoin(s)

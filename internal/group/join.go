@@ -127,7 +127,7 @@ func (g *group) joinNew(s *step, r *joinRequest) {
 	t := &timer{fire: func(s *step) { g.pendingExpired(s, id) }}
 	g.pendingJoin[id] = t
 	g.m.timers.set(t, s.now.Add(time.Duration(r.SessionTimeoutMillis)*time.Millisecond))
-	g.logger.Debug("new member is asked to join with its id", "member", id)
+	g.log().Debug("new member is asked to join with its id", "member", id)
 	s.refuse(r, id, kerr.MemberIDRequired)
 }
 
@@ -171,7 +171,7 @@ func (g *group) takeIn(s *step, r *joinRequest, id string) {
 	}
 	g.add(mb)
 	g.m.timers.set(&mb.session, s.now.Add(newMemberTimeout))
-	g.logger.Info("member joins", "member", id, "state", g.state, "reason", r.reason())
+	g.log().Info("member joins", "member", id, "state", g.state.String(), "reason", r.reason())
 	g.rebalanceOrComplete(s, "new member "+id)
 }
 

@@ -83,7 +83,7 @@ func (g *group) leaveOne(s *step, leaving kmsg.LeaveGroupRequestMember) *kerr.Er
 			return kerr.UnknownMemberID
 		}
 		mb := g.static[*leaving.InstanceID]
-		g.logger.Info("static member is removed", "member", mb.id, "instance", *mb.instanceID,
+		g.log().Info("static member is removed", "member", mb.id, "instance", *mb.instanceID,
 			"reason", reason)
 		g.leave(s, mb)
 	case g.pendingJoin[leaving.MemberID] != nil:
@@ -92,7 +92,7 @@ func (g *group) leaveOne(s *step, leaving kmsg.LeaveGroupRequestMember) *kerr.Er
 		if err := g.validate(leaving.MemberID, leaving.InstanceID); err != nil {
 			return err
 		}
-		g.logger.Info("member leaves", "member", leaving.MemberID, "reason", reason)
+		g.log().Info("member leaves", "member", leaving.MemberID, "reason", reason)
 		g.leave(s, g.byID[leaving.MemberID])
 	}
 	return nil

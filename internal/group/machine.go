@@ -118,7 +118,7 @@ func (m *machine) Tick(now time.Time) coordinator.Outcome {
 func (m *machine) Replay(r coordinator.Record) {
 	key, err := decodeKey(r.Key)
 	if err != nil {
-		m.logger.Warn("passed over a record that can't be read", "err", err)
+		m.logger.Warn("passed over a record that can't be read", "error", err)
 		return
 	}
 	switch key := key.(type) {
@@ -129,7 +129,7 @@ func (m *machine) Replay(r coordinator.Record) {
 	default: // of a kind that this version doesn't keep
 	}
 	if err != nil {
-		m.logger.Warn("passed over a record that can't be read", "key", key, "err", err)
+		m.logger.Warn("passed over a record that can't be read", "key", key, "error", err)
 	}
 }
 

@@ -88,7 +88,7 @@ func (g *group) subscribedTopics() map[string]struct{} {
 	for _, mb := range g.members {
 		names, ok := subscription(mb.metadata(*g.protocol))
 		if !ok {
-			g.logger.Warn("can't read a member's subscription: its topics' offsets won't expire",
+			g.log().Warn("can't read a member's subscription: its topics' offsets won't expire",
 				"member", mb.id, "protocol", *g.protocol)
 			return nil
 		}

@@ -27,7 +27,7 @@ func (g *group) prepareRebalance(s *step, why string) {
 	g.stopAwaitingSync()
 	initial := g.state == empty
 	g.transition(s, preparingRebalance)
-	g.logger.Info("rebalance begins", "generation", g.generation, "members", len(g.members),
+	g.log().Info("rebalance begins", "generation", g.generation, "members", len(g.members),
 		"why", why)
 	switch {
 	case initial:
@@ -69,23 +69,23 @@ func (g *group) completeJoin(s *step) {
 	g.m.timers.cancel(&g.joinTimer)
 	g.dropAbsent()
 	if !g.electLeader() && len(g.members) > 0 {
-		g.logger.Warn("no member joined in time: the rebalance goes on", "members", len(g.members))
+		g.log().Warn("no member joined in time: the rebalance goes on", "members", len(g.members))
 		g.limitJoin(s)
 		return
 	}
 	g.memberAdded = false
 	g.nextGeneration(s)
 	if g.state == empty {
-		g.logger.Info("group is empty", "generation", g.generation)
+		g.log().Info("group is empty", "generation", g.generation)
 		s.recordWith(groupRecord(g, (*member).assigned), func(err error) {
 			// The generation before would come back after a failover, and time out there.
 			if err != nil {
-				g.logger.Warn("the empty generation was not recorded", "err", err)
+				g.log().Warn("the empty generation was not recorded", "error", err)
 			}
 		})
 		return
 	}
-	g.logger.Info("generation is formed", "generation", g.generation, "members", len(g.members),
+	g.log().Info("generation is formed", "generation", g.generation, "members", len(g.members),
 		"leader", g.leader, "protocol", g.protocolName())
 	for _, mb := range g.members {
 		g.answerJoin(s, mb, g.joined(mb))
@@ -108,7 +108,7 @@ func (g *group) dropAbsent() {
 		g.drop(id)
 	}
 	if len(absent) > 0 {
-		g.logger.Info("members did not join in time", "members", strings.Join(absent, ","))
+		g.log().Info("members did not join in time", "members", strings.Join(absent, ","))
 	}
 }
 
@@ -120,7 +120,7 @@ func (g *group) electLeader() bool {
 	}
 	for _, mb := range g.members {
 		if mb.join != nil {
-			g.logger.Info("leader did not join in time", "leader", g.leader, "successor", mb.id)
+			g.log().Info("leader did not join in time", "leader", g.leader, "successor", mb.id)
 			g.leader = mb.id
 			return true
 		}

@@ -17,8 +17,8 @@ func (g *group) replaceStatic(s *step, r *joinRequest, old *member, id string) {
 	old.isNew = false
 	g.redescribe(old, r.JoinGroupRequest)
 	g.awaitJoin(s, old, r.done)
-	g.logger.Info("static member is replaced by its successor",
-		"instance", *old.instanceID, "member", before.id, "successor", id, "state", g.state)
+	g.log().Info("static member is replaced by its successor",
+		"instance", *old.instanceID, "member", before.id, "successor", id, "state", g.state.String())
 	switch {
 	case g.state == stable && g.protocol != nil && g.selectProtocol() == *g.protocol:
 		g.keepAssignment(s, r, old, before, formerLeader)

@@ -85,7 +85,7 @@ func (g *group) assign(s *step, r *syncRequest) {
 			missing++
 		}
 	}
-	g.logger.Info("leader has assigned", "generation", g.generation, "leader", g.leader,
+	g.log().Info("leader has assigned", "generation", g.generation, "leader", g.leader,
 		"members", len(g.members), "withoutAssignment", missing)
 	assigned := func(mb *member) []byte { return assignments[mb.id] }
 	s.recordWith(groupRecord(g, assigned), func(err error) { g.becomeStable(s, assigned, err) })

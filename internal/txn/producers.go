@@ -110,7 +110,7 @@ func (p *Producers) fetch() {
 	defer cancel()
 	b, err := p.allocate(ctx)
 	if err != nil {
-		p.logger.Warn("can't get a block of producer ids", "err", err)
+		p.logger.Warn("can't get a block of producer ids", "error", err)
 	}
 	p.mu.Lock()
 	p.fetching = false
