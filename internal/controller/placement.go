@@ -110,14 +110,14 @@ func (s *stripes) next(replicas int) []ident.BrokerID {
 		at = (at + 1) % len(s.racks)
 	}
 	chosen := append(make([]ident.BrokerID, 0, replicas), s.racks[at].leader())
-	misses := 0
+	misses, nobodyElse := 0, false
 	for at++; len(chosen) < replicas; at++ {
-		id, ok := s.racks[at%len(s.racks)].follower(chosen, misses >= len(s.racks))
-		if !ok {
-			misses++
-			continue
+		if id, ok := s.racks[at%len(s.racks)].follower(chosen, nobodyElse); ok {
+			chosen = append(chosen, id)
+			misses = 0
+		} else if misses++; misses == len(s.racks) {
+			nobodyElse = true
 		}
-		chosen = append(chosen, id)
 	}
 	s.dealt++
 	s.first = (s.first + 1) % len(s.racks)

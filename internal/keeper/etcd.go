@@ -29,6 +29,8 @@ const (
 	walSegment = 8 << 20
 	// snapshotEvery is after how many entries the log is cut; the memory holds up to that many.
 	snapshotEvery = 5000
+	// backendEvery is how often the key space is written to its file; until then the log has it.
+	backendEvery = time.Second
 	// keepRevisions is how much history a watch that fell behind can catch up with.
 	keepRevisions = 10000
 )
@@ -61,6 +63,8 @@ func serverConfig(options Options, logger *zap.Logger) (serverSettings, error) {
 		AutoCompactionMode:          "revision",
 		AutoCompactionRetention:     keepRevisions,
 		QuotaBackendBytes:           options.Quota,
+		BackendBatchInterval:        backendEvery,
+		BackendBatchLimit:           10000,
 		MaxTxnOps:                   metadata.MaxOps,
 		MaxRequestBytes:             4 << 20,
 		MaxConcurrentStreams:        10000,

@@ -53,6 +53,7 @@ type Keeper struct {
 	client   *clientv3.Client
 	listener *listener
 	stop     sync.Once
+	rested   sync.Once
 }
 
 // Start starts a keeper; it is ready when Ready says so, some 20 ms later. ErrDirInUse and ErrAddrInUse are said as
@@ -118,6 +119,11 @@ func newServer(cfg serverSettings) (server *etcdserver.EtcdServer, err error) {
 func (k *Keeper) Ready(ctx context.Context) error {
 	select {
 	case <-k.server.ReadyNotify():
+		k.rested.Do(func() {
+			if err := rest(k.server); err != nil {
+				k.options.Logger.Debug("keeper: it idles with a short heartbeat", "error", err)
+			}
+		})
 		return nil
 	case <-k.server.StopNotify():
 		return ErrStopped

@@ -1,0 +1,54 @@
+package keeper
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"barnabas/internal/metadata"
+)
+
+// A member that rests still takes writes, keeps leases and ends them.
+func TestRest(t *testing.T) {
+	k, err := Start(Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := k.Ready(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := rest(k.server); err != nil {
+		t.Fatalf("a new release of etcd? %v", err)
+	}
+	store := k.Store("")
+	lease, err := store.Lease(ctx, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	result, err := store.Txn(ctx, metadata.Txn{Then: []metadata.Op{metadata.PutLeased("k", nil, lease.ID())}})
+	if err != nil || !result.OK {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	if took := time.Since(began); took > idleTick/2 {
+		t.Errorf("a write takes %s: it waits for the heartbeat", took)
+	}
+	changes := store.Watch(ctx, "", result.Revision+1)
+	if err := store.Close(); err != nil { // which ends the watch too
+		t.Fatal(err)
+	}
+	for range changes {
+	}
+	for c := range k.Store("").Watch(ctx, "", result.Revision+1) {
+		if c.Err != nil {
+			t.Fatal(c.Err)
+		}
+		if len(c.Events) > 0 && c.Events[0].Deleted {
+			return
+		}
+	}
+}
