@@ -31,7 +31,7 @@ func (s *shard[M]) load() {
 		s.loadAt = time.Now().Add(s.loadPause)
 		s.wakeAt(s.loadAt)
 		s.logger.Error("can't load coordinator shard, will try again", "error", err,
-			"after", s.loadPause)
+			"after", s.loadPause.String())
 		return
 	}
 	now := time.Now()
@@ -39,7 +39,8 @@ func (s *shard[M]) load() {
 	s.loaded = true
 	s.setTimer()
 	if records > 0 {
-		s.logger.Info("coordinator shard loaded", "records", records, "took", now.Sub(began))
+		s.logger.Info("coordinator shard loaded", "records", records,
+			"took", now.Sub(began).Round(time.Microsecond).String())
 	}
 	s.mu.Lock()
 	if s.stage == stageLoading {
@@ -76,7 +77,8 @@ func (s *shard[M]) replay(began time.Time) (int, error) {
 		if now := time.Now(); now.Sub(told) > progressEvery {
 			told = now
 			s.logger.Info("loading coordinator shard", "records", records,
-				"offset", int64(from), "end", int64(end), "took", now.Sub(began))
+				"offset", int64(from), "end", int64(end),
+				"took", now.Sub(began).Round(time.Millisecond).String())
 		}
 	}
 	s.end = end

@@ -59,7 +59,7 @@ func (g *group) sessionExpired(s *step, mb *member) {
 		return
 	}
 	g.log().Info("member's session has expired", "member", mb.id, "client", mb.client.ID,
-		"sessionTimeout", mb.sessionTimeout)
+		"sessionTimeout", mb.sessionTimeout.String())
 	g.leave(s, mb)
 	g.afterLeaving(s, "session of "+mb.id+" expired")
 }

@@ -115,27 +115,34 @@ func (p *Producers) fetch() {
 	p.mu.Lock()
 	p.fetching = false
 	p.next = b
-	waiting := p.waiting
-	p.waiting = nil
-	ids := make([]record.ProducerID, 0, len(waiting))
-	for range waiting {
+	served, ids := p.serve()
+	var failed []func(record.ProducerID, error)
+	if b.Count == 0 || p.closed {
+		failed, p.waiting = p.waiting, nil
+	} else {
+		p.refill() // for those who still wait, or ahead of need
+	}
+	p.mu.Unlock()
+	for i, done := range served {
+		done(ids[i], nil)
+	}
+	for _, done := range failed {
+		done(0, ErrUnavailable)
+	}
+}
+
+// serve takes those who wait out of the queue, as far as there are ids for them. Called with mu held.
+func (p *Producers) serve() (served []func(record.ProducerID, error), ids []record.ProducerID) {
+	for len(ids) < len(p.waiting) {
 		id, ok := p.take()
 		if !ok {
 			break
 		}
 		ids = append(ids, id)
 	}
-	if b.Count > 0 {
-		p.refill()
-	}
-	p.mu.Unlock()
-	for i, done := range waiting {
-		if i < len(ids) {
-			done(ids[i], nil)
-		} else {
-			done(0, ErrUnavailable)
-		}
-	}
+	served = p.waiting[:len(ids):len(ids)]
+	p.waiting = p.waiting[len(ids):]
+	return served, ids
 }
 
 // Close answers who waits with ErrUnavailable and ends the goroutine.
