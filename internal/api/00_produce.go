@@ -200,10 +200,19 @@ func (p *produceCall) finish() {
 	case p.request.Acks == 0:
 		p.call.ReplyNothing()
 	case len(p.waits) == 0:
-		p.call.Reply(p.response)
+		p.reply()
 	default:
 		p.await()
 	}
+}
+
+func (p *produceCall) reply() {
+	for _, t := range p.response.Topics {
+		for i := range t.Partitions {
+			p.call.countCode(t.Partitions[i].ErrorCode)
+		}
+	}
+	p.call.Reply(p.response)
 }
 
 // await answers when the last partition is committed, or when time is up.

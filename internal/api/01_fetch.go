@@ -99,6 +99,7 @@ func newFetchCall(a *API, c *Call, request *kmsg.FetchRequest, session *fetchSes
 	}
 	switch {
 	case replica >= 0:
+		c.follower = true
 		f.follower, f.mark = ident.BrokerID(replica), replication.AtLogEnd
 	case request.IsolationLevel == readCommitted:
 		f.mark = replication.AtLastStable
@@ -193,7 +194,7 @@ func (f *fetchCall) selectNews(incremental bool) {
 	for i := range f.parts {
 		r := &f.parts[i]
 		news := r.at.news(r)
-		f.api.countFetch(r)
+		f.countFetch(r)
 		if !incremental {
 			continue
 		}

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -33,11 +32,8 @@ func (a *API) describeLogDirs(_ *Call, request *kmsg.DescribeLogDirsRequest) *km
 func describeDir(d *storage.Directory, wanted map[string][]int32) kmsg.DescribeLogDirsResponseDir {
 	out := kmsg.NewDescribeLogDirsResponseDir()
 	out.Dir, out.TotalBytes, out.UsableBytes = d.Path(), -1, -1
-	if err := d.Err(); err != nil {
+	if d.Err() != nil {
 		out.ErrorCode = kerr.KafkaStorageError.Code
-		if !errors.Is(err, storage.ErrStorage) {
-			out.ErrorCode = codeOf(storage.ErrStorage)
-		}
 		return out
 	}
 	out.TotalBytes, out.UsableBytes = d.Space()

@@ -40,10 +40,13 @@ func New(d Deps) *API {
 	}
 	slots := config.FetchSessionSlots.In(d.Config())
 	a := &API{Deps: d, sessions: newSessionCache(slots, d.Clock)}
+	name := errorName
+	d.Metrics.Requests.ErrorName.Store(&name)
 	for _, r := range rows() {
 		if a.rows[r.key] != nil {
 			panic(fmt.Sprintf("api: key %d has two rows", r.key))
 		}
+		r.metrics = &requestMetrics{registry: d.Metrics, key: r.key}
 		a.rows[r.key] = &r
 	}
 	return a

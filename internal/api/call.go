@@ -17,6 +17,8 @@ type Call struct {
 	row      *row
 	exchange Exchange
 	began    time.Time
+	waited   time.Duration // for others: replicas, records
+	follower bool          // a replica fetches
 }
 
 // Done is closed when nobody waits for the reply any more: a handler that waits gives up.
@@ -25,18 +27,19 @@ func (c *Call) Done() <-chan struct{} { return c.exchange.Done() }
 // Reply sends the response in the request's version. A call gets exactly one answer: Reply, ReplyRaw or Abort.
 func (c *Call) Reply(response kmsg.Response) {
 	response.SetVersion(c.Header.Version)
+	c.countError(response)
 	c.ReplyRaw(wire.NewReply(c.Header, response))
 }
 
 // ReplyRaw sends an encoded response. The zero Reply sends nothing (Produce with acks=0).
 func (c *Call) ReplyRaw(r wire.Reply) {
-	c.observe(r.Size())
+	c.observe()
 	c.exchange.Reply(r)
 }
 
 // Abort closes the connection in the reply's turn; the reason is logged.
 func (c *Call) Abort(reason error) {
-	c.observe(0)
+	c.observe()
 	c.exchange.Abort(reason)
 }
 

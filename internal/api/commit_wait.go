@@ -16,12 +16,15 @@ type commitWait struct {
 	produce *produceCall
 	waiter  *replication.Waiter
 
+	began time.Time
+
 	mu       sync.Mutex // guards produce's waits and response from here on
 	timer    *time.Timer
 	answered bool
 }
 
 func (w *commitWait) start(timeout time.Duration) {
+	w.began = time.Now()
 	w.mu.Lock()
 	waits := slices.Clone(w.produce.waits)
 	w.timer = time.AfterFunc(max(timeout, 0), w.expire)
@@ -47,7 +50,7 @@ func (w *commitWait) look() {
 	}
 	w.mu.Unlock()
 	if answered {
-		p.call.Reply(p.response)
+		w.reply()
 		return
 	}
 	w.rewatch(left)
@@ -81,5 +84,10 @@ func (w *commitWait) expire() {
 	for _, one := range left {
 		one.partition.Unwatch(w.waiter)
 	}
-	p.call.Reply(p.response)
+	w.reply()
+}
+
+func (w *commitWait) reply() {
+	w.produce.call.waited = time.Since(w.began)
+	w.produce.reply()
 }

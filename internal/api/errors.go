@@ -101,3 +101,11 @@ func messageOf(err error) *string {
 	message := err.Error()
 	return &message
 }
+
+// errorName is the name of a code as metrics show it.
+func errorName(code int16) string {
+	if code == 0 {
+		return "NONE"
+	}
+	return kerr.TypedErrorForCode(code).Message
+}

@@ -21,6 +21,7 @@ var waitTimers = sync.Pool{New: func() any {
 // wait leaves one waiter with all partitions, and reads again whenever it is woken, until there is enough or time
 // is up. Nothing is pinned meanwhile: what was read is let go.
 func (f *fetchCall) wait() {
+	began := time.Now()
 	timer := waitTimers.Get().(*time.Timer)
 	timer.Reset(min(time.Duration(f.request.MaxWaitMillis)*time.Millisecond, longestWait))
 	waiter := replication.NewWaiter()
@@ -41,6 +42,7 @@ func (f *fetchCall) wait() {
 	timer.Stop()
 	waitTimers.Put(timer)
 	waiter.Release()
+	f.call.waited = time.Since(began)
 }
 
 // watch waits for each partition's mark to pass what was readable at the last look.

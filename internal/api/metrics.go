@@ -2,12 +2,80 @@ package api
 
 import (
 	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
 
+	"barnabas/internal/ident"
+	"barnabas/internal/metrics"
 	"barnabas/internal/storage"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// requestMetrics are the counters of one row, bound when it is first used: most brokers never see most keys.
+type requestMetrics struct {
+	registry *metrics.Registry
+	key      int16
+	once     sync.Once
+	counters *metrics.Request
+	// Of Fetch, which Kafka counts by who asks, too.
+	consumer, follower *metrics.Request
+	errorField         []int // of the response; nil if it has no error of its own
+}
+
+func (m *requestMetrics) get() *requestMetrics {
+	m.once.Do(func() {
+		// Kafka's names are kmsg's, but for the spelling of Id.
+		name := strings.ReplaceAll(kmsg.NameForKey(m.key), "ID", "Id")
+		m.counters = m.registry.Requests.Get(name)
+		if m.key == keyFetch {
+			m.consumer = m.registry.Requests.Get("FetchConsumer")
+			m.follower = m.registry.Requests.Get("FetchFollower")
+		}
+		kind := reflect.TypeOf(kmsg.ResponseForKey(m.key)).Elem()
+		if field, ok := kind.FieldByName("ErrorCode"); ok {
+			m.errorField = field.Index
+		}
+	})
+	return m
+}
+
+const keyFetch = 1
+
 // observe counts an answered request.
-func (c *Call) observe(replyBytes int) {}
+func (c *Call) observe() {
+	m := c.row.metrics.get()
+	c.count(m.counters)
+	if m.key != keyFetch {
+		return
+	}
+	if c.follower {
+		c.count(m.follower)
+	} else {
+		c.count(m.consumer)
+	}
+}
+
+func (c *Call) count(r *metrics.Request) {
+	total := time.Since(c.began)
+	r.Done(c.Header.Version)
+	r.Total.Observe(total)
+	r.Local.Observe(total - c.waited)
+	r.Remote.Observe(c.waited)
+}
+
+// countError counts the error code of a whole response.
+func (c *Call) countError(response kmsg.Response) {
+	m := c.row.metrics.get()
+	if m.errorField != nil {
+		m.counters.Error(int16(reflect.ValueOf(response).Elem().FieldByIndex(m.errorField).Int()))
+	}
+}
+
+// countCode counts the error code of a partition.
+func (c *Call) countCode(code int16) { c.row.metrics.get().counters.Error(code) }
 
 // countAppend counts what a producer's batch came to.
 func (a *API) countAppend(topic string, bytes int, at storage.Appended, err error) {
@@ -30,14 +98,19 @@ func (a *API) countAppend(topic string, bytes int, at storage.Appended, err erro
 }
 
 // countFetch counts one partition of an answer.
-func (a *API) countFetch(r *fetched) {
+func (f *fetchCall) countFetch(r *fetched) {
+	f.call.countCode(r.code)
 	if r.partition == nil {
 		return
 	}
-	counters := a.Metrics.Topics.Get(r.partition.Name().Topic)
-	counters.FetchRequests.Add(1)
-	counters.BytesOut.Add(int64(r.bytes()))
+	counters := f.api.Metrics.Topics.Get(r.partition.Name().Topic)
 	if r.code != 0 {
 		counters.FailedFetchRequests.Add(1)
 	}
+	if f.follower != ident.NoBroker {
+		counters.ReplicationBytesOut.Add(int64(r.bytes()))
+		return
+	}
+	counters.FetchRequests.Add(1)
+	counters.BytesOut.Add(int64(r.bytes()))
 }

@@ -13,6 +13,7 @@ type row struct {
 	inPlace bool
 	// advertised is the lowest version told to clients, where it isn't min (Produce).
 	advertised *int16
+	metrics    *requestMetrics // set by New
 }
 
 // handler answers a call, now or later.

@@ -9,9 +9,9 @@ import (
 // beside the bytes around it: one system call and one packet instead of three.
 const sendfileFrom = 64 << 10
 
-// SendTo writes the reply to a connection: bytes with write, long ranges with sendfile where the
+// SendTo writes the reply to a connection (or, in tests, to anything): bytes with write, long ranges with sendfile where the
 // connection is plain TCP, the others read into memory. It does not Free.
-func (r *Reply) SendTo(conn net.Conn) error {
+func (r *Reply) SendTo(conn io.Writer) error {
 	if r.buffer == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (r *Reply) SendTo(conn net.Conn) error {
 
 // sender gathers what lies between long ranges.
 type sender struct {
-	conn net.Conn
+	conn io.Writer
 	out  *Buffer
 }
 
