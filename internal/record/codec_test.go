@@ -89,14 +89,14 @@ func bomb(t *testing.T, codec Codec, n int32) Batch {
 
 func TestBombsAreRefusedWithoutMemory(t *testing.T) {
 	for _, codec := range []Codec{Gzip, LZ4, Zstd} {
-		b := bomb(t, codec, 100)
+		b := bomb(t, codec, 40)
 		if err := b.Check(Limits{}); err != nil {
 			t.Fatal(err)
 		}
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		_, err := b.CheckRecords(&Decompressor{MaxExpanded: 64 << 20}, &Rules{Type: LogAppendTime})
+		_, err := b.CheckRecords(&Decompressor{MaxExpanded: 16 << 20}, &Rules{Type: LogAppendTime})
 		runtime.ReadMemStats(&after)
 		wantErr(t, err, ErrExpands)
 		if grown := after.TotalAlloc - before.TotalAlloc; grown > 20<<20 {
@@ -111,7 +111,7 @@ func TestOneHugeRecordIsRefused(t *testing.T) {
 	w, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	w.Write([]byte{0xfe, 0xff, 0xff, 0xff, 0x0f})
 	zeroes := make([]byte, 1<<20)
-	for range 100 {
+	for range 40 {
 		w.Write(zeroes)
 	}
 	w.Close()

@@ -18,19 +18,6 @@ func (t *producerTable) firstUnstable() (first record.Offset, ok bool) {
 	return first, ok
 }
 
-// oldestOpen describes the open transaction that has the lowest first offset: a hanging one holds the
-// last stable offset back. lastTimestampMs is that of its producer's last write.
-func (t *producerTable) oldestOpen() (txn openTxn, lastTimestampMs int64, ok bool) {
-	if len(t.open) == 0 {
-		return openTxn{}, record.NoTimestamp, false
-	}
-	lastTimestampMs = record.NoTimestamp
-	if entry := t.producers[t.open[0].producer]; entry != nil {
-		lastTimestampMs = entry.lastTimestampMs
-	}
-	return t.open[0], lastTimestampMs, true
-}
-
 // onHighWatermark settles the transactions whose markers are below the high watermark.
 func (t *producerTable) onHighWatermark(highWatermark record.Offset) {
 	if len(t.unreplicated) == 0 {
