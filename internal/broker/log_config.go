@@ -36,7 +36,10 @@ func logConfig(v *config.View) storage.LogConfig {
 		MaxCompactionLagMs:     config.MaxCompactionLagMs.In(v),
 		DeleteRetentionMs:      config.DeleteRetentionMs.In(v),
 
-		MaxMessageBytes:   int32(config.MaxMessageBytes.In(v)),
+		MaxMessageBytes: int32(config.MaxMessageBytes.In(v)),
+
+		MaxDecompressedBytes: int32(config.MaxDecompressedMessageBytes.In(v)),
+
 		TimestampBeforeMs: config.MessageTimestampBeforeMaxMs.In(v),
 		TimestampAfterMs:  config.MessageTimestampAfterMaxMs.In(v),
 		Strict:            config.RecordValidation.In(v) == "strict",

@@ -21,7 +21,11 @@ func (b *Broker) startAPI() {
 		Metrics: b.registry, Logger: b.logger,
 	})
 	b.server.SetHandler(server.HandlerFunc(func(x *server.Exchange) { b.api.Handle(x) }))
-	b.settings.onChange(func(v *config.View) { b.server.SetLimits(serverLimits(v)) })
+	b.settings.onChange(func(v *config.View) {
+		b.server.SetLimits(serverLimits(v))
+		b.store.SetCleaner(cleanerSettings(v))
+		b.store.SetProducerIDExpiration(config.ProducerIDExpiration.In(v).Milliseconds())
+	})
 }
 
 // producerIDs takes a block of producer ids from the cluster.

@@ -24,6 +24,10 @@ type cleaner struct {
 	woken    chan struct{}
 	threads  sync.WaitGroup
 
+	// life is held while threads start and stop. Settings and stop change only while there are none.
+	life   sync.Mutex
+	closed bool // guarded by life
+
 	mu sync.Mutex
 	// busy and hopeless are guarded by mu: the logs being cleaned, and those that can't be, with the
 	// reason. They hold logs only while these are in the store.
@@ -69,8 +73,30 @@ func (c *cleaner) start() {
 
 // close stops the threads and waits for them. A log that is being compacted stays as it is.
 func (c *cleaner) close() {
+	c.life.Lock()
+	defer c.life.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
 	close(c.stop)
 	c.threads.Wait()
+}
+
+// reconfigure starts the threads anew with other settings. What they were compacting stays as it is, and is
+// found again.
+func (c *cleaner) reconfigure(settings CleanerSettings) {
+	c.life.Lock()
+	defer c.life.Unlock()
+	settings = settings.withDefaults()
+	if c.closed || settings == c.settings {
+		return
+	}
+	close(c.stop)
+	c.threads.Wait()
+	c.settings, c.rate.perSecond, c.stop = settings, settings.MaxBytesPerSecond, make(chan struct{})
+	c.start()
+	c.wake()
 }
 
 // wake makes the cleaner look for work now, as after a change of settings.

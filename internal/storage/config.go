@@ -32,6 +32,9 @@ type LogConfig struct {
 	DeleteRetentionMs      int64   // delete.retention.ms
 
 	MaxMessageBytes int32 // max.message.bytes
+	// MaxDecompressedBytes is max.decompressed.message.bytes, what one batch may expand to when its records
+	// are looked into; 0 is the store's bound.
+	MaxDecompressedBytes int32
 	// Compression is the codec that stored batches have; KeepCompression ("producer") overrides it and
 	// leaves them as they came. CompressionLevel is the codec's own scale, 0 for its default.
 	Compression      record.Codec

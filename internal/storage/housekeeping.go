@@ -91,9 +91,10 @@ func (s *Store) flushOld() {
 }
 
 func (s *Store) expireProducers() {
-	now := s.nowMs()
+	now, expiration := s.nowMs(), s.producerIDExpirationMs.Load()
 	for _, l := range s.Logs() {
 		l.mu.Lock()
+		l.producers.expirationMs = expiration
 		l.producers.expire(now)
 		l.mu.Unlock()
 	}

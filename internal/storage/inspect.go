@@ -49,6 +49,9 @@ func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Ap
 	d := decompressors.Get().(*record.Decompressor)
 	defer decompressors.Put(d)
 	d.MaxExpanded = int64(l.store.settings.MaxDecompressedBytes)
+	if c.MaxDecompressedBytes > 0 {
+		d.MaxExpanded = int64(c.MaxDecompressedBytes)
+	}
 
 	var builder *record.Builder
 	if recompresses(b, c) {

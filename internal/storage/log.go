@@ -55,7 +55,7 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 		dir:       d,
 		tp:        tp,
 		id:        id,
-		producers: newProducerTable(d.store.settings.ProducerIDExpirationMs),
+		producers: newProducerTable(d.store.producerIDExpirationMs.Load()),
 		flushedMs: d.store.nowMs(),
 	}
 	l.where.Store(&path)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"barnabas/internal/ident"
@@ -29,6 +30,9 @@ type Options struct {
 	// Config is the settings of logs found on disk, until SetConfig.
 	Config LogConfig
 	Logger *slog.Logger
+	// Foreign names directories within a log directory that others keep there. Any other that is no
+	// partition's is left alone too, and said.
+	Foreign []string
 	// Clock is time.Now unless given.
 	Clock func() time.Time
 	// DirectoryChanged is called, by a goroutine of the store or by one that has met an I/O error, when a
@@ -48,6 +52,7 @@ type Store struct {
 	config   LogConfig
 	logger   *slog.Logger
 	clock    func() time.Time
+	foreign  []string
 
 	directoryChanged func(*Directory, error)
 	flushed          func(time.Duration)
@@ -57,8 +62,10 @@ type Store struct {
 	flusher   flusher
 	deletions deletions
 	cleaner   *cleaner
-	stop      chan struct{}
-	done      sync.WaitGroup
+	// producerIDExpirationMs is what the setting is now; the tables of the logs take it over as they expire.
+	producerIDExpirationMs atomic.Int64
+	stop                   chan struct{}
+	done                   sync.WaitGroup
 
 	mu      sync.RWMutex
 	cluster ident.ClusterID               // guarded by mu once the store is open
@@ -100,6 +107,7 @@ func newStore(o Options) *Store {
 		settings:         o.Settings.withDefaults(),
 		config:           o.Config,
 		logger:           o.Logger,
+		foreign:          o.Foreign,
 		clock:            o.Clock,
 		directoryChanged: o.DirectoryChanged,
 		flushed:          o.Flushed,
@@ -119,6 +127,7 @@ func newStore(o Options) *Store {
 		s.config = DefaultLogConfig()
 	}
 	s.handles = handles{fs: s.fs, limit: s.settings.MaxOpenFiles}
+	s.producerIDExpirationMs.Store(s.settings.ProducerIDExpirationMs)
 	s.cleaner = newCleaner(s, o.Cleaner)
 	return s
 }
@@ -236,6 +245,13 @@ func (s *Store) Logs() []*Log {
 	}
 	return logs
 }
+
+// SetCleaner changes the settings of compaction while it runs (KIP-226).
+func (s *Store) SetCleaner(settings CleanerSettings) { s.cleaner.reconfigure(settings) }
+
+// SetProducerIDExpiration changes producer.id.expiration.ms while the store runs: it counts when
+// idle producers are looked for the next time.
+func (s *Store) SetProducerIDExpiration(ms int64) { s.producerIDExpirationMs.Store(ms) }
 
 // CleanerStats tell what compaction has done since the store was opened.
 func (s *Store) CleanerStats() CleanerStats { return s.cleaner.Stats() }
