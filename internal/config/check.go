@@ -85,7 +85,7 @@ func someOf(allowed ...string) check {
 	return check{"[" + strings.Join(allowed, ", ") + "]", func(name, _ string, value any) error {
 		for _, element := range value.([]string) {
 			if element == "" {
-				return fmt.Errorf("Configuration '%s' values must not be empty.", name) //nolint:staticcheck // Kafka's words
+				return refusal("Configuration '" + name + "' values must not be empty.")
 			}
 			if err := ensureOneOf(name, element, allowed); err != nil {
 				return err

@@ -16,7 +16,7 @@ follower.replication.throttled.rate group.consumer.assignment.interval.ms
 group.consumer.assignor.offload.enable group.coordinator.cached.buffer.max.bytes
 group.share.assignment.interval.ms group.share.assignor.offload.enable
 group.streams.assignment.interval.ms group.streams.assignor.offload.enable
-leader.replication.throttled.rate log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
+leader.replication.throttled.rate 
 metric.reporters num.io.threads num.network.threads num.replica.fetchers principal.builder.class
 remote.fetch.max.wait.ms remote.list.offsets.request.timeout.ms
 remote.log.index.file.cache.total.size.bytes remote.log.manager.copier.thread.pool.size

@@ -8,7 +8,9 @@ func init() {
 			continue
 		}
 		for i, synonym := range t.Family {
-			t.defineSynonym(i, synonym)
+			if server[synonym.Name] == nil { // some have a row and a reader of their own
+				t.defineSynonym(i, synonym)
+			}
 		}
 	}
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -11,7 +10,7 @@ import (
 
 // invalid words a refused value as Kafka's ConfigException does.
 func invalid(name, value, why string) error {
-	return fmt.Errorf("Invalid value %s for configuration %s: %s", value, name, why) //nolint:staticcheck // Kafka's words
+	return refusal("Invalid value " + value + " for configuration " + name + ": " + why)
 }
 
 func boolSetting(row Row) Setting[bool] { return define[bool](row, Boolean, false, parseBool) }
@@ -37,13 +36,9 @@ func listInString(row Row) Setting[[]string] {
 // shortSetting is an int to its reader, and 16 bits to Kafka.
 func shortSetting(row Row) Setting[int] { return define[int](row, Short, false, parseInt) }
 
-// msSetting and secondsSetting are numbers in the file (kind says which of Kafka's) and a Duration to their reader.
+// msSetting and minutesSetting are numbers in the file (kind says which of Kafka's) and a Duration to their reader.
 func msSetting(kind Kind, row Row) Setting[time.Duration] {
 	return define[time.Duration](row, kind, false, parseDuration(1))
-}
-
-func secondsSetting(kind Kind, row Row) Setting[time.Duration] {
-	return define[time.Duration](row, kind, false, parseDuration(1000))
 }
 
 func minutesSetting(kind Kind, row Row) Setting[time.Duration] {

@@ -153,7 +153,7 @@ replication.quota.window.size.seconds telemetry.max.bytes
 	{"sizes a thread pool or a buffer of Kafka that Barnabas does not have", `
 background.threads delete.records.purgatory.purge.interval.requests
 fetch.purgatory.purge.interval.requests group.coordinator.background.threads
-group.coordinator.threads log.cleaner.io.buffer.load.factor log.cleaner.io.buffer.size
+group.coordinator.threads 
 num.io.threads num.network.threads num.replica.alter.log.dirs.threads num.replica.fetchers
 producer.purgatory.purge.interval.requests
 `},
@@ -164,7 +164,7 @@ kafka.metrics.polling.interval.secs kafka.metrics.reporters metric.reporters met
 metrics.recording.level metrics.sample.window.ms replica.selector.class
 `},
 	{"is for copying between brokers and moving leaders, which Barnabas does by rules of its own", `
-auto.leader.rebalance.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
+auto.leader.rebalance.enable controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
 cordoned.log.dirs leader.imbalance.check.interval.seconds leader.imbalance.per.broker.percentage
 log.dir.failure.timeout.ms replica.fetch.backoff.ms replica.fetch.max.bytes replica.fetch.min.bytes
 replica.fetch.response.max.bytes replica.fetch.wait.max.ms replica.lag.max.messages

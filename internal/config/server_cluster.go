@@ -20,9 +20,6 @@ var (
 
 	ReplicaLagTimeMax = msSetting(Long, Row{Name: "replica.lag.time.max.ms", Default: "30000", Room: inReplication, check: atLeast[int64](1),
 		Doc: "How long a follower may lag behind the end of the leader's log before it leaves the in-sync set."})
-
-	ControlledShutdown = boolSetting(Row{Name: "controlled.shutdown.enable", Default: "true", Room: inBroker,
-		Doc: "Whether a broker told to stop hands its partitions over before it goes."})
 )
 
 // The keeper: the ensemble that holds the cluster's metadata, in ZooKeeper's place.

@@ -19,6 +19,9 @@ var (
 	StartOffsetCheckpointInterval = msSetting(Int, Row{Name: "log.flush.start.offset.checkpoint.interval.ms", Default: "60000", Room: inStorage, check: atLeast[int64](0),
 		Doc: "How often the first offsets of partitions are written down, so that deleted records stay deleted after a crash."})
 
+	FlushSchedulerInterval = msSetting(Long, Row{Name: "log.flush.scheduler.interval.ms", Default: maxLong, Room: inStorage, check: atLeast[int64](1),
+		Doc: "How often the broker looks for partitions whose flush.ms has passed, and the flush.ms of topics that have none of their own where log.flush.interval.ms is not given. By default never: a topic's flush.ms needs this one."})
+
 	HighWatermarkCheckpointInterval = msSetting(Long, Row{Name: "replica.high.watermark.checkpoint.interval.ms", Default: "5000", Room: inReplication, check: atLeast[int64](1),
 		Doc: "How often the high watermarks of partitions are written down."})
 
@@ -40,8 +43,17 @@ var (
 	CleanerDedupeBuffer = longSetting(Row{Name: "log.cleaner.dedupe.buffer.size", Default: "134217728", Room: inStorage, Update: ClusterWide, check: atLeast[int64](1 << 16),
 		Doc: "How much memory the cleaner may use for keys, over all its threads. It is taken while compacting and given back."})
 
+	CleanerBufferLoadFactor = doubleSetting(Row{Name: "log.cleaner.io.buffer.load.factor", Default: "0.9", Room: inStorage, Update: ClusterWide,
+		Doc: "How full the memory for keys may get; fuller holds more keys, which collide more."})
+
+	CleanerIOBuffer = intSetting(Row{Name: "log.cleaner.io.buffer.size", Default: "524288", Room: inStorage, Update: ClusterWide, check: atLeast[int64](0),
+		Doc: "How much memory the cleaner reads and writes with, over all its threads."})
+
 	CleanerMaxBytesPerSecond = doubleSetting(Row{Name: "log.cleaner.io.max.bytes.per.second", Default: "1.7976931348623157E308", Room: inStorage, Update: ClusterWide,
 		Doc: "How many bytes a second the cleaner reads and writes at most."})
+
+	MaxOpenFiles = intSetting(Row{Name: "storage.max.open.files", Default: "4096", Room: inStorage, check: atLeast[int64](64),
+		Doc: "How many segment and index files the broker keeps open; those used longest ago are closed. Files that are being sent don't count."})
 
 	RecordValidation = stringSetting(Row{Name: "log.record.validation", Default: "relaxed", Room: inStorage, check: oneOf("relaxed", "strict"),
 		Doc: "How closely a produced batch is looked at: `relaxed` checks its frame and CRC, `strict` decompresses it and checks every record."})

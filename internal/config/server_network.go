@@ -63,11 +63,13 @@ var (
 	SocketRequestMaxBytes = intSetting(Row{Name: "socket.request.max.bytes", Default: "104857600", Room: inServer, check: atLeast[int64](1),
 		Doc: "How large a request may claim to be; a larger one closes its connection before anything is allocated."})
 
-	QueuedMaxRequests = intSetting(Row{Name: "queued.max.requests", Default: "500", Room: inServer, check: atLeast[int64](1),
+	QueuedMaxRequests = intSetting(Row{Name: "queued.max.requests", Default: "32", Room: inServer, check: atLeast[int64](1),
+		Kafka: "500", Why: "Kafka's bound is over all connections; clients pipeline 5.",
 		Doc: "How many requests of one connection may wait for their answers before the broker stops reading from it."})
 
-	QueuedMaxRequestBytes = longSetting(Row{Name: "queued.max.request.bytes", Default: "-1", Room: inServer, check: atLeast[int64](-1),
-		Doc: "How many bytes of requests may be in memory over all connections before the broker stops reading; -1 is a quarter of the memory it may use."})
+	QueuedMaxRequestBytes = longSetting(Row{Name: "queued.max.request.bytes", Default: "134217728", Room: inServer, check: atLeast[int64](-1),
+		Kafka: "-1", Why: "Without a bound, requests take the memory that records need.",
+		Doc: "How many bytes of requests may be in memory over all connections before the broker stops reading; a larger request comes in alone, and -1 is no bound."})
 
 	RequestTimeout = msSetting(Int, Row{Name: "request.timeout.ms", Default: "30000", Room: inBroker, check: atLeast[int64](1),
 		Doc: "How long a broker waits for an answer from another broker or from the controller."})

@@ -91,7 +91,8 @@ var (
 		Update: ClusterWide, Family: one("message.max.bytes"), check: atLeast[int64](0),
 		Doc: "How large a record batch may be, compressed as it comes."})
 
-	MaxDecompressedMessageBytes = topicInt(Row{Name: "max.decompressed.message.bytes", Default: "2147483639",
+	MaxDecompressedMessageBytes = topicInt(Row{Name: "max.decompressed.message.bytes", Default: "134217728",
+		Kafka: "2147483639", Why: "A small batch that expands to 2 GiB would take the broker's memory.",
 		Room: inStorage, Update: ClusterWide, Family: one("max.decompressed.message.bytes"), check: between[int64](1, MaxRecordsBytes),
 		Doc: "How large a record batch may become when the broker has to decompress it."})
 
@@ -132,9 +133,9 @@ var (
 		Kafka: "1", Why: "One in-sync replica of three is one failure away from losing acknowledged records.",
 		Doc: "How many in-sync replicas a record needs before a producer with acks=all is told that it is kept. Where nobody says, it is 2 for a partition of three replicas or more, and 1 below."})
 
-	UncleanLeaderElection = topicBool(Row{Name: "unclean.leader.election.enable", Default: "false", Room: inController,
+	UncleanLeaderElection = topicBool(Row{Name: "unclean.leader.election.enable", Default: "false",
 		Update: ClusterWide, Family: one("unclean.leader.election.enable"),
-		Doc: "Whether a replica that may lack acknowledged records can lead when no other is alive."})
+		Doc: "Whether a replica that may lack acknowledged records can lead when no other is alive. Kept with the topic; Barnabas elects such a replica on request only (`kafka-leader-election`)."})
 
 	LeaderThrottledReplicas = topicList(Row{Name: "leader.replication.throttled.replicas", check: throttledReplicas(),
 		Doc: "Kept for tools that move partitions: replicas whose leader's traffic is throttled, `partition:broker` each or `*`. Barnabas does not throttle replication yet."})

@@ -109,9 +109,15 @@ func (l *layers) resolve(d *Def) any {
 
 // readSynonym reads the value of a broker's setting as that of a topic's, which may be in another unit.
 func readSynonym(d *Def, name Synonym, written string) (any, error) {
+	if d.auto && strings.TrimSpace(written) == "auto" {
+		return Auto, nil
+	}
+	if name.Milliseconds == 0 {
+		return d.Parse(written)
+	}
 	value, err := server[name.Name].Parse(written)
-	if err != nil || name.Milliseconds == 0 {
-		return value, err
+	if err != nil {
+		return nil, err
 	}
 	n := int64(value.(int))
 	if n < 0 {
