@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"barnabas/internal/controller"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
+	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
 	"barnabas/internal/metrics"
 	"barnabas/internal/replication"
@@ -155,8 +157,12 @@ func together(functions ...func() error) error {
 // openStorage locks, loads and recovers the log directories.
 func (b *Broker) openStorage() error {
 	view := b.config.View()
+	dirs, err := absolute(b.config.LogDirs)
+	if err != nil {
+		return fmt.Errorf("log directories: %w", err)
+	}
 	store, err := storage.OpenStore(storage.Options{
-		FS: b.options.FS, Dirs: b.config.LogDirs, BrokerID: ident.BrokerID(b.config.NodeID), BootID: bootID(),
+		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName}, BrokerID: ident.BrokerID(b.config.NodeID), BootID: bootID(),
 		Settings: storeSettings(view), Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
 		DirectoryChanged: b.directoryChanged,
 	})
@@ -165,6 +171,19 @@ func (b *Broker) openStorage() error {
 	}
 	b.store = store
 	return nil
+}
+
+// absolute makes the paths those that tools show and that stay right wherever they are run.
+func absolute(dirs []string) ([]string, error) {
+	out := make([]string, len(dirs))
+	for i, dir := range dirs {
+		path, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = path
+	}
+	return out, nil
 }
 
 // directoryChanged hears of log directories that fail or come back. It must not call the store back.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"barnabas/internal/ident"
@@ -43,6 +44,9 @@ func (d *Directory) loadLogs() error {
 		}
 		tp, ok := parsePartitionDir(name)
 		if !ok || tp.String() != name {
+			if slices.Contains(d.store.foreign, name) {
+				continue
+			}
 			d.store.logger.Warn("ignoring a directory that is no partition's", "dir", d.path, "name", name)
 			continue
 		}
