@@ -66,7 +66,11 @@ func (h *harness) open() *Store {
 		h.t.Fatal(err)
 	}
 	h.store = s
-	h.t.Cleanup(func() { s.Close(false) })
+	h.t.Cleanup(func() {
+		if h.store != nil {
+			h.store.Close(false)
+		}
+	})
 	return s
 }
 

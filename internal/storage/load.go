@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -98,18 +99,22 @@ type foundSegment struct {
 // listFiles reads the partition's directory, puts in place what the cleaner has finished, and removes
 // what is left over.
 func (l *Log) listFiles() (listing, error) {
-	if err := l.finishSwaps(); err != nil {
-		return listing{}, err
-	}
 	entries, err := l.store.fs.ReadDir(l.path())
 	if err != nil {
 		return listing{}, err
+	}
+	if changed, err := l.tidy(entries); err != nil {
+		return listing{}, err
+	} else if changed {
+		if entries, err = l.store.fs.ReadDir(l.path()); err != nil {
+			return listing{}, err
+		}
 	}
 	found := listing{indexes: make(map[segmentFile]int64)}
 	for _, entry := range entries {
 		found.names = append(found.names, entry.Name())
 		file, ok := parseSegmentFile(entry.Name())
-		if !ok || file.mark != "" || file.kind == snapshotFile {
+		if !ok || file.mark != "" || file.kind > timeIndexFile {
 			continue
 		}
 		info, err := entry.Info()
@@ -122,31 +127,33 @@ func (l *Log) listFiles() (listing, error) {
 			found.indexes[file] = info.Size()
 		}
 	}
-	slices.SortFunc(found.segments, func(a, b foundSegment) int { return int(min(max(a.base-b.base, -1), 1)) })
+	slices.SortFunc(found.segments, func(a, b foundSegment) int { return cmp.Compare(a.base, b.base) })
+	return found, l.removeOrphans(found)
+}
+
+// removeOrphans removes the indexes of segments that are gone.
+func (l *Log) removeOrphans(found listing) error {
 	for file := range found.indexes {
 		if !slices.ContainsFunc(found.segments, func(s foundSegment) bool { return s.base == file.base }) {
 			if err := removeFile(l.store.fs, segmentPath(l.path(), file.base, file.kind)); err != nil {
-				return found, err
+				return err
 			}
 		}
 	}
-	return found, nil
+	return nil
 }
 
-// finishSwaps removes what a crash has left half done, and completes what was as good as done: segments that the
+// tidy removes what a crash has left half done, and completes what was as good as done: segments that the
 // cleaner has marked to take the place of those they were made from.
-func (l *Log) finishSwaps() error {
-	entries, err := l.store.fs.ReadDir(l.path())
-	if err != nil {
-		return err
-	}
+func (l *Log) tidy(entries []fs.DirEntry) (changed bool, err error) {
 	var swaps, plain []segmentFile
 	for _, entry := range entries {
 		file, ok := parseSegmentFile(entry.Name())
 		switch {
 		case ok && (file.mark == deletedMark || file.mark == cleanedMark), filepath.Ext(entry.Name()) == ".tmp":
+			changed = true
 			if err := removeFile(l.store.fs, filepath.Join(l.path(), entry.Name())); err != nil {
-				return err
+				return changed, err
 			}
 		case ok && file.mark == swapMark:
 			swaps = append(swaps, file)
@@ -157,17 +164,18 @@ func (l *Log) finishSwaps() error {
 	for _, swap := range swaps {
 		if swap.kind == recordsFile {
 			if err := l.removeReplaced(swap, swaps, plain); err != nil {
-				return err
+				return changed, err
 			}
 		}
 	}
 	for _, swap := range swaps {
+		changed = true
 		path := segmentPath(l.path(), swap.base, swap.kind)
 		if err := l.store.fs.Rename(path+swapMark, path); err != nil {
-			return err
+			return changed, err
 		}
 	}
-	return nil
+	return changed, nil
 }
 
 // removeReplaced removes the segments that a swapped one was made from: those that begin within its offsets.

@@ -104,7 +104,7 @@ func (l *Log) loadActive(s *segment, found listing) (record.Offset, error) {
 		return 0, err
 	}
 	defer h.unpin()
-	at, err := s.keepSaneIndexes(h, func(offsetEntry) bool { return true })
+	at, err := s.keepSaneIndexes(h, found, func(offsetEntry) bool { return true })
 	if err != nil {
 		return 0, err
 	}
@@ -118,7 +118,11 @@ func (l *Log) loadActive(s *segment, found listing) (record.Offset, error) {
 
 // keepSaneIndexes cuts the indexes to the entries that satisfy keep, if the last of those points where it says; to nothing if not.
 // It returns the position up to which the indexes are good.
-func (s *segment) keepSaneIndexes(h *handle, keep func(offsetEntry) bool) (int64, error) {
+func (s *segment) keepSaneIndexes(h *handle, found listing, keep func(offsetEntry) bool) (int64, error) {
+	if s.indexesLookSane(found) && s.offsets.count() == 0 && s.times.count() == 0 {
+		s.sinceIndex, s.max, s.maxLoaded = 0, noTimeEntry, true
+		return 0, nil
+	}
 	if err := s.makeIndexes(); err != nil {
 		return 0, err
 	}
@@ -161,7 +165,7 @@ func (l *Log) recoverSegment(s *segment, from record.Offset, found listing) (rec
 	}
 	defer h.unpin()
 	sane := s.indexesLookSane(found)
-	at, err := s.keepSaneIndexes(h, func(e offsetEntry) bool {
+	at, err := s.keepSaneIndexes(h, found, func(e offsetEntry) bool {
 		return sane && s.base+record.Offset(e.relative) < from && int64(e.position) < s.size.Load()
 	})
 	if err != nil {
