@@ -19,7 +19,7 @@ const maxReplicas = 1024
 func EncodePartition(p *Partition) []byte {
 	buf := make([]byte, 0, 28+2*len(p.Replicas)+18*(len(p.ISR)+len(p.ELR)))
 	buf = append(buf, partitionVersion)
-	buf = binary.AppendUvarint(buf, uint64(p.Leader+1))
+	buf = binary.AppendUvarint(buf, uint64(int64(p.Leader)+1))
 	buf = binary.AppendUvarint(buf, uint64(p.LeaderEpoch))
 	buf = binary.AppendUvarint(buf, uint64(p.Epoch))
 	buf = binary.AppendUvarint(buf, uint64(p.Ceiling))
@@ -60,7 +60,7 @@ func DecodePartition(value []byte) (*Partition, error) {
 	}
 	d.rest = value[1:]
 	p := &Partition{
-		Leader:      ident.BrokerID(d.number(1<<31)) - 1,
+		Leader:      ident.BrokerID(int64(d.number(1<<31)) - 1),
 		LeaderEpoch: record.Epoch(d.number(1<<31 - 1)),
 		Epoch:       int32(d.number(1<<31 - 1)),
 		Ceiling:     record.Offset(d.number(1<<63 - 1)),

@@ -23,6 +23,8 @@ type Feed struct {
 	store   Store
 	log     *slog.Logger
 	current atomic.Pointer[Image]
+	// trouble is set while the store can't be reached, so that it is said once. The goroutine's own.
+	trouble bool
 	cancel  context.CancelFunc
 	done    chan struct{}
 	joins   chan subscription
@@ -95,10 +97,31 @@ func (f *Feed) Await(ctx context.Context, revision Revision) error {
 		if err != nil {
 			return err
 		}
+		if err := f.waitOnce(ctx, progress); err != nil {
+			return fmt.Errorf("metadata: waiting for revision %d: %w", revision, err)
+		}
+	}
+}
+
+// progressAfter is how long Await waits before it asks the store how far it is: a revision in which
+// nothing of this cluster's changed is heard of only so.
+const progressAfter = 50 * time.Millisecond
+
+// waitOnce waits for progress, and sees to it that there is some.
+func (f *Feed) waitOnce(ctx context.Context, progress <-chan struct{}) error {
+	timer := time.NewTimer(progressAfter)
+	defer timer.Stop()
+	for {
 		select {
 		case <-progress:
+			return nil
 		case <-ctx.Done():
-			return fmt.Errorf("metadata: waiting for revision %d: %w", revision, ctx.Err())
+			return ctx.Err()
+		case <-timer.C:
+			if p, ok := f.store.(interface{ Progress(context.Context) error }); ok {
+				_ = p.Progress(ctx) // the watch tells if the store is in trouble
+			}
+			timer.Reset(10 * progressAfter)
 		}
 	}
 }
@@ -136,7 +159,7 @@ func (f *Feed) load(ctx context.Context) (*Image, error) {
 		if err == nil || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCompacted) {
 			return img, err
 		}
-		f.log.Warn("metadata can't be read, trying again", "error", err)
+		f.complain(err)
 		if err := pause(ctx, retryAfter); err != nil {
 			return nil, err
 		}
@@ -175,7 +198,7 @@ func (f *Feed) run(ctx context.Context) {
 	err := f.follow(ctx, &subs)
 	if ctx.Err() != nil {
 		err = ErrClosed
-	} else {
+	} else if !errors.Is(err, ErrClosed) {
 		f.log.Error("metadata can't be followed any more", "error", err)
 	}
 	f.mu.Lock()
@@ -200,7 +223,7 @@ func (f *Feed) follow(ctx context.Context, subs *[]subscription) error {
 			}
 			f.publish(img, Diff(f.Current(), img), *subs)
 		case errors.Is(err, ErrUnavailable):
-			f.log.Warn("metadata can't be watched, trying again", "error", err)
+			f.complain(err)
 			if err := pause(ctx, retryAfter); err != nil {
 				return ErrClosed
 			}
@@ -233,7 +256,19 @@ func (f *Feed) watch(ctx context.Context, subs *[]subscription) error {
 	}
 }
 
+// complain says that the store can't be reached, the first time.
+func (f *Feed) complain(err error) {
+	if !f.trouble {
+		f.log.Warn("the metadata store can't be reached; what is known goes on, and nothing new is heard until it can", "error", err)
+	}
+	f.trouble = true
+}
+
 func (f *Feed) take(change Change, subs []subscription) error {
+	if f.trouble {
+		f.trouble = false
+		f.log.Info("the metadata store is reached again", "revision", int64(change.Revision))
+	}
 	old := f.Current()
 	if change.Revision <= old.revision {
 		return nil

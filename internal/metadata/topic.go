@@ -55,7 +55,7 @@ func (t *Topic) withPartition(n int32, p *Partition) *Topic {
 }
 
 // topicDegree is the B-trees' degree: wide nodes are compact, narrow ones are cheap to copy.
-const topicDegree = 16
+const topicDegree = 8
 
 // topicIndex finds topics by name and by id. It holds topics not announced yet by id only.
 type topicIndex struct {
