@@ -97,7 +97,7 @@ func (d *Decompressor) fill(unread []byte) ([]byte, error) {
 		grown := make([]byte, 2*len(d.window))
 		copy(grown, unread)
 		d.window = grown
-	} else {
+	} else if len(unread) > 0 && &unread[0] != &d.window[0] {
 		copy(d.window, unread)
 	}
 	have := len(unread)
