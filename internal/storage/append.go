@@ -176,16 +176,18 @@ func (l *Log) write(set batchSet, c *LogConfig) error {
 		return l.failed("write leader epochs", err)
 	}
 	before, size := len(l.list()), l.active().size.Load()
+	next := l.EndOffset()
 	for rest := set.bytes; len(rest) > 0; {
 		var piece batchSet
 		piece, rest = l.cut(set, rest, c)
-		err := l.maybeRoll(piece, c)
+		err := l.maybeRoll(piece, next, c)
 		if err == nil {
 			err = l.active().write(piece.bytes, c.IndexIntervalBytes)
 		}
 		if err != nil {
 			return l.failed("append", errors.Join(err, l.undo(before, size)))
 		}
+		next = piece.last + 1
 	}
 	return nil
 }
@@ -244,12 +246,12 @@ func (l *Log) noteEpochs(set batchSet) error {
 	return l.setEpochs(es)
 }
 
-// maybeRoll starts a new segment if the batches should not go into the active one.
-func (l *Log) maybeRoll(set batchSet, c *LogConfig) error {
+// maybeRoll starts a new segment if the batches should not go into the active one, which ends at next.
+func (l *Log) maybeRoll(set batchSet, next record.Offset, c *LogConfig) error {
 	s := l.active()
 	size := s.size.Load()
 	if _, fits := s.relative(set.last); !fits {
-		return l.roll(l.baseFor(set))
+		return l.roll(set.baseAfter(next))
 	}
 	if size == 0 {
 		return nil
@@ -258,13 +260,13 @@ func (l *Log) maybeRoll(set batchSet, c *LogConfig) error {
 		(s.offsets.count()+1)*offsetEntrySize > int(c.SegmentIndexBytes) ||
 		(s.times.count()+2)*timeEntrySize > int(c.SegmentIndexBytes)
 	if full {
-		return l.roll(l.baseFor(set))
+		return l.roll(set.baseAfter(next))
 	}
 	old, err := l.oldEnoughToRoll(s, set.max, c)
 	if err != nil || !old {
 		return err
 	}
-	return l.roll(l.baseFor(set))
+	return l.roll(set.baseAfter(next))
 }
 
 // oldEnoughToRoll tells whether segment.ms has passed since the segment's first record: by the
@@ -282,13 +284,13 @@ func (l *Log) oldEnoughToRoll(s *segment, max int64, c *LogConfig) (bool, error)
 	return age > c.SegmentMs-l.jitterMs, nil
 }
 
-// baseFor is where a new segment for some batches begins: at the end of the log, so that recovery sees when
+// baseAfter is where a new segment for the batches begins: where the last one ends, so that recovery sees when
 // bytes between two segments are gone, unless a follower's batches are too far above that.
-func (l *Log) baseFor(set batchSet) record.Offset {
-	if end := l.EndOffset(); set.last-end <= math.MaxInt32 {
-		return end
+func (s *batchSet) baseAfter(next record.Offset) record.Offset {
+	if s.last-next <= math.MaxInt32 {
+		return next
 	}
-	return set.first
+	return s.first
 }
 
 // roll seals the active segment and begins a new one at an offset. The caller holds mu.
@@ -304,6 +306,9 @@ func (l *Log) roll(base record.Offset) error {
 		}
 		list = list[:len(list)-1]
 	} else {
+		if base <= old.base {
+			panic(fmt.Sprintf("storage: %s: a segment at %d after the one at %d", l, base, old.base))
+		}
 		if err := old.flushIndexes(); err != nil {
 			return err
 		}
