@@ -122,6 +122,10 @@ func sourceName(source kmsg.ConfigSource) string {
 		return defaultSource
 	case kmsg.ConfigSourceDynamicBrokerLoggerConfig:
 		return "DYNAMIC_BROKER_LOGGER_CONFIG"
+	case kmsg.ConfigSourceClientMetricsConfig:
+		return "DYNAMIC_CLIENT_METRICS_CONFIG"
+	case kmsg.ConfigSourceGroupConfig:
+		return "DYNAMIC_GROUP_CONFIG"
 	}
 	return source.String()
 }

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sys/unix"
 )
 
 // pollRecords is how many records are taken from the client at once, as max.poll.records is.
@@ -115,7 +118,7 @@ func (c *consuming) loop(ctx context.Context, cl *client, commits bool) error {
 	out := bufio.NewWriterSize(c.env.Stdout, 64<<10)
 	for c.max < 0 || c.count < c.max {
 		fetches, err := c.poll(ctx, cl)
-		if errors.Is(err, errIdle) && c.modern {
+		if errors.Is(err, errAbandoned) || errors.Is(err, errIdle) && c.modern {
 			return nil
 		}
 		if err != nil {
@@ -160,18 +163,46 @@ func (c *consuming) poll(ctx context.Context, cl *client) (kgo.Fetches, error) {
 	}
 	defer cancel()
 	for {
-		fetches := cl.PollRecords(waiting, int(limit))
-		if fetches.NumRecords() > 0 || ctx.Err() != nil {
-			return fetches, nil
-		}
-		if waiting.Err() != nil {
-			return nil, errIdle
-		}
-		if err := fetches.Err(); err != nil {
+		fetches, err := pollOnce(waiting, cl, int(limit))
+		switch {
+		case err != nil:
 			return nil, err
+		case fetches.NumRecords() > 0, ctx.Err() != nil:
+			return fetches, nil
+		case waiting.Err() != nil:
+			return nil, errIdle
+		case isAbandoned(c.env.Stdout):
+			return nil, errAbandoned
 		}
 	}
 }
+
+// lookUp is how often a consumer without records looks whether its output still has a reader.
+const lookUp = time.Second
+
+func pollOnce(ctx context.Context, cl *client, limit int) (kgo.Fetches, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookUp)
+	defer cancel()
+	fetches := cl.PollRecords(ctx, limit)
+	if fetches.NumRecords() > 0 || ctx.Err() != nil {
+		return fetches, nil
+	}
+	return fetches, fetches.Err()
+}
+
+// isAbandoned says that the output is a pipe whose reader has gone, as after `| head -1`.
+func isAbandoned(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	ready := []unix.PollFd{{Fd: int32(file.Fd())}}
+	n, err := unix.Poll(ready, 0)
+	return err == nil && n > 0 && ready[0].Revents&unix.POLLERR != 0
+}
+
+// errAbandoned ends a consumer whose output nobody reads.
+var errAbandoned = errors.New("nobody reads the output")
 
 // errIdle ends a consumer with --timeout-ms.
 var errIdle = &serverError{code: kerr.RequestTimedOut.Code, message: "no record came within --timeout-ms"}

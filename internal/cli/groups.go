@@ -231,7 +231,7 @@ func (o *groupsOptions) groupIDs(ctx context.Context, c *client) ([]string, erro
 	return ids, err
 }
 
-var groupStates = []string{"PreparingRebalance", "CompletingRebalance", "Stable", "Dead", "Empty", "Assigning", "Reconciling", "NotReady"}
+var groupStates = []string{"Assigning", "Dead", "Empty", "CompletingRebalance", "Reconciling", "PreparingRebalance", "Stable"}
 
 func (o *groupsOptions) runList(ctx context.Context, env *Env, c *client) error {
 	states, ok := knownWords(o.state.Must(), groupStates)

@@ -37,7 +37,7 @@ func (o *groupsOptions) runDescribe(ctx context.Context, env *Env, c *client) er
 	for _, group := range groups {
 		switch {
 		case o.members.Set():
-			if env.announce(group, len(group.Members)) {
+			if env.announce(group, 1) {
 				printMembers(env, group, o.verbose.Set())
 			}
 		case o.state.Set():

@@ -24,6 +24,13 @@ func registry() []Tool {
 		{Kafka: "kafka-console-producer", Run: runConsoleProducer, Command: produceCommand},
 		{Kafka: "kafka-console-consumer", Run: runConsoleConsumer, Command: consumeCommand},
 		{Kafka: "kafka-consumer-groups", Run: runGroups, Command: groupsCommand},
+		{Kafka: "kafka-configs", Run: runConfigs, Command: configsCommand},
+		{Kafka: "kafka-get-offsets", Run: runGetOffsets, Command: offsetsCommand},
+		{Kafka: "kafka-delete-records", Run: runDeleteRecords, Command: deleteRecordsCommand},
+		{Kafka: "kafka-log-dirs", Run: runLogDirs, Command: logDirsCommand},
+		{Kafka: "kafka-broker-api-versions", Run: runAPIVersions, Command: brokersCommand},
+		{Kafka: "kafka-cluster", Run: runCluster, Command: clusterCommand},
+		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
 	}
 }
 
