@@ -303,6 +303,39 @@ func TestUnknownOutcome(t *testing.T) {
 	})
 }
 
+// A creation of many transactions is interrupted: nobody sees the half of it, and nothing is left of it.
+func TestInterruptedCreation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var left atomic.Int32
+		left.Store(1 << 30)
+		memory := memstore.New()
+		m := join(t, memory.Open(memstore.Faults{Before: func(call memstore.Call) error {
+			if call == memstore.CallTxn && left.Add(-1) < 0 {
+				return metadata.ErrUnavailable
+			}
+			return nil
+		}}), 1, ident.NewStoreID())
+		m.elected(t)
+		left.Store(3)
+		if err := m.create(t, "wide", 1000); !errors.Is(err, controller.ErrUnavailable) {
+			t.Errorf("error %v, want ErrUnavailable", err)
+		}
+		synctest.Wait()
+		left.Store(1 << 30)
+		if len(m.feed.Current().Leftovers()) == 0 || m.feed.Current().NumTopics() != 0 {
+			t.Error("nothing was interrupted")
+		}
+		time.Sleep(time.Second) // of the bubble's time: it stands for election again
+		synctest.Wait()
+		if n := len(m.feed.Current().Leftovers()); n > 0 {
+			t.Errorf("%d keys are left over", n)
+		}
+		if err := m.create(t, "wide", 1000); err != nil || m.feed.Current().NumPartitions() != 1000 {
+			t.Errorf("%d partitions, error %v", m.feed.Current().NumPartitions(), err)
+		}
+	})
+}
+
 // A controller cut off from the store is none when it comes back.
 func TestCutOffControllerIsFenced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -240,6 +240,15 @@ func onlyStore(b *metadata.Broker) ident.StoreID {
 	return b.Stores[0]
 }
 
+// planLeftovers removes what an interrupted creation left behind. It is for a controller newly elected: nobody
+// else's creation can be under way then.
+func planLeftovers(s *state) (made changes) {
+	for _, key := range s.img.Leftovers() {
+		made.add(metadata.Delete(key))
+	}
+	return made
+}
+
 // reasonOf is the *Error in an error.
 func reasonOf(err error) *Error {
 	var refused *Error

@@ -127,8 +127,9 @@ func (c *Controller) wait(ctx context.Context, timeout <-chan time.Time) {
 	}
 }
 
-// campaign tries to become the controller. A key that an earlier life of this broker left behind is taken away:
-// the broker's registration, on its own stores, says that that life is over.
+// campaign tries to become the controller. A key of this broker's own, of an earlier life or of an election that
+// could not be given up, is taken away: the registration says that that life is over, and a new key makes void
+// what may still be under way.
 func (c *Controller) campaign(ctx context.Context) (bool, error) {
 	key, lease := metadata.ControllerKey(), c.options.Lease().ID()
 	kv, found, err := c.options.Store.Get(ctx, key)
@@ -136,10 +137,6 @@ func (c *Controller) campaign(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	if found {
-		if kv.Lease == lease {
-			c.epoch.Store(int64(kv.Created))
-			return true, nil
-		}
 		if !c.ours(kv) {
 			return false, nil
 		}
@@ -174,8 +171,10 @@ func (c *Controller) rule(ctx context.Context) error {
 		return err
 	}
 	c.options.Logger.Info("elected as controller", "broker", c.options.Broker, "epoch", c.epoch.Load())
-	if err := c.settle(ctx, planFirstFeatures(c.state())); err != nil {
-		return err
+	for _, plan := range []func(*state) changes{planFirstFeatures, planLeftovers} {
+		if err := c.settle(ctx, plan(c.state())); err != nil {
+			return err
+		}
 	}
 	if err := c.lead(ctx); err != nil {
 		return err

@@ -122,6 +122,21 @@ func (img *Image) Topics() iter.Seq[*Topic] { return img.topics.from("") }
 // TopicsFrom are the topics from the one with that name on, in the order of their names.
 func (img *Image) TopicsFrom(name string) iter.Seq[*Topic] { return img.topics.from(name) }
 
+// Leftovers are the keys of partitions that no topic announces: those of a topic whose creation, or
+// lengthening, was interrupted, or is under way.
+func (img *Image) Leftovers() []string {
+	var keys []string
+	img.topics.byID.Ascend(func(e idEntry) bool {
+		for n := int(e.topic.count); n < e.topic.parts.len(); n++ {
+			if e.topic.parts.get(n) != nil {
+				keys = append(keys, PartitionKey(e.id, int32(n)))
+			}
+		}
+		return true
+	})
+	return keys
+}
+
 // Config are the dynamic settings of a resource, nil when it has none.
 func (img *Image) Config(r Resource) map[string]string { return img.configs.get(r) }
 

@@ -61,6 +61,9 @@ func TestTopicAppearsWhenAnnounced(t *testing.T) {
 	if w.img.TopicByID(id) != nil || w.img.NumTopics() != 0 {
 		t.Error("a topic is there before its key")
 	}
+	if left := w.img.Leftovers(); !slices.Equal(left, []string{PartitionKey(id, 0), PartitionKey(id, 1)}) {
+		t.Errorf("leftovers are %v", left)
+	}
 	d := w.apply(put(TopicKey(id), EncodeTopic("t", 2)))
 	if len(d.Topics) != 1 || d.Topics[0].Old != nil || len(d.Partitions) != 2 {
 		t.Errorf("delta is %+v", d)
@@ -72,7 +75,13 @@ func TestTopicAppearsWhenAnnounced(t *testing.T) {
 	if d := w.apply(put(PartitionKey(id, 2), led(1))); !d.Empty() || w.img.Topic("t").Partition(2) != nil {
 		t.Errorf("delta is %+v", d)
 	}
+	if left := w.img.Leftovers(); !slices.Equal(left, []string{PartitionKey(id, 2)}) {
+		t.Errorf("leftovers are %v", left)
+	}
 	d = w.apply(put(TopicKey(id), EncodeTopic("t", 3)))
+	if left := w.img.Leftovers(); len(left) > 0 {
+		t.Errorf("leftovers are %v", left)
+	}
 	if len(d.Topics) != 1 || d.Topics[0].Old == nil || len(d.Partitions) != 1 || d.Partitions[0].Number != 2 || d.Partitions[0].Old != nil {
 		t.Errorf("delta is %+v", d)
 	}
