@@ -36,6 +36,6 @@ func bits(operations ...operation) int32 {
 
 var (
 	topicOperations   = bits(opRead, opWrite, opCreate, opDelete, opAlter, opDescribe, opDescribeConfigs, opAlterConfigs)
-	groupOperations   = bits(opRead, opDelete, opDescribe)
+	groupOperations   = bits(opRead, opDelete, opDescribe, opDescribeConfigs, opAlterConfigs)
 	clusterOperations = bits(opCreate, opAlter, opDescribe, opClusterAction, opDescribeConfigs, opAlterConfigs, opIdempotentWrite)
 )
