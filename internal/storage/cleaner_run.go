@@ -212,7 +212,8 @@ func (c *cleaning) cleanGroup(group []*segment, txns *cleanedTxns) error {
 	if err := c.log.store.fs.Chtimes(fresh.pathOf(recordsFile), modified); err != nil {
 		return errors.Join(err, fresh.remove())
 	}
-	if err := c.log.replace(group, []*segment{fresh}, c.truncations); err != nil {
+	replacement := replacement{log: c.log, old: group, fresh: fresh, truncations: c.truncations}
+	if err := replacement.replace(); err != nil {
 		if errors.Is(err, errSegmentsChanged) {
 			err = errors.Join(err, fresh.remove())
 		}

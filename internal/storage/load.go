@@ -48,6 +48,10 @@ func (l *Log) load(from loading) error {
 		return l.loadEmpty(segments, max(from.start, end))
 	}
 	l.setList(segments)
+	if !from.clean {
+		// The process that was killed may have made files whose names only the page cache knows.
+		l.unsynced = true
+	}
 	l.end.Store(int64(end))
 	start := max(from.start, segments[0].base)
 	l.start.Store(int64(start))
@@ -241,9 +245,10 @@ func (l *Log) readEpochs() *leaderEpochs {
 }
 
 // loadEpochs brings the epochs in line with the log's start and end. Where the file knows nothing of the first records, because it
-// was lost or is younger than the start offset that a crash has left, the batches tell.
+// was lost or is younger than the start offset that a crash has left, the batches tell. An epoch that begins at the end stays: its
+// leader has appended nothing yet, and 10,000 such logs need no writing at a start.
 func (l *Log) loadEpochs(start, end record.Offset) error {
-	known := l.epochs.Load().truncateEnd(end).truncateStart(start)
+	known := l.epochs.Load().truncateEnd(end + 1).truncateStart(start)
 	if len(known) > 0 && known[0].start <= start || start == end {
 		return l.setEpochs(known)
 	}
