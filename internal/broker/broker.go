@@ -88,7 +88,11 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	}
 	limitMemory(b.logger)
 	for _, n := range o.Notices {
-		b.logger.Warn("configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
+		level := slog.LevelWarn
+		if n.Known {
+			level = slog.LevelInfo
+		}
+		b.logger.Log(ctx, level, "configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
 	}
 	if err := b.start(ctx, run); err != nil {
 		b.abandon()

@@ -58,6 +58,9 @@ type Notice struct {
 	Where   string // file:line, or the name of a variable
 	Name    string // of the setting
 	Message string
+	// Known says that it is a setting of Kafka's or of an image's, and there is nothing to mend; otherwise
+	// it is nobody's, and likely misspelt.
+	Known bool
 }
 
 // Problem is something wrong with a configuration.

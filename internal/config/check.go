@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,8 +94,6 @@ func someOf(allowed ...string) check {
 	}}
 }
 
-var throttledReplica = regexp.MustCompile(`^[0-9]+:[0-9]+$`)
-
 const throttledReplicasForm = "[partitionId]:[brokerId],[partitionId]:[brokerId],..."
 
 // throttledReplicas allows `*`, nothing, and lists of partition:broker.
@@ -107,7 +104,7 @@ func throttledReplicas() check {
 			return nil
 		}
 		for _, element := range list {
-			if !throttledReplica.MatchString(element) {
+			if !isThrottledReplica(element) {
 				return invalid(name, "["+strings.Join(list, ", ")+"]", name+
 					" must be the literal '*' or a list of replicas in the following format: "+
 					throttledReplicasForm)
@@ -115,6 +112,16 @@ func throttledReplicas() check {
 		}
 		return nil
 	}}
+}
+
+// isThrottledReplica reports whether s is two numbers with a colon between them.
+func isThrottledReplica(s string) bool {
+	partition, broker, ok := strings.Cut(s, ":")
+	return ok && isDigits(partition) && isDigits(broker)
+}
+
+func isDigits(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
 // javaNumber prints a number as Kafka does in its messages.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -33,7 +32,7 @@ func unescapeSeparator(s string) string {
 	return strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(s)
 }
 
-var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,249}$`)
+var topicName = lazyRegexp(`^[a-zA-Z0-9._-]{1,249}$`)
 
 // parseTopics reads name:partitions:replicas[:cleanup.policy], separated by commas. Partitions and
 // replicas may be left empty, for the broker's defaults (-1). A cleanup.policy of both is compact+delete.
@@ -70,7 +69,7 @@ func parseTopic(description string) (NewTopic, error) {
 		parts[i] = strings.TrimSpace(parts[i])
 	}
 	topic := NewTopic{Name: parts[0]}
-	if !topicName.MatchString(topic.Name) || topic.Name == "." || topic.Name == ".." {
+	if !topicName().MatchString(topic.Name) || topic.Name == "." || topic.Name == ".." {
 		return topic, fmt.Errorf("a topic's name has 1 to 249 of a-z, A-Z, 0-9, '.', '_' and '-'")
 	}
 	var err error

@@ -42,7 +42,7 @@ func CheckTopic(v *View, own map[string]string) error {
 func CheckDynamic(values map[string]string, oneBroker bool) error {
 	var fixed, perListener, perBroker []string
 	for _, name := range sortedKeys(values) {
-		d, base := server[name], listenerPrefix.ReplaceAllString(name, "")
+		d, base := server[name], listenerPrefix().ReplaceAllString(name, "")
 		prefixed := base != name
 		switch {
 		case d != nil && d.Update == ReadOnly || d == nil && !prefixed && fixedInKafka(name):
@@ -60,7 +60,7 @@ func CheckDynamic(values map[string]string, oneBroker bool) error {
 		return err
 	}
 	for _, name := range sortedKeys(values) {
-		if d := server[listenerPrefix.ReplaceAllString(name, "")]; d != nil {
+		if d := server[listenerPrefix().ReplaceAllString(name, "")]; d != nil {
 			if _, err := d.Parse(values[name]); err != nil {
 				return err
 			}

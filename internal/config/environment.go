@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The environment as the common images read it. wurstmeister/kafka, apache/kafka, confluentinc/cp-kafka and bitnami/kafka
@@ -111,7 +112,7 @@ func (e *environment) variable(name string) {
 		why, ofImage := imageVariables[name]
 		if ofImage {
 			if why != "" {
-				e.notices = append(e.notices, Notice{Where: name, Name: name, Message: why})
+				e.notices = append(e.notices, Notice{Where: name, Name: name, Message: why, Known: true})
 			}
 			return
 		}
@@ -126,18 +127,23 @@ func settingName(variable string) string {
 	return strings.NewReplacer("___", "-", "__", "_", "_", ".").Replace(strings.ToLower(variable))
 }
 
+// serviceLink has the names that Kubernetes gives; serviceURL a value of the one that could be a setting's.
 var (
-	serviceHost = regexp.MustCompile(`^[A-Z0-9_]+_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$`)
-	servicePort = regexp.MustCompile(`^[A-Z0-9_]+_PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
-	serviceURL  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+	serviceLink = lazyRegexp(`^[A-Z0-9_]+_(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
+	serviceURL  = lazyRegexp(`^(tcp|udp|sctp)://`)
 )
+
+// lazyRegexp compiles when it is first used: most programs of this binary never read a configuration.
+func lazyRegexp(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // isServiceLink tells the variables that Kubernetes and Docker set for each Service: one named kafka
 // makes KAFKA_PORT=tcp://10.0.0.1:9092, and the recipe's kafka-service-1 makes
 // KAFKA_SERVICE_1_SERVICE_HOST. None of them is a setting.
 func isServiceLink(name, value string) bool {
-	return serviceHost.MatchString(name) || servicePort.MatchString(name) ||
-		strings.HasSuffix(name, "_PORT") && serviceURL.MatchString(value)
+	return serviceLink().MatchString(name) ||
+		strings.HasSuffix(name, "_PORT") && serviceURL().MatchString(value)
 }
 
 // commands runs what wurstmeister/kafka calls commands, which find out what is known only where the

@@ -179,9 +179,9 @@ func (l *keeperLoading) unused(name, where string) {
 	why, known := keeperUnused[name]
 	switch {
 	case !known:
-		l.notices = append(l.notices, Notice{where, name, "is not a setting of a keeper"})
+		l.notices = append(l.notices, Notice{where, name, "is not a setting of a keeper", false})
 	case why != "":
-		l.notices = append(l.notices, Notice{where, name, why})
+		l.notices = append(l.notices, Notice{where, name, why, true})
 	}
 }
 

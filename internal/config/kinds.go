@@ -65,7 +65,13 @@ func parseBool(d *Def, value string) (any, error) {
 }
 
 func parseNumber(d *Def, value string) (int64, error) {
-	bits := map[Kind]int{Int: 32, Short: 16, Long: 64}[d.Kind]
+	bits := 64
+	switch d.Kind {
+	case Int:
+		bits = 32
+	case Short:
+		bits = 16
+	}
 	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, bits)
 	if err != nil {
 		return 0, invalid(d.Name, value, "Not a number of type "+strings.ToUpper(d.Kind.String()))

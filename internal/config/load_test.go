@@ -110,6 +110,9 @@ confluent.license=x
 	var got []string
 	for _, n := range notices {
 		got = append(got, filepath.Base(n.String()))
+		if nobodys := strings.Contains(n.Message, "is not a setting"); n.Known == nobodys {
+			t.Errorf("%s: known is %v", n.Name, n.Known)
+		}
 	}
 	want := []string{
 		"KAFKA_HEAP_OPTS is for a Java virtual machine; Barnabas has none",

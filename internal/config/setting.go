@@ -163,14 +163,19 @@ func define[T any](row Row, kind Kind, topic bool, parse func(*Def, string) (any
 	if topic {
 		names = topics
 	}
-	for _, name := range append([]string{row.Name}, row.Aliases...) {
-		if names[name] != nil {
-			panic("config: two rows for " + name)
-		}
-		names[name] = d
+	enter(names, row.Name, d)
+	for _, alias := range row.Aliases {
+		enter(names, alias, d)
 	}
 	table = append(table, d)
 	return Setting[T]{d}
+}
+
+func enter(names map[string]*Def, name string, d *Def) {
+	if names[name] != nil {
+		panic("config: two rows for " + name)
+	}
+	names[name] = d
 }
 
 // milliseconds turns a count of milliseconds into a Duration. What a Duration can't hold becomes the

@@ -2,20 +2,19 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 var (
-	listenerPrefix = regexp.MustCompile(`^listener\.name\.[^.]+\.`)
-	vendorPrefix   = regexp.MustCompile(`^(confluent|cruise\.control|metrics\.reporter)\.`)
+	listenerPrefix = lazyRegexp(`^listener\.name\.[^.]+\.`)
+	vendorPrefix   = lazyRegexp(`^(confluent|cruise\.control|metrics\.reporter)\.`)
 )
 
 // unused says what becomes of a setting that has no row: nothing, and why; or it is nobody's setting, and
 // which one may be meant.
 func (l *loading) unused(g given) {
-	base := listenerPrefix.ReplaceAllString(g.name, "")
+	base := listenerPrefix().ReplaceAllString(g.name, "")
 	why, real := unusedSettings()[base]
 	switch {
 	case g.name == "authorizer.class.name" && g.value != "":
@@ -24,13 +23,13 @@ func (l *loading) unused(g given) {
 			g.name + ": access control is not served yet, and this broker would let everyone in"})
 	case real && why == "" && base == g.name:
 	case real && why != "":
-		l.notices = append(l.notices, Notice{g.where, g.name, why})
+		l.notices = append(l.notices, Notice{g.where, g.name, why, true})
 	case base != g.name && (real || server[base] != nil):
-		l.notices = append(l.notices, Notice{g.where, g.name, "is for one listener; the broker's own setting holds for all"})
-	case vendorPrefix.MatchString(g.name):
-		l.notices = append(l.notices, Notice{g.where, g.name, "is of another vendor's Kafka"})
+		l.notices = append(l.notices, Notice{g.where, g.name, "is for one listener; the broker's own setting holds for all", true})
+	case vendorPrefix().MatchString(g.name):
+		l.notices = append(l.notices, Notice{g.where, g.name, "is of another vendor's Kafka", true})
 	default:
-		l.notices = append(l.notices, Notice{g.where, g.name, unknownSetting(g.name)})
+		l.notices = append(l.notices, Notice{g.where, g.name, unknownSetting(g.name), false})
 	}
 }
 
