@@ -94,7 +94,7 @@ func (d *Directory) remembers(tp ident.TopicPartition) bool {
 	return ok
 }
 
-// savedStart is what the file of start offsets says of a log, -1 for nothing.
+// savedStart is what the file of start offsets says of a log, negative for nothing.
 func (d *Directory) savedStart(l *Log) record.Offset {
 	d.mu.Lock()
 	defer d.mu.Unlock()

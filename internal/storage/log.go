@@ -37,7 +37,7 @@ type Log struct {
 	cutTo         atomic.Int64 // the lowest offset that the end moved down to since the cleaner looked, MaxInt64 for none
 	closed        atomic.Bool
 	boundaries    boundaries
-	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing; guarded by dir.mu
+	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing, or unknownOffset; guarded by dir.mu
 
 	// mu is held by whoever changes the log. It is taken for file operations that don't wait for the disk,
 	// never for a sync.
@@ -48,6 +48,9 @@ type Log struct {
 	flushedMs   int64 // when the log was last synced
 	jitterMs    int64 // what the next roll by time is early by
 }
+
+// unknownOffset stands for what a checkpoint file may or may not say of a log until it's written again.
+const unknownOffset = -2
 
 func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string, c LogConfig) *Log {
 	l := &Log{
@@ -67,7 +70,7 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 	l.cutTo.Store(math.MaxInt64)
 	l.jitterMs = jitter(c.SegmentJitterMs)
 	for kind := range l.saved {
-		l.saved[kind] = -1
+		l.saved[kind] = unknownOffset
 	}
 	return l
 }
