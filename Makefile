@@ -21,7 +21,7 @@ run: build         ## start a broker, its keeper inside, on 127.0.0.1:9092
 	bin/barnabas server
 
 build:             ## build bin/barnabas and the links by Kafka's names beside it
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/barnabas ./cmd/barnabas
+	$(GO) build -ldflags '$(LDFLAGS)' -o bin/barnabas ./cmd/barnabas
 	@bin/barnabas install-links bin
 
 install: build     ## install to $(PREFIX)/bin, by Kafka's names too
