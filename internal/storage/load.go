@@ -48,15 +48,17 @@ func (l *Log) load(from loading) error {
 		return l.loadEmpty(segments, max(from.start, end))
 	}
 	l.setList(segments)
-	if !from.clean {
-		// The process that was killed may have made files whose names only the page cache knows.
-		l.unsynced = true
-	}
 	l.end.Store(int64(end))
 	start := max(from.start, segments[0].base)
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
 	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
+	if !from.clean {
+		// The process that was killed may have made files whose names only the page cache knows, and
+		// recovery may have cut the last segment.
+		l.unsynced = true
+		l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(l.active().base)))
+	}
 	if err := l.loadEpochs(start, end); err != nil {
 		return err
 	}

@@ -104,7 +104,8 @@ func (l *Log) restartAt(o record.Offset) error {
 
 // truncated brings everything else in line with an end that has moved down.
 func (l *Log) truncated(end record.Offset) error {
-	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(end)))
+	// That the file was cut isn't synced: until it is, all of it counts as not synced.
+	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(l.active().base)))
 	l.highWatermark.Store(min(l.highWatermark.Load(), int64(end)))
 	if end < l.StartOffset() {
 		l.start.Store(int64(end))
