@@ -57,7 +57,8 @@ func (c *client) apiVersions(ctx context.Context, broker int32) ([]apiRange, *km
 }
 
 // kafkaSpelling turns the names of kmsg, in Go's spelling, into Kafka's.
-var kafkaSpelling = strings.NewReplacer("SASL", "Sasl", "ProducerID", "ProducerId", "ACLs", "Acls", "SCRAM", "Scram")
+var kafkaSpelling = strings.NewReplacer("SASL", "Sasl", "ProducerID", "ProducerId", "ACLs", "Acls", "SCRAM", "Scram",
+	"AlterPartitionAssignments", "AlterPartitionReassignments")
 
 func apiName(key int16) string {
 	if kmsg.RequestForKey(key) == nil {

@@ -35,8 +35,8 @@ type Env struct {
 	// Getenv reads an environment variable.
 	Getenv func(string) string
 	// FindBrokers asks a keeper ensemble where the brokers are: it turns --zookeeper's addresses
-	// and chroot into bootstrap addresses.
-	FindBrokers func(ctx context.Context, keepers []string, chroot string) ([]string, error)
+	// and chroot into the bootstrap addresses of a security protocol.
+	FindBrokers func(ctx context.Context, keepers []string, chroot, protocol string) ([]string, error)
 }
 
 // Main runs the program that argv[0] names with the rest of argv and returns its exit code.

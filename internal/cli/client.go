@@ -91,7 +91,7 @@ func (t target) properties() (properties, error) {
 func (env *Env) seeds(ctx context.Context, t target, props properties) ([]string, error) {
 	bootstrap := t.bootstrap
 	if bootstrap == "" && t.zookeeper != "" {
-		return env.seedsFromKeeper(ctx, t.zookeeper)
+		return env.seedsFromKeeper(ctx, t.zookeeper, props["security.protocol"])
 	}
 	if bootstrap == "" {
 		bootstrap = props["bootstrap.servers"]
@@ -127,7 +127,10 @@ func splitAddresses(list string) ([]string, error) {
 
 // seedsFromKeeper reads the broker list from an ensemble: A:2181,B:2181/chroot. A keeper without
 // a port means ZooKeeper's 2181.
-func (env *Env) seedsFromKeeper(ctx context.Context, connect string) ([]string, error) {
+func (env *Env) seedsFromKeeper(ctx context.Context, connect, protocol string) ([]string, error) {
+	if protocol == "" {
+		protocol = "PLAINTEXT"
+	}
 	servers, chroot, hasChroot := strings.Cut(connect, "/")
 	if hasChroot {
 		chroot = "/" + chroot
@@ -148,12 +151,12 @@ func (env *Env) seedsFromKeeper(ctx context.Context, connect string) ([]string, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, apiTimeout/2)
 	defer cancel()
-	brokers, err := env.FindBrokers(ctx, keepers, chroot)
+	brokers, err := env.FindBrokers(ctx, keepers, chroot, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("ask %s for the brokers: %w", connect, err)
 	}
 	if len(brokers) == 0 {
-		return nil, fmt.Errorf("no broker is registered at %s", connect)
+		return nil, fmt.Errorf("no broker with a %s listener is registered at %s", protocol, connect)
 	}
 	return brokers, nil
 }

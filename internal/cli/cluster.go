@@ -169,7 +169,7 @@ func clusterCommand(m *modern) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var id int32
 			if _, err := fmt.Sscan(args[0], &id); err != nil {
-				return fmt.Errorf("%q is no broker id (%w)", args[0], errUsage)
+				return usagef("%q is no broker id", args[0])
 			}
 			return m.withClient(cmd, func(ctx context.Context, c *client) error {
 				return c.unregisterBroker(ctx, id)

@@ -24,7 +24,7 @@ func parseEntity(word string) (entity, error) {
 			return entity{kind, name, true}, nil
 		}
 	}
-	return entity{}, fmt.Errorf("%q: want topic/NAME, broker/ID, brokers, group/ID or client-metrics/NAME (%w)", word, errUsage)
+	return entity{}, usagef("%q: want topic/NAME, broker/ID, brokers, group/ID or client-metrics/NAME", word)
 }
 
 func configsGetCommand(m *modern) *cobra.Command {
@@ -69,7 +69,7 @@ func configsSetCommand(m *modern) *cobra.Command {
 				return err
 			}
 			if len(values)+len(remove) == 0 {
-				return fmt.Errorf("nothing to set or to unset (%w)", errUsage)
+				return usagef("nothing to set or to unset")
 			}
 			return m.withClient(cmd, func(ctx context.Context, c *client) error {
 				return c.changeConfigs(ctx, resource{e.kind, e.name}, values, remove)

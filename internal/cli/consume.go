@@ -299,7 +299,7 @@ func modernOffset(text string, begin bool) (kgo.Offset, error) {
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 0 {
-		return kgo.Offset{}, fmt.Errorf("--offset %s: want a number, earliest or latest (%w)", text, errUsage)
+		return kgo.Offset{}, usagef("--offset %s: want a number, earliest or latest", text)
 	}
 	return kgo.NewOffset().At(n), nil
 }

@@ -151,12 +151,12 @@ func deleteRecordsCommand(m *modern) *cobra.Command {
 			for _, word := range args {
 				parts := strings.Split(word, ":")
 				if len(parts) != 3 {
-					return fmt.Errorf("%q: want TOPIC:PARTITION:OFFSET (%w)", word, errUsage)
+					return usagef("%q: want TOPIC:PARTITION:OFFSET", word)
 				}
 				partition, err := strconv.ParseInt(parts[1], 10, 32)
 				offset, err2 := strconv.ParseInt(parts[2], 10, 64)
 				if err != nil || err2 != nil {
-					return fmt.Errorf("%q: want TOPIC:PARTITION:OFFSET (%w)", word, errUsage)
+					return usagef("%q: want TOPIC:PARTITION:OFFSET", word)
 				}
 				before[partitionName{parts[0], int32(partition)}] = offset
 			}

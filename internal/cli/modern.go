@@ -19,10 +19,15 @@ type modern struct {
 	zookeeper     string
 	commandConfig string
 	output        string
+	running       bool // the words were in order, and a command began
 }
 
-// errUsage marks a mistake in the words of a modern command: exit code 2, as shells have it.
-var errUsage = errors.New("usage")
+// wordsError is a mistake in the words of a modern command: exit code 2, as shells have it.
+type wordsError struct{ message string }
+
+func (e *wordsError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error { return &wordsError{fmt.Sprintf(format, args...)} }
 
 // runModern runs `barnabas …`.
 func (env *Env) runModern(ctx context.Context, args []string) int {
@@ -34,11 +39,12 @@ func (env *Env) runModern(ctx context.Context, args []string) int {
 	root.SetErr(env.Stderr)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var status exitStatus
+		var words *wordsError
 		if errors.As(err, &status) {
 			return int(status)
 		}
 		env.warnf("barnabas: %v\n", err)
-		if errors.Is(err, errUsage) {
+		if errors.As(err, &words) || !m.running {
 			return 2
 		}
 		return 1
@@ -53,6 +59,13 @@ func (m *modern) root() *cobra.Command {
 		Version:       Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if m.output != "table" && m.output != "json" {
+				return fmt.Errorf("--output %s: want table or json", m.output)
+			}
+			m.running = true
+			return nil
+		},
 	}
 	bootstrap := m.env.Getenv("BARNABAS_BOOTSTRAP_SERVER")
 	if bootstrap == "" {
@@ -66,9 +79,6 @@ func (m *modern) root() *cobra.Command {
 	flags.StringVarP(&m.output, "output", "o", "table", "table or json")
 	_ = root.RegisterFlagCompletionFunc("output",
 		cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w (%w)", err, errUsage)
-	})
 	for _, tool := range registry() {
 		if tool.Command != nil {
 			root.AddCommand(tool.Command(m))
@@ -87,18 +97,15 @@ func (m *modern) client(ctx context.Context, add properties) (*client, error) {
 
 // show writes value as JSON, or calls table for the human form.
 func (m *modern) show(value any, table func(w *tabwriter.Writer)) error {
-	switch m.output {
-	case "json":
+	if m.output == "json" {
 		encoder := json.NewEncoder(m.env.Stdout)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
 		return encoder.Encode(value)
-	case "table":
-		w := tabwriter.NewWriter(m.env.Stdout, 0, 0, 3, ' ', 0)
-		table(w)
-		return w.Flush()
 	}
-	return fmt.Errorf("--output %s: want table or json (%w)", m.output, errUsage)
+	w := tabwriter.NewWriter(m.env.Stdout, 0, 0, 3, ' ', 0)
+	table(w)
+	return w.Flush()
 }
 
 // parseAssignments reads key=value words.
@@ -107,7 +114,7 @@ func parseAssignments(words []string) (map[string]string, error) {
 	for _, word := range words {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok || strings.TrimSpace(key) == "" {
-			return nil, fmt.Errorf("%q: want key=value (%w)", word, errUsage)
+			return nil, usagef("%q: want key=value", word)
 		}
 		values[strings.TrimSpace(key)] = strings.TrimSpace(value)
 	}

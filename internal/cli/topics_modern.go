@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -26,10 +27,13 @@ func (m *modern) withClient(cmd *cobra.Command, f func(ctx context.Context, c *c
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(cmd.Context(), apiTimeout)
 	defer cancel()
-	if err := f(ctx, c); err != nil {
-		return fmt.Errorf("%s", errorText(err))
+	if err = f(ctx, c); err == nil {
+		return nil
 	}
-	return nil
+	if text := errorText(err); text != err.Error() {
+		return errors.New(text)
+	}
+	return err
 }
 
 func topicsCreateCommand(m *modern) *cobra.Command {
