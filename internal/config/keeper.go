@@ -93,7 +93,11 @@ func LoadKeeper(sources Sources) (*Keeper, []Notice, error) {
 	}
 	l.environment(sources.Env)
 	for _, override := range sources.Overrides {
-		name, value, _ := strings.Cut(override, "=")
+		name, value, ok := strings.Cut(override, "=")
+		if !ok {
+			l.problems = append(l.problems, Problem{Where: "--override " + override, Message: "want name=value"})
+			continue
+		}
 		l.take(given{strings.TrimSpace(name), strings.TrimSpace(value), "--override " + name})
 	}
 	l.resolve()

@@ -51,7 +51,7 @@ func (r *Registry) WriteTo(out io.Writer) (int64, error) {
 	for _, c := range own {
 		c.Collect(w)
 	}
-	for _, g := range append([]prometheus.Gatherer{r.process()}, gatherers...) {
+	for _, g := range gatherers {
 		w.gathered(g)
 	}
 	err := w.out.Flush()

@@ -224,7 +224,8 @@ Strimzi's rules, and those of kafka_exporter, so that dashboards and alerts made
 `
 
 const pageTail = `
-Beside them are ` + "`process_*` and `go_*`" + `, the metrics of the process and of the Go runtime, as every Go program has them.
+Beside them are ` + "`process_*` and `go_*`" + `, the metrics of the process and of the Go runtime, as every Go program has them, and where
+a keeper runs inside the broker ` + "`etcd_*` and `grpc_*`" + `, as etcd has them.
 
 ## What Kafka has and Barnabas has not
 

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // Counter only grows. Its zero value is ready.
@@ -29,16 +28,15 @@ type Registry struct {
 	// Replication are the counters of the in-sync sets of this broker's partitions.
 	Replication Replication
 
-	process func() prometheus.Gatherer
-
 	mu         sync.Mutex
 	collectors []Collector           // guarded by mu
 	gatherers  []prometheus.Gatherer // guarded by mu
 }
 
-// New returns a Registry for a build of the given version.
+// New returns a Registry for a build of the given version. Beside its own it shows what is in
+// client_golang's default registry: the process, the Go runtime, and etcd where a keeper runs inside.
 func New(version string) *Registry {
-	r := &Registry{process: sync.OnceValue(processMetrics)}
+	r := &Registry{gatherers: []prometheus.Gatherer{prometheus.DefaultGatherer}}
 	r.collectors = []Collector{
 		buildInfo(version), &r.Topics, &r.Requests, &r.Connections, &r.Replication,
 	}
@@ -52,7 +50,7 @@ func (r *Registry) Add(c Collector) {
 	r.collectors = append(r.collectors, c)
 }
 
-// AddGatherer makes what others registered with client_golang part of every scrape from now on, etcd's for one.
+// AddGatherer makes another registry of client_golang part of every scrape from now on.
 func (r *Registry) AddGatherer(g prometheus.Gatherer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,17 +78,6 @@ type buildInfo string
 func (version buildInfo) Collect(w *Writer) {
 	w.Family("barnabas_build_info", GaugeType, "The version of Barnabas that runs; always 1.")
 	w.Sample(1, "version", string(version))
-}
-
-// processMetrics are the metrics of the process and of the Go runtime. They are set up at the first scrape:
-// a broker that nobody scrapes does not pay for them.
-func processMetrics() prometheus.Gatherer {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		collectors.NewGoCollector(),
-	)
-	return registry
 }
 
 func (r *Registry) sources() ([]Collector, []prometheus.Gatherer) {
