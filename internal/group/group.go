@@ -80,11 +80,6 @@ func (g *group) transition(s *step, to state) {
 	g.stateSince = s.now
 }
 
-// isSimple reports whether the group is only a name for offsets.
-func (g *group) isSimple() bool {
-	return g.protocolType == "" && g.state == empty && len(g.pendingJoin) == 0
-}
-
 // add takes in a member, which may be waiting for the join phase to end.
 func (g *group) add(mb *member) {
 	if len(g.members) == 0 {

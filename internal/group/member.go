@@ -84,15 +84,6 @@ func (mb *member) metadata(protocol string) []byte {
 	return nil
 }
 
-func (mb *member) speaks(protocol string) bool {
-	for _, p := range mb.protocols {
-		if p.Name == protocol {
-			return true
-		}
-	}
-	return false
-}
-
 // failWaiting answers a waiting join or sync with an error, at once.
 func (mb *member) failWaiting(errorCode int16) {
 	if done := mb.join; done != nil {
