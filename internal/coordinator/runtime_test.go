@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +16,7 @@ import (
 type sums struct {
 	values   map[string]string
 	deadline time.Time
-	ticks    int
+	ticks    atomic.Int32
 	loaded   bool
 	unloaded error
 }
@@ -31,7 +32,7 @@ func (m *sums) Replay(r Record) {
 func (m *sums) Loaded(time.Time)       { m.loaded = true }
 func (m *sums) Deadline() time.Time    { return m.deadline }
 func (m *sums) Unloaded(err error)     { m.unloaded = err }
-func (m *sums) Tick(time.Time) Outcome { m.ticks++; m.deadline = time.Time{}; return Outcome{} }
+func (m *sums) Tick(time.Time) Outcome { m.ticks.Add(1); m.deadline = time.Time{}; return Outcome{} }
 
 // memoryLog is a partition in memory whose high watermark moves by hand or at once.
 type memoryLog struct {
@@ -380,13 +381,13 @@ func TestTimersTickWithoutCommands(t *testing.T) {
 		}})
 		time.Sleep(time.Minute - time.Nanosecond)
 		synctest.Wait()
-		if machine.ticks != 0 {
+		if machine.ticks.Load() != 0 {
 			t.Fatal("ticked early")
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if machine.ticks != 1 {
-			t.Fatalf("%d ticks, want 1", machine.ticks)
+		if machine.ticks.Load() != 1 {
+			t.Fatalf("%d ticks, want 1", machine.ticks.Load())
 		}
 	})
 }
