@@ -201,7 +201,7 @@ func (s *segment) find(o record.Offset, h *handle) (at place, found bool, err er
 		return place{}, false, err
 	}
 	at, found, err = s.scan(o, int64(entry.position), end, h)
-	if entry.position > 0 && (errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrUnsupportedMagic)) {
+	if entry.position != 0 && (errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrUnsupportedMagic)) {
 		// The index leads astray, the file may be well: read it from its beginning.
 		return s.scan(o, 0, end, h)
 	}
@@ -209,7 +209,7 @@ func (s *segment) find(o record.Offset, h *handle) (at place, found bool, err er
 }
 
 func (s *segment) scan(o record.Offset, from, end int64, h *handle) (place, bool, error) {
-	if from > end {
+	if from < 0 || from > end {
 		return place{}, false, fmt.Errorf("index points to %d, segment ends at %d: %w", from, end, record.ErrCorrupt)
 	}
 	walk := walkHeaders(h, from, end)
