@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +67,34 @@ func (env *Env) connect(ctx context.Context, t target, opts ...kgo.Opt) (*client
 	adm := kadm.NewClient(cl)
 	adm.SetTimeoutMillis(int32(apiTimeout.Milliseconds()))
 	return &client{Client: cl, adm: adm, props: props}, nil
+}
+
+// timeout is how long an administrative call may take in all.
+func (c *client) timeout() time.Duration {
+	n, err := strconv.ParseInt(c.props["default.api.timeout.ms"], 10, 64)
+	if err != nil || n <= 0 {
+		return apiTimeout
+	}
+	return time.Duration(n) * time.Millisecond
+}
+
+// await waits for the first broker that takes a connection: as Kafka's, a tool may be started
+// before its broker.
+func (c *client) await(ctx context.Context) error {
+	pause := 50 * time.Millisecond
+	for {
+		err := c.Ping(ctx)
+		var network *net.OpError
+		if err == nil || !errors.As(err, &network) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (t target) properties() (properties, error) {

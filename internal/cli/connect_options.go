@@ -29,7 +29,8 @@ func (o connectOptions) required() error {
 	return o.p.Required(o.bootstrap)
 }
 
-// run calls f with a client of the cluster and a context bounded by apiTimeout.
+// run calls f with a client of the cluster, once a broker answers, and a context bounded by
+// default.api.timeout.ms.
 func (o connectOptions) run(ctx context.Context, env *Env, f func(ctx context.Context, c *client) error) error {
 	c, err := env.connect(ctx, target{
 		bootstrap: o.bootstrap.Must(), zookeeper: o.zookeeper.Must(), config: o.config.Must(),
@@ -38,7 +39,10 @@ func (o connectOptions) run(ctx context.Context, env *Env, f func(ctx context.Co
 		return err
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
+	if err := c.await(ctx); err != nil {
+		return err
+	}
 	return f(ctx, c)
 }

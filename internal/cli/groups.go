@@ -165,16 +165,10 @@ func runGroups(ctx context.Context, env *Env, args []string) error {
 	if err := o.check(env); err != nil {
 		return err
 	}
-	c, err := env.connect(ctx, target{
-		bootstrap: o.bootstrap.Must(), zookeeper: o.zookeeper.Must(), config: o.commandConfig.Must(),
-	})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.timeout.Must())*time.Millisecond)
 	defer cancel()
-	err = o.perform(ctx, env, c)
+	connect := connectOptions{o.p, o.bootstrap, o.zookeeper, o.commandConfig}
+	err := connect.run(ctx, env, func(ctx context.Context, c *client) error { return o.perform(ctx, env, c) })
 	var usage *jopt.UsageError
 	switch {
 	case err == nil:

@@ -146,7 +146,10 @@ func (p *producing) awaitTopic(ctx context.Context, c *client) error {
 	waiting, cancel := context.WithTimeout(ctx, time.Duration(limit)*time.Millisecond)
 	defer cancel()
 	for {
-		err := topicReady(waiting, c, p.topic)
+		err := c.await(waiting)
+		if err == nil {
+			err = topicReady(waiting, c, p.topic)
+		}
 		switch {
 		case err == nil:
 			return nil

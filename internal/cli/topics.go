@@ -161,15 +161,11 @@ func (o *topicsOptions) perform(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	c, err := env.connect(ctx, target{
-		bootstrap: o.bootstrap.Must(), zookeeper: o.zookeeper.Must(), config: o.commandConfig.Must(),
-	})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
-	defer cancel()
+	connect := connectOptions{o.p, o.bootstrap, o.zookeeper, o.commandConfig}
+	return connect.run(ctx, env, func(ctx context.Context, c *client) error { return o.act(ctx, env, c) })
+}
+
+func (o *topicsOptions) act(ctx context.Context, env *Env, c *client) error {
 	switch {
 	case o.create.Set():
 		return o.runCreate(ctx, env, c)
