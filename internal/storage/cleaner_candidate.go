@@ -40,7 +40,8 @@ func (l *Log) consider(cleanTo record.Offset, nowMs int64) (c candidate, ok bool
 	if len(l.list()) < 2 || l.usable() != nil {
 		return c, false, nil
 	}
-	stable := l.LastStableOffset()
+	// What replaces an older record must itself survive a crash.
+	stable := min(l.LastStableOffset(), record.Offset(l.recoveryPoint.Load()))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := l.list()

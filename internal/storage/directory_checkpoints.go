@@ -123,6 +123,24 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	return d.saveCheckpoint(kind, logs)
 }
 
+// distrust writes the checkpoint files that would make recovery trust bytes which a log has cut off, before
+// others take their place.
+func (d *Directory) distrust(l *Log) error {
+	for _, kind := range []checkpointKind{recoveryPoints, writtenOffsets} {
+		offset, _ := l.checkpointed(kind)
+		d.mu.Lock()
+		saved := l.saved[kind]
+		d.mu.Unlock()
+		if saved != unknownOffset && saved <= offset {
+			continue
+		}
+		if err := d.checkpoint(kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkpointAll writes all checkpoint files.
 func (d *Directory) checkpointAll() error {
 	if d.Err() != nil || !d.opened() {

@@ -9,6 +9,13 @@ import (
 // TruncateTo cuts off what is at or after an offset: whole batches, so the end may come to lie lower.
 // Errors: ErrStorage, ErrDeleted.
 func (l *Log) TruncateTo(o record.Offset) error {
+	if err := l.cutAt(o); err != nil {
+		return err
+	}
+	return l.dir.distrust(l)
+}
+
+func (l *Log) cutAt(o record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
@@ -60,6 +67,13 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 
 // TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage, ErrDeleted.
 func (l *Log) TruncateFullyTo(o record.Offset) error {
+	if err := l.clearTo(o); err != nil {
+		return err
+	}
+	return l.dir.distrust(l)
+}
+
+func (l *Log) clearTo(o record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
