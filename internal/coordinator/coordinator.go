@@ -28,7 +28,7 @@ var (
 	ErrLoading = errors.New("the coordinator is loading this partition")
 	// ErrTimeout says that the records were appended but not committed in time: they may be yet.
 	ErrTimeout = errors.New("the coordinator's records were not committed in time")
-	// ErrQueueFull says that more than Options.QueueLimit commands wait for the shard.
+	// ErrQueueFull says that Options.QueueLimit commands of the shard wait already.
 	ErrQueueFull = errors.New("the coordinator's queue is full")
 	// ErrNotEnoughReplicas is a Log's refusal to append while the in-sync set is too small.
 	ErrNotEnoughReplicas = errors.New("too few in-sync replicas for the coordinator's records")

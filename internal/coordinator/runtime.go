@@ -15,7 +15,7 @@ type Options[M Machine] struct {
 	// Machine makes the empty state of a partition.
 	Machine func(partition int32) M
 	Logger  *slog.Logger
-	// QueueLimit bounds the commands that wait for one shard: default 10,000.
+	// QueueLimit bounds the commands of one shard that wait to run or to be committed: default 10,000.
 	QueueLimit int
 	// LoadBufferBytes is how much of a log is read at a time (offsets.load.buffer.size): default 5 MiB.
 	LoadBufferBytes int

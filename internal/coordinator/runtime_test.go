@@ -368,6 +368,31 @@ func TestQueueIsBounded(t *testing.T) {
 	})
 }
 
+func TestUncommittedAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(Options[*sums]{
+			Machine:    func(int32) *sums { return &sums{values: map[string]string{}} },
+			QueueLimit: 2,
+		})
+		defer r.Close()
+		got, log := &answers{}, &memoryLog{manual: true}
+		r.Load(0, 1, log)
+		synctest.Wait()
+		for _, key := range []string{"a", "b", "c"} {
+			r.Submit(0, add(key, "1", got.take(key)))
+			synctest.Wait()
+		}
+		want(t, got, "[c::"+ErrQueueFull.Error()+"]")
+		log.commit()
+		synctest.Wait()
+		r.Submit(0, add("c", "1", got.take("c")))
+		synctest.Wait()
+		log.commit()
+		synctest.Wait()
+		want(t, got, "[c::"+ErrQueueFull.Error()+" a::<nil> b::<nil> c::<nil>]")
+	})
+}
+
 func TestTimersTickWithoutCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRuntime(t, 0)

@@ -30,6 +30,7 @@ type shard[M Machine] struct {
 	queue   []Command[M]
 	running bool // a goroutine is on run
 	woken   bool // something happened that run has not looked at
+	waits   int  // replies in pending, as run last counted them
 
 	// Owned by run.
 	machine M
@@ -67,7 +68,7 @@ func (s *shard[M]) submit(c Command[M]) error {
 	case s.stage == stageLoading:
 		s.mu.Unlock()
 		return ErrLoading
-	case len(s.queue) >= s.runtime.options.QueueLimit:
+	case len(s.queue)+s.waits >= s.runtime.options.QueueLimit:
 		s.mu.Unlock()
 		return ErrQueueFull
 	}
@@ -107,6 +108,7 @@ func (s *shard[M]) stop() {
 func (s *shard[M]) take(spare []Command[M]) ([]Command[M], stage, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.waits = len(s.pending.queue)
 	if !s.woken {
 		s.running = false
 		return nil, s.stage, false
