@@ -261,8 +261,11 @@ func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.partitions.Apply(old, image, delta)
 	var deleted []group.DeletedTopic
 	for _, change := range delta.Topics {
-		if change.New == nil && image.Topic(change.Old.Name) == nil {
-			deleted = append(deleted, group.DeletedTopic{Name: change.Old.Name, ID: change.Old.ID})
+		if change.New != nil {
+			continue
+		}
+		deleted = append(deleted, group.DeletedTopic{Name: change.Old.Name, ID: change.Old.ID})
+		if image.Topic(change.Old.Name) == nil {
 			b.registry.Topics.Forget(change.Old.Name)
 		}
 	}
