@@ -49,27 +49,19 @@ func (c *Controller) AlterConfigs(ctx context.Context, resources []AlterResource
 // UpdateFeatures changes finalized feature levels, all or none. The error is an *Error with
 // ErrInvalidUpdateVersion when one of them can't be.
 func (c *Controller) UpdateFeatures(ctx context.Context, updates []FeatureUpdate, validateOnly bool) error {
-	refused, err := ask(ctx, c, func(s *state) (error, changes) {
-		refused, made := planFeatures(s, updates)
+	return order(ctx, c, func(s *state) (changes, error) {
+		made, refused := planFeatures(s, updates)
 		if validateOnly {
 			made = changes{}
 		}
-		return refused, made
+		return made, refused
 	})
-	if err != nil {
-		return err
-	}
-	return refused
 }
 
 // UnregisterBroker forgets a broker that is gone for good: it leaves every in-sync set. One that is alive is
 // refused with ErrInvalidRequest, an unknown one with ErrBrokerIDNotRegistered.
 func (c *Controller) UnregisterBroker(ctx context.Context, id ident.BrokerID) error {
-	refused, err := ask(ctx, c, func(s *state) (error, changes) { return planUnregister(s, id) })
-	if err != nil {
-		return err
-	}
-	return refused
+	return order(ctx, c, func(s *state) (changes, error) { return planUnregister(s, id) })
 }
 
 // AllocateProducerIDs takes a block of producer ids that nobody else gets.

@@ -37,11 +37,11 @@ func planFirstFeatures(s *state) (made changes) {
 }
 
 // planFeatures checks all updates before it makes any.
-func planFeatures(s *state, updates []FeatureUpdate) (error, changes) {
+func planFeatures(s *state, updates []FeatureUpdate) (changes, error) {
 	var made changes
 	for _, u := range updates {
 		if err := checkFeature(s, u); err != nil {
-			return err, changes{}
+			return changes{}, err
 		}
 		if u.Level == 0 {
 			made.add(metadata.Delete(metadata.FeatureKey(u.Name)))
@@ -49,7 +49,7 @@ func planFeatures(s *state, updates []FeatureUpdate) (error, changes) {
 		}
 		made.add(metadata.Put(metadata.FeatureKey(u.Name), metadata.EncodeFeature(u.Level)))
 	}
-	return nil, made
+	return made, nil
 }
 
 func checkFeature(s *state, u FeatureUpdate) error {

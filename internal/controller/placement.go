@@ -29,24 +29,25 @@ func candidates(img *metadata.Image) []candidate {
 // place chooses the replicas of partitions in Kafka's way: racks in turn and the brokers of a rack in turn,
 // each partition one rack and one broker further, from a random start. So replicas stand on as many racks as
 // there are. Leaders take turns of their own, which makes them even also where racks and brokers
-// have a common divisor. Its error is worded for the client.
-func place(brokers []candidate, partitions, replicas int, random *rand.Rand) ([][]ident.BrokerID, error) {
+// have a common divisor. Where it can't be done, it says why in words for
+// the client.
+func place(brokers []candidate, partitions, replicas int, random *rand.Rand) (placed [][]ident.BrokerID, why string) {
 	up := len(slices.DeleteFunc(slices.Clone(brokers), func(c candidate) bool { return c.down }))
 	switch {
 	case replicas <= 0:
-		return nil, fmt.Errorf("Invalid replication factor %d: the replication factor must be positive.", replicas) //nolint:staticcheck // Kafka's words
+		return nil, fmt.Sprintf("Invalid replication factor %d: the replication factor must be positive.", replicas)
 	case up == 0:
-		return nil, fmt.Errorf("All brokers are currently fenced.") //nolint:staticcheck // Kafka's words
+		return nil, "All brokers are currently fenced."
 	case replicas > len(brokers):
-		return nil, fmt.Errorf("The target replication factor of %d cannot be reached because only %d broker(s) are registered.", //nolint:staticcheck // Kafka's words
+		return nil, fmt.Sprintf("The target replication factor of %d cannot be reached because only %d broker(s) are registered.",
 			replicas, len(brokers))
 	}
 	stripes := newStripes(brokers, up, random)
-	placed := make([][]ident.BrokerID, partitions)
+	placed = make([][]ident.BrokerID, partitions)
 	for i := range placed {
 		placed[i] = stripes.next(replicas)
 	}
-	return placed, nil
+	return placed, ""
 }
 
 // stripes deals brokers out, rack by rack.

@@ -17,9 +17,9 @@ func TestPlacement(t *testing.T) {
 		replicas := rapid.IntRange(1, len(brokers)).Draw(t, "replicas")
 		partitions := rapid.IntRange(1, 50).Draw(t, "partitions")
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
-		placed, err := place(brokers, partitions, replicas, random)
-		if err != nil {
-			t.Fatal(err)
+		placed, why := place(brokers, partitions, replicas, random)
+		if why != "" {
+			t.Fatal(why)
 		}
 		if len(placed) != partitions {
 			t.Fatalf("%d partitions placed, want %d", len(placed), partitions)
@@ -89,9 +89,9 @@ func TestLeadersAreEven(t *testing.T) {
 				brokers = append(brokers, candidate{id: ident.BrokerID(i), rack: rack})
 			}
 			const rounds = 25
-			placed, err := place(brokers, rounds*len(brokers), 2, rand.New(rand.NewPCG(3, 4)))
-			if err != nil {
-				t.Fatal(err)
+			placed, why := place(brokers, rounds*len(brokers), 2, rand.New(rand.NewPCG(3, 4)))
+			if why != "" {
+				t.Fatal(why)
 			}
 			led := map[ident.BrokerID]int{}
 			for _, chosen := range placed {

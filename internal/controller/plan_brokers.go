@@ -60,12 +60,12 @@ func (c *changes) partition(topic *metadata.Topic, n int32, p, next *metadata.Pa
 
 // planUnregister takes a broker that is gone out of every in-sync set. In Barnabas a registration ends with its
 // broker's lease, so one that is registered is alive.
-func planUnregister(s *state, id ident.BrokerID) (error, changes) {
+func planUnregister(s *state, id ident.BrokerID) (changes, error) {
 	if s.img.Broker(id) != nil {
-		return refuse(ErrInvalidRequest, "Broker %d is running; stop it before it is unregistered.", id), changes{}
+		return changes{}, refuse(ErrInvalidRequest, "Broker %d is running; stop it before it is unregistered.", id)
 	}
 	if s.img.Member(id) == nil {
-		return refuse(ErrBrokerIDNotRegistered, "Broker ID %d is not currently registered", id), changes{}
+		return changes{}, refuse(ErrBrokerIDNotRegistered, "Broker ID %d is not currently registered", id)
 	}
 	var made changes
 	made.add(metadata.Delete(metadata.MemberKey(id)))
@@ -74,7 +74,7 @@ func planUnregister(s *state, id ident.BrokerID) (error, changes) {
 			made.partition(topic, n, p, withoutBroker(p, id), nil)
 		}
 	}
-	return nil, made
+	return made, nil
 }
 
 // withoutBroker is a partition's state without a broker in its sets, nil when it is in none, or when nobody

@@ -145,9 +145,9 @@ func assign(s *state, t NewTopic) ([][]ident.BrokerID, error) {
 }
 
 func placeOrRefuse(s *state, partitions, replicas int) ([][]ident.BrokerID, error) {
-	placed, err := place(candidates(s.img), partitions, replicas, s.random)
-	if err != nil {
-		return nil, refuse(ErrInvalidReplicationFactor, "Unable to replicate the partition %d time(s): %s", replicas, err.Error())
+	placed, why := place(candidates(s.img), partitions, replicas, s.random)
+	if why != "" {
+		return nil, refuse(ErrInvalidReplicationFactor, "Unable to replicate the partition %d time(s): %s", replicas, why)
 	}
 	return placed, nil
 }

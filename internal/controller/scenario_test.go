@@ -114,7 +114,7 @@ func (s *stage) event(verb string, args []string) []string {
 	case "feature":
 		return s.feature(args)
 	case "unregister":
-		err, made := planUnregister(s.state(), brokerID(args[0]))
+		made, err := planUnregister(s.state(), brokerID(args[0]))
 		return append([]string{s.outcome(err)}, s.perform(made)...)
 	case "elect":
 		return s.elect(args)
@@ -266,7 +266,7 @@ func (s *stage) feature(args []string) []string {
 	if len(args) > 2 {
 		u.Downgrade = FeatureDowngrade(number(s.t, args[2]))
 	}
-	err, made := planFeatures(s.state(), []FeatureUpdate{u})
+	made, err := planFeatures(s.state(), []FeatureUpdate{u})
 	s.perform(made)
 	return []string{s.outcome(err), fmt.Sprint(s.img.Features())}
 }

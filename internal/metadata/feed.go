@@ -3,7 +3,6 @@ package metadata
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -36,14 +35,6 @@ type Feed struct {
 	// seen is the revision that every subscriber has seen; written by the goroutine under mu.
 	seen Revision
 	err  error
-}
-
-// subscription is a Subscribe on its way to the goroutine, or, with leave set, an end of one.
-type subscription struct {
-	id    *int
-	fn    func(old, new *Image, d *Delta)
-	leave bool
-	ready chan struct{}
 }
 
 // StartFeed reads the whole store and starts to follow it. ErrNewerFormat and other values that
@@ -83,74 +74,6 @@ func (f *Feed) Err() error {
 
 // Current is the newest Image.
 func (f *Feed) Current() *Image { return f.current.Load() }
-
-// Await returns once an Image of at least that revision is current and every subscriber has seen it.
-// It fails with the context's error, or with ErrClosed. It must not be called from a subscriber.
-func (f *Feed) Await(ctx context.Context, revision Revision) error {
-	for {
-		f.mu.Lock()
-		seen, progress, err := f.seen, f.progress, f.err
-		f.mu.Unlock()
-		if seen >= revision {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := f.waitOnce(ctx, progress); err != nil {
-			return fmt.Errorf("metadata: waiting for revision %d: %w", revision, err)
-		}
-	}
-}
-
-// progressAfter is how long Await waits before it asks the store how far it is: a revision in which
-// nothing of this cluster's changed is heard of only so.
-const progressAfter = 50 * time.Millisecond
-
-// waitOnce waits for progress, and sees to it that there is some.
-func (f *Feed) waitOnce(ctx context.Context, progress <-chan struct{}) error {
-	timer := time.NewTimer(progressAfter)
-	defer timer.Stop()
-	for {
-		select {
-		case <-progress:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-timer.C:
-			if p, ok := f.store.(interface{ Progress(context.Context) error }); ok {
-				_ = p.Progress(ctx) // the watch tells if the store is in trouble
-			}
-			timer.Reset(10 * progressAfter)
-		}
-	}
-}
-
-// Subscribe calls fn for every change, in order, on the feed's goroutine. The first call happens before
-// Subscribe returns and brings all there is, as a change from the empty Image. The function it returns
-// ends the subscription. Neither may be called from a subscriber, and fn must not wait for long:
-// everyone else waits with it.
-func (f *Feed) Subscribe(fn func(old, new *Image, d *Delta)) (unsubscribe func()) {
-	sub := subscription{id: new(int), fn: fn, ready: make(chan struct{})}
-	if !f.join(sub) {
-		img := f.Current()
-		fn(NewImage(), img, Diff(NewImage(), img))
-	}
-	return func() {
-		f.join(subscription{id: sub.id, leave: true, ready: make(chan struct{})})
-	}
-}
-
-// join hands a subscription to the goroutine; false when that has ended.
-func (f *Feed) join(sub subscription) bool {
-	select {
-	case f.joins <- sub:
-		<-sub.ready
-		return true
-	case <-f.done:
-		return false
-	}
-}
 
 // load reads the whole store at one revision.
 func (f *Feed) load(ctx context.Context) (*Image, error) {
@@ -294,23 +217,6 @@ func (f *Feed) publish(img *Image, delta *Delta, subs []subscription) {
 	close(f.progress)
 	f.progress = make(chan struct{})
 	f.mu.Unlock()
-}
-
-func (f *Feed) admit(sub subscription, subs *[]subscription) {
-	defer close(sub.ready)
-	if !sub.leave {
-		img := f.Current()
-		sub.fn(NewImage(), img, Diff(NewImage(), img))
-		*subs = append(*subs, sub)
-		return
-	}
-	kept := make([]subscription, 0, len(*subs))
-	for _, s := range *subs {
-		if s.id != sub.id {
-			kept = append(kept, s)
-		}
-	}
-	*subs = kept
 }
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -13,7 +13,6 @@ import (
 // Everything reachable from an Image is read-only, slices and maps included.
 type Image struct {
 	revision     Revision
-	format       int
 	cluster      Cluster
 	controller   Election
 	nextProducer int64

@@ -47,13 +47,6 @@ func (t *Topic) Partitions() iter.Seq2[int32, *Partition] {
 // announced tells whether the topic's own key has been seen.
 func (t *Topic) announced() bool { return t.Name != "" }
 
-// withPartition is the topic with one partition replaced, or taken away by nil.
-func (t *Topic) withPartition(n int32, p *Partition) *Topic {
-	next := *t
-	next.parts = t.parts.set(int(n), p)
-	return &next
-}
-
 // topicDegree is the B-trees' degree: wide nodes are compact, narrow ones are cheap to copy.
 const topicDegree = 8
 

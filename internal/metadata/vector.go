@@ -74,15 +74,6 @@ func (n *vectorNode[T]) set(shift uint, i int, item T) *vectorNode[T] {
 	return next
 }
 
-// truncated returns the first size items.
-func (v vector[T]) truncated(size int) vector[T] {
-	var next vector[T]
-	for i := range min(size, v.size) {
-		next = next.set(i, v.get(i))
-	}
-	return next
-}
-
 // resized is a copy of s with at least size elements.
 func resized[T any](s []T, size int) []T {
 	next := make([]T, max(len(s), size))
