@@ -36,7 +36,6 @@ var (
 )
 
 func newHarness(t *testing.T, fsys vfs.FS) *harness {
-	t.Helper()
 	return &harness{t: t, fs: fsys, dirs: []string{"/data"}, now: testStart, boot: ident.BootID{9}, lines: &lineBuffer{}}
 }
 
