@@ -14,6 +14,7 @@ const (
 // Buffer is pooled memory with one owner, who calls Free when nothing points into Bytes any more.
 type Buffer struct {
 	Bytes []byte
+	freed bool
 }
 
 var bufferPools [maxBufferBits + 1]sync.Pool
@@ -25,7 +26,7 @@ func NewBuffer(n int) *Buffer {
 		return &Buffer{Bytes: make([]byte, n)}
 	}
 	if b, ok := bufferPools[class].Get().(*Buffer); ok {
-		b.Bytes = b.Bytes[:n]
+		b.Bytes, b.freed = b.Bytes[:n], false
 		return b
 	}
 	return &Buffer{Bytes: make([]byte, n, 1<<class)}
@@ -36,6 +37,10 @@ func (b *Buffer) Free() {
 	if b == nil {
 		return
 	}
+	if b.freed {
+		panic("wire: buffer freed twice") // two owners would write over each other
+	}
+	b.freed = true
 	class := bits.Len(uint(cap(b.Bytes))) - 1
 	if class < minBufferBits || class > maxBufferBits {
 		return

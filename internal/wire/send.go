@@ -20,7 +20,7 @@ func (r *Reply) SendTo(conn io.Writer) error {
 		return err
 	}
 	s := sender{conn: conn, out: NewBuffer(0)}
-	defer s.out.Free()
+	defer func() { s.out.Free() }() // the buffer may have been replaced by then
 	sent := 0
 	for _, c := range r.cuts {
 		s.gather(r.buffer.Bytes[sent:c.at])

@@ -248,6 +248,23 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// TestSendFreesItsBufferOnce: what is gathered may outgrow its first buffer, which is then free already.
+func TestSendFreesItsBufferOnce(t *testing.T) {
+	r := BeginReply(Header{}, false)
+	for range 3 {
+		r.AppendRange(Range{inMemory{bytes.NewReader(make([]byte, 5000))}, 0, 5000})
+	}
+	r = r.End()
+	defer r.Free()
+	if err := r.SendTo(&bytes.Buffer{}); err != nil {
+		t.Fatal(err)
+	}
+	first, second := NewBuffer(0), NewBuffer(0)
+	if first == second {
+		t.Fatal("one buffer has two owners")
+	}
+}
+
 // TestSendTruncated: a file that ends inside a range is an error, and no wrong bytes.
 func TestSendTruncated(t *testing.T) {
 	r := BeginReply(Header{}, false)
