@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -29,8 +30,11 @@ type Remote struct {
 	Logger             *slog.Logger
 }
 
-// Dial returns the Store of keepers elsewhere. It does not wait for them: the first call does, and says
-// metadata.ErrUnavailable if none answers.
+// ErrLogin says that an etcd cluster does not take the user or the password.
+var ErrLogin = errors.New("the user or the password is wrong")
+
+// Dial returns the Store of keepers elsewhere. Without a user it does not wait for them: the first call does, and
+// says metadata.ErrUnavailable if none answers. With a user it logs in, and may say ErrLogin.
 func Dial(remote Remote) (metadata.Store, error) {
 	if len(remote.Servers) == 0 {
 		return nil, errors.New("keeper: no address to connect to")
@@ -49,10 +53,14 @@ func Dial(remote Remote) (metadata.Store, error) {
 			MinConnectTimeout: dialTimeout,
 		})},
 	})
-	if err != nil {
-		return nil, fmt.Errorf("keeper: connect to %v: %w", remote.Servers, err)
+	switch {
+	case err == nil:
+		return etcdstore.NewOwner(client, Root(remote.Chroot)), nil
+	case errors.Is(err, rpctypes.ErrAuthFailed):
+		return nil, fmt.Errorf("%w: %v", ErrLogin, remote.Servers)
+	default:
+		return nil, fmt.Errorf("%w: connect to %v: %w", metadata.ErrUnavailable, remote.Servers, err)
 	}
-	return etcdstore.NewOwner(client, Root(remote.Chroot)), nil
 }
 
 const (
