@@ -38,7 +38,8 @@ var (
 	ErrStorage = errors.New("the coordinator's log directory is offline")
 )
 
-// Log is what a shard needs of the partition that it leads. Its methods are called by one goroutine at a time.
+// Log is what a shard needs of the partition that it leads. Its methods are called by one goroutine at
+// a time.
 type Log interface {
 	// Append writes one batch as the leader of the epoch that the shard was loaded with. It returns
 	// the offset after the batch: the batch is committed when the high watermark reaches it. An error
