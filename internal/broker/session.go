@@ -89,13 +89,6 @@ func (s *session) held() metadata.Lease {
 	return s.lease
 }
 
-// epoch is the broker epoch of the registration.
-func (s *session) epoch() metadata.Revision {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.registered.Epoch
-}
-
 // close withdraws the registration.
 func (s *session) close(ctx context.Context) {
 	s.mu.Lock()

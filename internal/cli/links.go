@@ -13,7 +13,7 @@ import (
 // linkNames returns the names under which the program answers as a Kafka tool, each with and
 // without the suffix of Kafka's scripts.
 func linkNames() []string {
-	var names []string
+	names := []string{"kafka-server-start.sh", "kafka-server-start"} // the broker, which cmd/barnabas runs
 	for _, tool := range registry() {
 		if tool.Kafka != "" {
 			names = append(names, tool.Kafka+".sh", tool.Kafka)

@@ -26,6 +26,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 //	! broker start NAME ...                                 it must refuse to start; what it says is stdout
 //	broker kill NAME                                        kill -9
 //	broker stop NAME [within]                               SIGTERM; it must end with code 0, within 2s unless told otherwise
+//	broker stop-twice NAME                                  SIGTERM and at once another; it must end, within 2s
+//	broker churn NAME LOAD TIMES                            kill -9 and start again, each time once LOAD has moved on
 //	broker log NAME                                         what it has printed is stdout
 func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
@@ -41,6 +43,13 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 		p.kill()
 	case "stop":
 		stopBroker(ts, p, args[2:])
+	case "stop-twice":
+		ts.Check(p.signal(syscall.SIGTERM))
+		ts.Check(p.signal(syscall.SIGTERM))
+		_, err := p.wait(2 * time.Second)
+		ts.Check(err)
+	case "churn":
+		churnBroker(ts, p, w.loads[args[2]], atoi(ts, args[3]))
 	case "log":
 		printed(ts, p.output.String())
 	default:
@@ -88,6 +97,20 @@ func stopBroker(ts *testscript.TestScript, p *process, args []string) {
 		ts.Fatalf("broker %s: exit code %d, %v, after %s:\n%s", p.name, code, err, time.Since(began), p.output)
 	}
 	ts.Logf("broker %s stopped after %s", p.name, time.Since(began).Round(time.Millisecond))
+}
+
+// churnBroker kills the broker and starts it again, many times.
+func churnBroker(ts *testscript.TestScript, p *process, l *load, times int) {
+	var slowest time.Duration
+	for range times {
+		ts.Check(l.await(200))
+		p.kill()
+		began := time.Now()
+		ts.Check(p.start(ts.Getenv("WORK"), p.settings, p.env))
+		ts.Check(l.await(1))
+		slowest = max(slowest, time.Since(began))
+	}
+	ts.Logf("%d kills; the slowest return to an acknowledged record took %s", times, slowest.Round(time.Millisecond))
 }
 
 // printed makes text the standard output that the script's next stdout looks at.

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKey{}] = world
 			env.Defer(world.end)
 			env.Setenv("BARNABAS", binary)
+			env.Setenv("KILLS", cmp.Or(os.Getenv("KILLS"), "15"))
 			return nil
 		},
 		Cmds:          commands,

@@ -46,6 +46,7 @@ func (w *world) end() {
 type process struct {
 	name, address, http string
 	command             *exec.Cmd
+	settings, env       []string // of the last start
 	output              *output
 	exited              chan struct{}
 }
@@ -87,6 +88,7 @@ func (p *process) start(dir string, settings, env []string) error {
 		"--override", "http.listener=" + p.http, "--override", "log.dirs=" + filepath.Join(dir, p.name),
 		"--override", "group.initial.rebalance.delay.ms=0",
 	}
+	p.settings, p.env = settings, env
 	for _, s := range settings {
 		args = append(args, "--override", s)
 	}
