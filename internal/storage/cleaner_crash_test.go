@@ -3,9 +3,12 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"barnabas/internal/record"
 	"barnabas/internal/vfs"
@@ -155,4 +158,115 @@ func TestErrorAnywhereWhileCleaning(t *testing.T) {
 		after.store.Close(false)
 		c.store.Close(false)
 	}
+}
+
+// Random histories: writing, rolling, cleaning, time, restarts and crashes of the machine, in any order.
+func TestRandomHistories(t *testing.T) {
+	for seed := range uint64(100) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { randomHistory(t, rand.New(rand.NewPCG(seed, 7))) })
+	}
+}
+
+func randomHistory(t *testing.T, rng *rand.Rand) {
+	mem := vfs.NewMem()
+	c := newCompacted(t, mem, func(l *LogConfig) {
+		l.SegmentBytes = int32(500 + rng.IntN(3000))
+		l.DeleteRetentionMs = int64(rng.IntN(5000))
+	})
+	if err := c.log.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	safe := record.Offset(0) // below it everything is synced
+	for range 60 {
+		switch rng.IntN(9) {
+		case 0, 1, 2:
+			fillPlainly(c, rng)
+		case 3:
+			c.roll()
+		case 4:
+			c.cleaner.cleanDirtiest()
+		case 5:
+			c.pass(time.Duration(rng.IntN(4000)) * time.Millisecond)
+		case 6:
+			if err := c.log.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			safe = c.log.EndOffset()
+		case 7:
+			mem = c.restart(mem, rng, safe)
+		case 8:
+			safe = min(safe, c.cut(rng))
+		}
+		c.verify(c.log.EndOffset())
+		everyOffsetIsFound(t, c.log)
+	}
+	if len(c.cleaner.hopeless) > 0 || c.log.dir.Err() != nil {
+		t.Fatalf("%v, %v", c.cleaner.hopeless, c.log.dir.Err())
+	}
+}
+
+func fillPlainly(c *compacted, rng *rand.Rand) {
+	for range 1 + rng.IntN(10) {
+		value := fmt.Sprintf("value-%d", rng.IntN(1000))
+		if rng.IntN(4) == 0 {
+			value = "-"
+		}
+		c.put(record.Options{Codec: record.Codec(rng.IntN(5))}, fmt.Sprintf("key-%d", rng.IntN(8)), value)
+	}
+}
+
+// believe takes what the log holds from an offset on for what it should: of records that were not synced any
+// may be there, also such that a truncation had removed, but at every offset one that was written there.
+func (c *compacted) believe(safe record.Offset) {
+	c.t.Helper()
+	maps.DeleteFunc(c.written, func(o record.Offset, _ keyed) bool { return o >= safe })
+	for o, k := range c.records() {
+		if o < safe {
+			continue
+		}
+		if !slices.Contains(c.ever[o], k) {
+			c.t.Fatalf("offset %d holds %+v, had %+v", o, k, c.ever[o])
+		}
+		c.written[o] = k
+	}
+}
+
+// cut truncates the log, as a follower does, and goes on from there.
+func (c *compacted) cut(rng *rand.Rand) record.Offset {
+	c.t.Helper()
+	end := c.log.EndOffset()
+	to := max(c.cleaner.cleaned.get(c.log.dir, c.log.tp), end-record.Offset(rng.IntN(30)), 0)
+	if err := c.log.TruncateTo(to); err != nil {
+		c.t.Fatal(err)
+	}
+	maps.DeleteFunc(c.written, func(o record.Offset, _ keyed) bool { return o >= c.log.EndOffset() })
+	c.store.checkpoint(checkpointKind(rng.IntN(int(checkpointKinds))))
+	return c.log.EndOffset()
+}
+
+// restart stops the store in order, kills it, or crashes the machine. Only a crash may lose records, and
+// none that were synced.
+func (c *compacted) restart(mem *vfs.Mem, rng *rand.Rand, safe record.Offset) *vfs.Mem {
+	c.t.Helper()
+	end := c.log.EndOffset()
+	var next *vfs.Mem
+	switch rng.IntN(3) {
+	case 0:
+		c.close(true)
+		next = mem.Restart()
+	case 1:
+		next = mem.Restart()
+	case 2:
+		next = mem.Crash(rng.Uint64())
+		c.boot[0]++
+		end = safe
+	}
+	c.store.Close(false)
+	c.reopen(next)
+	if got := c.log.EndOffset(); got < end {
+		c.t.Fatalf("log ends at %d, want at least %d:\n%s", got, end, c.lines.buf.String())
+	}
+	c.believe(safe)
+	c.log.SetHighWatermark(c.log.EndOffset())
+	return next
 }

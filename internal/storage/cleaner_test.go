@@ -21,6 +21,8 @@ type compacted struct {
 	cleaner *cleaner
 	// written holds every record ever appended, by offset.
 	written map[record.Offset]keyed
+	// ever holds what was appended at an offset, before truncations and after.
+	ever map[record.Offset][]keyed
 }
 
 type keyed struct {
@@ -31,7 +33,7 @@ type keyed struct {
 
 func newCompacted(t *testing.T, fsys vfs.FS, change func(*LogConfig)) *compacted {
 	t.Helper()
-	c := &compacted{harness: newHarness(t, fsys), written: make(map[record.Offset]keyed)}
+	c := &compacted{harness: newHarness(t, fsys), written: make(map[record.Offset]keyed), ever: make(map[record.Offset][]keyed)}
 	c.harness.log(nil)
 	c.log = c.harness.create(ident.TopicPartition{Topic: "compacted", Partition: 0}, func(config *LogConfig) {
 		config.Compact, config.Delete = true, false
@@ -72,7 +74,9 @@ func (c *compacted) put(options record.Options, pairs ...string) Appended {
 			k, value = keyed{key: pairs[i], gone: true}, nil
 		}
 		builder.Append(c.store.nowMs(), []byte(k.key), value)
-		c.written[next+record.Offset(i/2)] = k
+		at := next + record.Offset(i/2)
+		c.written[at] = k
+		c.ever[at] = append(c.ever[at], k)
 	}
 	b, err := builder.Build()
 	if err != nil {
@@ -466,7 +470,7 @@ func TestReadsGoOnWhileCleaning(t *testing.T) {
 		config.SegmentBytes, config.MinCleanableDirtyRatio = 1000, 0
 		config.FileDeleteDelayMs = 0
 	})
-	c := &compacted{harness: h, log: l, written: make(map[record.Offset]keyed)}
+	c := &compacted{harness: h, log: l, written: make(map[record.Offset]keyed), ever: make(map[record.Offset][]keyed)}
 	c.cleaner = newCleaner(h.store, CleanerSettings{IOBufferBytes: 1})
 	stop := make(chan struct{})
 	var readers sync.WaitGroup

@@ -4,17 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"barnabas/internal/record"
 )
 
-// recoveryWindow is how much of a segment recovery reads at once; a larger batch gets a buffer of its own.
+// recoveryWindow is how much of a segment recovery reads at once; a larger batch gets a buffer of
+// its own.
 const recoveryWindow = 1 << 20
 
-// loadSegments makes the found segments usable, from the first to the last: their indexes are trusted where
-// the segment is, and built anew where they can't be. What is behind broken bytes is cut off, and said. It returns
-// the segments that are left and the end of the log.
+// loadSegments makes the found segments usable, from the first to the last: their indexes are
+// trusted where the segment is, and built anew where they can't be. What is behind broken bytes is
+// cut off, and said. It returns the segments that are left and the end of the log.
 func (l *Log) loadSegments(segments []*segment, found listing, from loading) ([]*segment, record.Offset, error) {
 	end := record.Offset(0)
 	for i, s := range segments {
@@ -27,7 +29,9 @@ func (l *Log) loadSegments(segments []*segment, found listing, from loading) ([]
 		case from.clean:
 			end, err = l.loadActive(s, found)
 		default:
-			end, err = l.recoverSegment(s, max(from.trusted, s.base), found)
+			if end, err = l.recoverSegment(s, max(from.trusted, s.base), found); errors.Is(err, errOverlap) {
+				end, err = segments[i+1].base, nil
+			}
 			if err == nil && !last && end < segments[i+1].base && end >= from.cleaned {
 				err = fmt.Errorf("%w: the next segment begins at %d", errTorn, segments[i+1].base)
 			}
@@ -42,6 +46,10 @@ func (l *Log) loadSegments(segments []*segment, found listing, from loading) ([]
 	return segments, end, nil
 }
 
+// errOverlap says that a segment went on beyond the beginning of the next one. A truncation had cut
+// it there, which a crash of the machine undid; it has been cut again.
+var errOverlap = errors.New("segment reaches into the next")
+
 // errTorn says that a segment's bytes were broken from some place on, and are cut off there.
 var errTorn = errors.New("broken batch")
 
@@ -51,6 +59,11 @@ func (l *Log) cutAfter(segments []*segment, i int, end record.Offset, cause erro
 	for _, s := range segments[i+1:] {
 		bytes += s.size.Load()
 		if err := s.remove(); err != nil {
+			return nil, 0, err
+		}
+	}
+	if len(segments) > i+1 {
+		if err := l.store.fs.SyncDir(l.path()); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -77,20 +90,22 @@ func (s *segment) indexesLookSane(found listing) bool {
 	return ok && times%timeEntrySize == 0
 }
 
-// loadSealed takes a segment that was synced, and ends at next, as it is. Broken bytes in it are found, and told, by who reads them: what
-// follows stays.
+// loadSealed takes a segment that was synced, and ends at next, as it is. Broken bytes in it are
+// found, and told, by who reads them: what follows stays.
 func (l *Log) loadSealed(s *segment, next record.Offset, found listing) error {
 	if s.indexesLookSane(found) {
 		return nil
 	}
 	l.store.logger.Warn("building the indexes of a segment anew", "partition", l.tp.String(), "segment", int64(s.base))
-	if _, err := l.recoverSegment(s, next, found); !errors.Is(err, errTorn) {
-		return err
+	_, err := l.recoverSegment(s, next, found)
+	if errors.Is(err, errTorn) || errors.Is(err, errOverlap) {
+		return nil
 	}
-	return nil
+	return err
 }
 
-// loadActive finds the end of a log that was closed in order: what follows the last index entry is walked over.
+// loadActive finds the end of a log that was closed in order: what follows the last index entry is
+// walked over.
 func (l *Log) loadActive(s *segment, found listing) (record.Offset, error) {
 	if s.size.Load() == 0 && s.indexesLookSane(found) {
 		s.maxLoaded = true
@@ -116,8 +131,8 @@ func (l *Log) loadActive(s *segment, found listing) (record.Offset, error) {
 	return end, err
 }
 
-// keepSaneIndexes cuts the indexes to the entries that satisfy keep, if the last of those points where it says; to nothing if not.
-// It returns the position up to which the indexes are good.
+// keepSaneIndexes cuts the indexes to the entries that satisfy keep, if the last of those points
+// where it says; to nothing if not. It returns the position up to which the indexes are good.
 func (s *segment) keepSaneIndexes(h *handle, found listing, keep func(offsetEntry) bool) (int64, error) {
 	if s.indexesLookSane(found) && s.offsets.count() == 0 && s.times.count() == 0 {
 		s.sinceIndex, s.max, s.maxLoaded = 0, noTimeEntry, true
@@ -156,8 +171,19 @@ func (s *segment) makeIndexes() error {
 	return nil
 }
 
-// recoverSegment checks a segment's batches from an offset on, builds the indexes for them, and cuts off what is not
-// a whole and sound batch: then the error is errTorn. It returns the offset after the last batch.
+// after is the base of the first segment behind an offset, MaxInt64 if there is none.
+func (f *listing) after(o record.Offset) record.Offset {
+	for _, s := range f.segments {
+		if s.base > o {
+			return s.base
+		}
+	}
+	return math.MaxInt64
+}
+
+// recoverSegment checks a segment's batches from an offset on, builds the indexes for them, and cuts
+// off what is not a whole and sound batch: then the error is errTorn. It returns the offset after
+// the last batch.
 func (l *Log) recoverSegment(s *segment, from record.Offset, found listing) (record.Offset, error) {
 	h, err := s.records.pin()
 	if err != nil {
@@ -171,16 +197,18 @@ func (l *Log) recoverSegment(s *segment, from record.Offset, found listing) (rec
 	if err != nil {
 		return 0, err
 	}
-	scan := recoveryScan{log: l, segment: s, handle: h, pos: at, next: s.base, trusted: from, epochs: *l.epochs.Load()}
+	scan := recoveryScan{log: l, segment: s, handle: h, pos: at, next: s.base, trusted: from,
+		upTo: found.after(s.base), epochs: *l.epochs.Load()}
 	broken := scan.run()
 	if err := l.setEpochs(scan.epochs); err != nil {
 		return scan.next, err
 	}
-	if errors.Is(broken, errTorn) {
+	if errors.Is(broken, errTorn) || errors.Is(broken, errOverlap) {
 		l.store.logger.Warn("cut a broken tail off a log", "partition", l.tp.String(), "offset", int64(scan.next),
 			"segment", int64(s.base), "bytes", s.size.Load()-scan.pos, "error", broken)
 		s.size.Store(scan.pos)
-		if err := h.Truncate(scan.pos); err != nil {
+		// Synced, lest another crash undoes it under segments that were made after it.
+		if err := errors.Join(h.Truncate(scan.pos), h.Sync()); err != nil {
 			return scan.next, err
 		}
 	}
@@ -195,13 +223,15 @@ type recoveryScan struct {
 	pos     int64         // where the next batch begins
 	next    record.Offset // the lowest offset that it may have
 	trusted record.Offset // batches that end before it need no checksum
+	upTo    record.Offset // where the next segment begins
 	epochs  leaderEpochs  // with those of the batches; nil if all will be taken from the whole log
 
 	window []byte
 	at     int64 // the position of window[0]
 }
 
-// run returns nil at the end of the segment, errTorn at a broken batch (pos is where it begins), or why it can't read.
+// run returns nil at the end of the segment, errTorn at a broken batch (pos is where it begins), or
+// why it can't read.
 func (r *recoveryScan) run() error {
 	interval := r.log.config.Load().IndexIntervalBytes
 	for size := r.segment.size.Load(); r.pos < size; {
@@ -242,6 +272,9 @@ func (r *recoveryScan) batch(size int64) (record.Batch, error) {
 	first, last := b.BaseOffset(), b.LastOffset()
 	if _, fits := r.segment.relative(last); first < r.next || last < first || !fits {
 		return nil, r.torn(fmt.Errorf("offsets %d to %d where %d is next", first, last, r.next))
+	}
+	if last >= r.upTo {
+		return nil, fmt.Errorf("%w, at %d", errOverlap, r.upTo)
 	}
 	if last < r.trusted {
 		return b, nil
