@@ -94,6 +94,9 @@ func (p *produceCall) appendPartition(topic string, in *kmsg.ProduceRequestTopic
 	}
 	answer.BaseOffset = int64(appended.BaseOffset)
 	answer.LogAppendTime = appended.LogAppendTime
+	if appended.Duplicate && appended.LogAppendTime < 0 {
+		answer.LogAppendTime = record.Batch(in.Records).MaxTimestamp() // as Kafka does
+	}
 	answer.LogStartOffset = int64(appended.LogStartOffset)
 	if p.request.Acks != replication.AcksAll {
 		return
@@ -131,8 +134,8 @@ func checkBatch(records []byte, version int16) error {
 	case batch.Codec() == record.Zstd && version < 7:
 		return storage.ErrUnsupportedCompression
 	case batch.IsTransactional():
-		// Nobody has begun a transaction: no coordinator hands out transactional producer ids.
-		return storage.ErrInvalidTxnState
+		// Nobody may use a transactional id: no coordinator hands out transactional producer ids.
+		return kerr.TransactionalIDAuthorizationFailed
 	}
 	return nil
 }
@@ -140,9 +143,17 @@ func checkBatch(records []byte, version int16) error {
 // magicBytes are the bytes after a batch's size without which its format isn't known.
 const magicBytes = 5
 
+// withoutLogStart are the refusals beside which Kafka does not tell where the log starts.
+var withoutLogStart = map[int16]bool{
+	kerr.UnknownTopicOrPartition.Code: true, kerr.NotLeaderForPartition.Code: true, kerr.MessageTooLarge.Code: true,
+	kerr.RecordListTooLarge.Code: true, kerr.CorruptMessage.Code: true, kerr.KafkaStorageError.Code: true,
+}
+
 // explain fills in what only versions from 8 on show: which records were wrong and why (KIP-467).
 func (p *produceCall) explain(answer *kmsg.ProduceResponseTopicPartition, at storage.Appended, err error) {
-	answer.LogStartOffset = int64(at.LogStartOffset)
+	if code := codeOf(err); !withoutLogStart[code] {
+		answer.LogStartOffset = int64(at.LogStartOffset)
+	}
 	if at.Message != "" {
 		answer.ErrorMessage = &at.Message
 	}

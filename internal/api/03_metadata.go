@@ -195,7 +195,7 @@ func (m *metadataCall) addOperations(request *kmsg.MetadataRequest, response *km
 		response.AuthorizedOperations = clusterOperations
 	}
 	for i := range response.Topics {
-		if request.IncludeTopicAuthorizedOperations && response.Topics[i].ErrorCode == 0 {
+		if request.IncludeTopicAuthorizedOperations && response.Topics[i].ErrorCode != kerr.UnknownTopicID.Code {
 			response.Topics[i].AuthorizedOperations = topicOperations
 		}
 	}

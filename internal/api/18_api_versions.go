@@ -31,9 +31,10 @@ func (a *API) apiVersions(c *Call, request *kmsg.ApiVersionsRequest) *kmsg.ApiVe
 		}
 		c.Client.SetSoftware(wire.Software{Name: request.ClientSoftwareName, Version: request.ClientSoftwareVersion})
 	}
-	if version >= 5 && a.isSomeoneElse(request) {
-		response.ErrorCode = kerr.RebootstrapRequired.Code
-		return response
+	if version >= 5 {
+		if response.ErrorCode = a.checkIdentity(request); response.ErrorCode != 0 {
+			return response
+		}
 	}
 	a.listVersions(response)
 	if version >= 3 {
@@ -42,12 +43,18 @@ func (a *API) apiVersions(c *Call, request *kmsg.ApiVersionsRequest) *kmsg.ApiVe
 	return response
 }
 
-// isSomeoneElse says that the client wanted another cluster, or another node of this one.
-func (a *API) isSomeoneElse(request *kmsg.ApiVersionsRequest) bool {
-	if request.ClusterID == nil || request.NodeID == -1 {
-		return false
+// checkIdentity compares what the client believes it is talking to; it names both cluster and node, or neither.
+func (a *API) checkIdentity(request *kmsg.ApiVersionsRequest) int16 {
+	cluster, node := request.ClusterID, ident.BrokerID(request.NodeID)
+	switch {
+	case (cluster == nil) != (node == ident.NoBroker):
+		return kerr.InvalidRequest.Code
+	case cluster == nil:
+		return 0
+	case *cluster != a.Metadata.Current().ClusterID().String() || node != a.Broker:
+		return kerr.RebootstrapRequired.Code
 	}
-	return *request.ClusterID != a.Metadata.Current().ClusterID().String() || ident.BrokerID(request.NodeID) != a.Broker
+	return 0
 }
 
 // unknownApiVersions answers a version that nobody knows yet.

@@ -24,7 +24,7 @@ func (a *API) describeConfigs(c *Call, request *kmsg.DescribeConfigsRequest) *km
 		answer := kmsg.NewDescribeConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = wanted.ResourceType, wanted.ResourceName
 		entries, err := a.entriesOf(c, wanted)
-		answer.ErrorCode, answer.ErrorMessage = codeOf(err), messageOf(err)
+		answer.ErrorCode, answer.ErrorMessage = codeOf(err), wordsOf(err)
 		for _, e := range entries {
 			if len(wanted.ConfigNames) == 0 || slices.Contains(wanted.ConfigNames, e.Name) {
 				answer.Configs = append(answer.Configs, described(request, e))
@@ -33,6 +33,15 @@ func (a *API) describeConfigs(c *Call, request *kmsg.DescribeConfigsRequest) *km
 		response.Resources = append(response.Resources, answer)
 	}
 	return response
+}
+
+// wordsOf are those of an error, empty where it has none beside its code.
+func wordsOf(err error) *string {
+	words := ""
+	if _, bare := err.(*kerr.Error); err != nil && !bare {
+		words = err.Error()
+	}
+	return &words
 }
 
 // refusal is an error with a code and words for the client.

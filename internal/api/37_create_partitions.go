@@ -1,6 +1,8 @@
 package api
 
 import (
+	"errors"
+
 	"barnabas/internal/controller"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -46,7 +48,11 @@ func (a *API) createPartitions(c *Call, request *kmsg.CreatePartitionsRequest) *
 		if err == nil {
 			outcome = outcomes[i]
 		}
-		answer(t.Topic, codeOf(outcome), messageOf(outcome))
+		message := messageOf(outcome)
+		if errors.Is(outcome, controller.ErrUnknownTopic) {
+			message = nil // Kafka has no words for it here
+		}
+		answer(t.Topic, codeOf(outcome), message)
 	}
 	return response
 }

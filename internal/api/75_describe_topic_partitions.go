@@ -87,6 +87,7 @@ func (d *describePartitions) goOnAt(topic string, partition int32) {
 func (d *describePartitions) unknown(name string) {
 	topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
 	topic.Topic, topic.IsInternal = &name, internalTopics[name]
+	topic.AuthorizedOperations = topicOperations
 	topic.ErrorCode = kerr.UnknownTopicOrPartition.Code
 	if controller.CheckTopicName(name) != nil {
 		topic.ErrorCode = kerr.InvalidTopicException.Code

@@ -49,7 +49,7 @@ var codes = []struct {
 
 	// A producer's bytes that are no batch at all.
 	{record.ErrCorrupt, kerr.CorruptMessage},
-	{record.ErrShort, kerr.CorruptMessage},
+	{record.ErrShort, kerr.InvalidRecord},
 	{record.ErrUnsupportedMagic, kerr.InvalidRecord},
 
 	{controller.ErrNotController, kerr.NotController},

@@ -109,17 +109,18 @@ func (f *fetchCall) partitionHead(e *wire.Encoder, r *fetched) {
 	if version >= 5 {
 		e.Int64(r.logStart())
 	}
-	e.Length(f.abortedTransactions())
+	e.Length(f.abortedTransactions(r))
 	if version >= 11 {
 		e.Int32(-1) // preferred read replica: none is nearer
 	}
 	e.Length(r.bytes())
 }
 
-// abortedTransactions is the length of the list: read_committed consumers get one, which is
-// empty since no transaction can have been begun; for others it is null.
-func (f *fetchCall) abortedTransactions() int {
-	if f.request.IsolationLevel == readCommitted {
+// abortedTransactions is the length of the list. read_committed consumers get one, which is
+// empty since no transaction can have been begun; so do, in Kafka, those who ask for what isn't here. For others it
+// is null.
+func (f *fetchCall) abortedTransactions(r *fetched) int {
+	if f.request.IsolationLevel == readCommitted || r.partition == nil {
 		return 0
 	}
 	return -1

@@ -18,6 +18,7 @@ import (
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
+	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -117,7 +118,7 @@ func (k *kafka) ask(request kmsg.Request) kmsg.Response {
 	_, err = io.ReadFull(k.connection, frame)
 	must(k.t, err)
 	body, response := frame[4:], request.ResponseKind()
-	if response.IsFlexible() {
+	if response.IsFlexible() && request.Key() != wire.KeyApiVersions {
 		body = body[1:]
 	}
 	must(k.t, response.ReadFrom(body))

@@ -65,11 +65,11 @@ func TestProduceRefusals(t *testing.T) {
 		{"acks 2", 9, "orders", id, 2, good, kerr.InvalidRequiredAcks},
 		{"acks -2", 9, "orders", id, -2, good, kerr.InvalidRequiredAcks},
 		{"CRC", 9, "orders", id, 1, broken, kerr.CorruptMessage},
-		{"cut off", 9, "orders", id, 1, good[:len(good)-3], kerr.CorruptMessage},
+		{"cut off", 9, "orders", id, 1, good[:len(good)-3], kerr.InvalidRecord},
 		{"two batches", 9, "orders", id, 1, slices.Concat(good, good), kerr.InvalidRecord},
 		{"nothing", 9, "orders", id, 1, nil, kerr.InvalidRecord},
 		{"old format", 9, "orders", id, 1, old, kerr.InvalidRecord},
-		{"transactional", 9, "orders", id, 1, transactional, kerr.InvalidTxnState},
+		{"transactional", 9, "orders", id, 1, transactional, kerr.TransactionalIDAuthorizationFailed},
 		{"zstd before 7", 6, "orders", id, 1, batchWith(t, record.Options{Codec: record.Zstd}, "x"), kerr.UnsupportedCompressionType},
 		{"too large", 9, "orders", id, 1, batchOf(t, strings.Repeat("x", 300)), kerr.MessageTooLarge},
 	} {
