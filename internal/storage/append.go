@@ -15,9 +15,11 @@ type Origin uint8
 const (
 	// Client is a producer: one batch, checked in full, numbered by the log.
 	Client Origin = iota
-	// Coordinator is a coordinator of this broker: numbered by the log, and trusted to write control batches.
+	// Coordinator is a coordinator of this broker: numbered by the log, and trusted to write control
+	// batches.
 	Coordinator
-	// Follower is a copy of what the leader has numbered and stamped; sizes and records are not judged again.
+	// Follower is a copy of what the leader has numbered and stamped; sizes and records are not
+	// judged again.
 	Follower
 )
 
@@ -33,11 +35,13 @@ type Appended struct {
 	// BaseOffset and LastOffset are the first and last offset given. For a duplicate they
 	// are those of the batch that is in the log already.
 	BaseOffset, LastOffset record.Offset
-	// LogAppendTime is the timestamp in milliseconds that the log put on the records, -1 if the producer's stand.
+	// LogAppendTime is the timestamp in milliseconds that the log put on the records, -1 if the
+	// producer's stand.
 	LogAppendTime int64
 	// LogStartOffset is the log's start after the append.
 	LogStartOffset record.Offset
-	// Duplicate says that an idempotent producer sent this batch before, and nothing was written (KIP-98).
+	// Duplicate says that an idempotent producer sent this batch before, and nothing was written
+	// (KIP-98).
 	Duplicate bool
 	// Records and Bytes are how much was written.
 	Records, Bytes int64
@@ -51,9 +55,9 @@ type RecordError = record.RecordError
 
 // Append adds batches to the log.
 //
-// From a Client or Coordinator they get the next offsets and the leader epoch of opts; the slice is patched
-// in place. A Follower's keep their offsets and epochs; a batch cut short at the end is left out. Nothing is
-// visible to readers unless all of it was written.
+// From a Client or Coordinator they get the next offsets and the leader epoch of opts; the slice is
+// patched in place. A Follower's keep their offsets and epochs; a batch cut short at the end is left
+// out. Nothing is visible to readers unless all of it was written.
 //
 // Errors: ErrCorruptMessage, ErrInvalidRecord, ErrInvalidTimestamp, ErrMessageTooLarge,
 // ErrRecordListTooLarge, ErrUnsupportedCompression, ErrOutOfOrderSequence, ErrInvalidProducerEpoch,
@@ -122,7 +126,8 @@ func (l *Log) duplicate(set batchSet, origin Origin) (sentBatch, bool) {
 	return l.producers.duplicate(b)
 }
 
-// number gives the batches their offsets, or checks those they have, and returns the log's end after them.
+// number gives the batches their offsets, or checks those they have, and returns the log's end after
+// them.
 func (l *Log) number(set *batchSet, opts AppendOptions) (end record.Offset, err error) {
 	next := l.EndOffset()
 	if opts.Origin == Follower {
@@ -169,8 +174,8 @@ func (l *Log) judge(set batchSet, origin Origin) (*producerAppend, error) {
 	return producers, nil
 }
 
-// write puts numbered batches into the active segment, or several where a follower's don't fit one. If that fails halfway, what was written
-// is cut off again.
+// write puts numbered batches into the active segment, or several where a follower's don't fit one.
+// If that fails halfway, what was written is cut off again.
 func (l *Log) write(set batchSet, c *LogConfig) error {
 	if err := l.noteEpochs(set); err != nil {
 		return l.failed("write leader epochs", err)
@@ -211,7 +216,8 @@ func (l *Log) cut(set batchSet, bytes []byte, c *LogConfig) (piece batchSet, res
 	return piece, rest
 }
 
-// undo cuts off what a failed append has written into the segments after the first before, and beyond size in that one.
+// undo cuts off what a failed append has written into the segments after the first before, and
+// beyond size in that one.
 func (l *Log) undo(before int, size int64) error {
 	list := l.list()
 	for _, s := range list[before:] {
@@ -229,8 +235,8 @@ func (l *Log) undo(before int, size int64) error {
 	return active.cutTo(size)
 }
 
-// noteEpochs takes the epochs of numbered batches into account, before they are written: an epoch without records does no
-// harm.
+// noteEpochs takes the epochs of numbered batches into account, before they are written: an epoch
+// without records does no harm.
 func (l *Log) noteEpochs(set batchSet) error {
 	es := *l.epochs.Load()
 	if set.firstEpoch == set.lastEpoch && es.latest() == set.firstEpoch {
@@ -270,8 +276,8 @@ func (l *Log) maybeRoll(set batchSet, next record.Offset, c *LogConfig) error {
 }
 
 // oldEnoughToRoll tells whether segment.ms has passed since the segment's first record: by the
-// records' own clock if they have one, by ours since the segment was made if not. max is the timestamp to
-// come, or NoTimestamp.
+// records' own clock if they have one, by ours since the segment was made if not. max is the
+// timestamp to come, or NoTimestamp.
 func (l *Log) oldEnoughToRoll(s *segment, max int64, c *LogConfig) (bool, error) {
 	first, err := s.loadFirstTimestamp()
 	if err != nil {
@@ -284,8 +290,8 @@ func (l *Log) oldEnoughToRoll(s *segment, max int64, c *LogConfig) (bool, error)
 	return age > c.SegmentMs-l.jitterMs, nil
 }
 
-// baseAfter is where a new segment for the batches begins: where the last one ends, so that recovery sees when
-// bytes between two segments are gone, unless a follower's batches are too far above that.
+// baseAfter is where a new segment for the batches begins: where the last one ends, so that recovery
+// sees when bytes between two segments are gone, unless a follower's batches are too far above that.
 func (s *batchSet) baseAfter(next record.Offset) record.Offset {
 	if s.last-next <= math.MaxInt32 {
 		return next

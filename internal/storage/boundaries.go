@@ -9,9 +9,10 @@ import (
 // boundaryCount is how many positions of batches a log remembers.
 const boundaryCount = 16
 
-// boundaries remembers where the latest appends ended, so that those who read on from there, followers
-// and consumers at the end of the log, and the high watermark they are bounded by, are found without the
-// index. Only holders of the log's mutex add and clear, so that a position outlives no truncation.
+// boundaries remembers where the latest appends ended, so that those who read on from there,
+// followers and consumers at the end of the log, and the high watermark they are bounded by, are
+// found without the index. Only holders of the log's mutex add and clear, so that a position
+// outlives no truncation.
 type boundaries struct {
 	mu   sync.Mutex
 	ring *[boundaryCount]boundary // guarded by mu; nil until needed

@@ -34,8 +34,8 @@ func (s *batchSet) add(b record.Batch) {
 	s.idempotent = s.idempotent || b.HasProducerID()
 }
 
-// check validates batches before they are given offsets, compresses them anew if the topic wants that and
-// stamps them with the time of the append. It needs no lock.
+// check validates batches before they are given offsets, compresses them anew if the topic wants
+// that and stamps them with the time of the append. It needs no lock.
 func (l *Log) check(batches []byte, opts AppendOptions, c *LogConfig, done *Appended) (batchSet, error) {
 	switch opts.Origin {
 	case Follower:
@@ -47,8 +47,8 @@ func (l *Log) check(batches []byte, opts AppendOptions, c *LogConfig, done *Appe
 	}
 }
 
-// checkFollower wants what a leader has sent to be whole and in order. A batch that is cut short at the end
-// is left out.
+// checkFollower wants what a leader has sent to be whole and in order. A batch that is cut short at
+// the end is left out.
 func (l *Log) checkFollower(batches []byte) (batchSet, error) {
 	set := batchSet{max: record.NoTimestamp}
 	for rest := batches; len(rest) > 0; {
@@ -137,7 +137,8 @@ func (l *Log) checkClient(batches []byte, c *LogConfig, done *Appended) (batchSe
 	return set, nil
 }
 
-// onlyBatch returns the one batch that a producer may send. Bytes behind it that are no batch are left out.
+// onlyBatch returns the one batch that a producer may send. Bytes behind it that are no batch are
+// left out.
 func (l *Log) onlyBatch(batches []byte, done *Appended) (record.Batch, error) {
 	if len(batches) == 0 {
 		return nil, l.refused(fmt.Errorf("no record batch: %w", record.ErrInvalid), done)

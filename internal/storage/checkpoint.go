@@ -75,8 +75,8 @@ func (c offsetCheckpoint) encode() []byte {
 	return buf
 }
 
-// parseCheckpoint calls entry with every line's fields. A last line without its end is malformed: a crash
-// may have cut a number short.
+// parseCheckpoint calls entry with every line's fields. A last line without its end is malformed: a
+// crash may have cut a number short.
 func parseCheckpoint(data []byte, entry func(fields []string) error) error {
 	if !bytes.HasSuffix(data, []byte("\n")) {
 		return fmt.Errorf("cut short after %d bytes: %w", len(data), errMalformed)
@@ -113,8 +113,8 @@ func parseCheckpoint(data []byte, entry func(fields []string) error) error {
 	return nil
 }
 
-// replaceFile replaces a small file in one step as far as running processes can see. Until it is synced, a crash of the
-// machine may leave it empty.
+// replaceFile replaces a small file in one step as far as running processes can see. Until it is
+// synced, a crash of the machine may leave it empty.
 func replaceFile(fsys vfs.FS, path string, data []byte) error {
 	temporary := path + ".tmp"
 	f, err := fsys.Create(temporary)
@@ -128,7 +128,8 @@ func replaceFile(fsys vfs.FS, path string, data []byte) error {
 	return fsys.Rename(temporary, path)
 }
 
-// syncFile makes a small file's content survive a crash of the machine. One that doesn't exist needs nothing.
+// syncFile makes a small file's content survive a crash of the machine. One that doesn't exist needs
+// nothing.
 func syncFile(fsys vfs.FS, path string) error {
 	f, err := fsys.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -140,7 +141,8 @@ func syncFile(fsys vfs.FS, path string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// writeCheckpoint replaces one of a directory's checkpoint files, so that a crash leaves the old or the new one.
+// writeCheckpoint replaces one of a directory's checkpoint files, so that a crash leaves the old or
+// the new one.
 func (d *Directory) writeCheckpoint(name string, c offsetCheckpoint) error {
 	return vfs.WriteFileAtomic(d.store.fs, filepath.Join(d.path, name), c.encode())
 }

@@ -7,9 +7,9 @@ import (
 	"barnabas/internal/record"
 )
 
-// LogConfig is the settings of one topic that its logs obey. It is a value: a log holds one at a time and
-// swaps it whole (SetConfig). Names are those of Kafka's topic settings; milliseconds and bytes stay what they
-// are there, so that -1 can mean "no limit" where Kafka says so.
+// LogConfig is the settings of one topic that its logs obey. It is a value: a log holds one at a
+// time and swaps it whole (SetConfig). Names are those of Kafka's topic settings; milliseconds and
+// bytes stay what they are there, so that -1 can mean "no limit" where Kafka says so.
 type LogConfig struct {
 	SegmentBytes       int32 // segment.bytes
 	SegmentMs          int64 // segment.ms
@@ -32,8 +32,8 @@ type LogConfig struct {
 	DeleteRetentionMs      int64   // delete.retention.ms
 
 	MaxMessageBytes int32 // max.message.bytes
-	// MaxDecompressedBytes is max.decompressed.message.bytes, what one batch may expand to when its records
-	// are looked into; 0 is the store's bound.
+	// MaxDecompressedBytes is max.decompressed.message.bytes, what one batch may expand to when its
+	// records are looked into; 0 is the store's bound.
 	MaxDecompressedBytes int32
 	// Compression is the codec that stored batches have; KeepCompression ("producer") overrides it and
 	// leaves them as they came. CompressionLevel is the codec's own scale, 0 for its default.
@@ -90,16 +90,16 @@ type Settings struct {
 	ProbeInterval time.Duration
 	// RecoveryThreads is num.recovery.threads.per.data.dir.
 	RecoveryThreads int
-	// MaxOpenFiles bounds the files that the store keeps open (storage.max.open.files). Files that readers
-	// have pinned at the moment don't count against it.
+	// MaxOpenFiles bounds the files that the store keeps open (storage.max.open.files). Files that
+	// readers have pinned at the moment don't count against it.
 	MaxOpenFiles int
 	// ProducerIDExpirationMs is producer.id.expiration.ms.
 	ProducerIDExpirationMs int64
-	// ProducerIDExpirationCheckInterval is producer.id.expiration.check.interval.ms, how often idle producers
-	// are forgotten.
+	// ProducerIDExpirationCheckInterval is producer.id.expiration.check.interval.ms, how often idle
+	// producers are forgotten.
 	ProducerIDExpirationCheckInterval time.Duration
-	// InitialTaskDelay is log.initial.task.delay.ms: how soon after the start retention and syncs are due
-	// for the first time.
+	// InitialTaskDelay is log.initial.task.delay.ms: how soon after the start retention and syncs
+	// are due for the first time.
 	InitialTaskDelay time.Duration
 	// MaxDecompressedBytes bounds what one batch may expand to when its records are looked into.
 	MaxDecompressedBytes int

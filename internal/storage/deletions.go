@@ -4,7 +4,8 @@ import (
 	"sync"
 )
 
-// deletion is a segment, or a whole partition's directory, that is to be removed some time after it was given up.
+// deletion is a segment, or a whole partition's directory, that is to be removed some time after it
+// was given up.
 type deletion struct {
 	segment *segment
 	dir     *Directory // where path is

@@ -12,8 +12,9 @@ import (
 	"barnabas/internal/vfs"
 )
 
-// Directory is one log directory (an entry of log.dirs). After an I/O error it is offline: everything that concerns
-// its logs fails with ErrStorage until a probe succeeds and the logs are recovered.
+// Directory is one log directory (an entry of log.dirs). After an I/O error it is offline:
+// everything that concerns its logs fails with ErrStorage until a probe succeeds and the logs are
+// recovered.
 type Directory struct {
 	store *Store
 	path  string
@@ -23,11 +24,12 @@ type Directory struct {
 	clean         bool // what the last process left
 	startsChanged atomic.Bool
 
-	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while it's held.
+	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while
+	// it's held.
 	mu   sync.Mutex
 	lock io.Closer // nil while the directory was never opened
-	// stale are partitions without a log of which the checkpoint files speak: a new log of that name must not be
-	// mistaken, after a crash, for the one they mean.
+	// stale are partitions without a log of which the checkpoint files speak: a new log of that name
+	// must not be mistaken, after a crash, for the one they mean.
 	stale map[ident.TopicPartition]struct{}
 }
 
@@ -39,8 +41,8 @@ type offlineState struct {
 // Path is the directory as configured.
 func (d *Directory) Path() string { return d.path }
 
-// ID is the store's identity, `directory.id` (KIP-858), on disk before the directory is first used. It is zero if the directory could
-// not be read yet.
+// ID is the store's identity, `directory.id` (KIP-858), on disk before the directory is first used.
+// It is zero if the directory could not be read yet.
 func (d *Directory) ID() ident.StoreID {
 	if m := d.meta.Load(); m != nil {
 		return m.directory
@@ -140,7 +142,8 @@ func (d *Directory) openLocked() error {
 		if err := d.store.fs.Remove(mark); err != nil {
 			return err
 		}
-		// Should the mark come back after a crash of the machine, what is appended from now on would go unchecked.
+		// Should the mark come back after a crash of the machine, what is appended from now on would
+		// go unchecked.
 		return d.store.fs.SyncDir(d.path)
 	}
 	return nil

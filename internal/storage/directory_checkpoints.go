@@ -27,7 +27,8 @@ var checkpointNames = [checkpointKinds]string{
 	writtenOffsets: writtenOffsetName,
 }
 
-// checkpointed is the offset that a checkpoint file should hold for a log; ok is false if it need not be there.
+// checkpointed is the offset that a checkpoint file should hold for a log; ok is false if it need
+// not be there.
 func (l *Log) checkpointed(kind checkpointKind) (offset int64, ok bool) {
 	switch kind {
 	case recoveryPoints:
@@ -42,7 +43,8 @@ func (l *Log) checkpointed(kind checkpointKind) (offset int64, ok bool) {
 	}
 }
 
-// readCheckpoints reads the checkpoint files. One that is damaged is as good as missing: more is scanned then.
+// readCheckpoints reads the checkpoint files. One that is damaged is as good as missing: more is
+// scanned then.
 func (d *Directory) readCheckpoints() (read [checkpointKinds]offsetCheckpoint, err error) {
 	for kind, name := range checkpointNames {
 		c, err := readOffsetCheckpoint(d.store.fs, filepath.Join(d.path, name))
@@ -70,8 +72,8 @@ func (d *Directory) readCleaned() (offsetCheckpoint, error) {
 	return c, err
 }
 
-// bootMark stands in the file of written offsets for the boot of the machine in which it was written: after another,
-// what was written and not synced may be gone.
+// bootMark stands in the file of written offsets for the boot of the machine in which it was
+// written: after another, what was written and not synced may be gone.
 func bootMark(boot ident.BootID) ident.TopicPartition {
 	return ident.TopicPartition{Topic: boot.String(), Partition: -1}
 }
@@ -123,8 +125,8 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	return d.saveCheckpoint(kind, logs)
 }
 
-// distrust writes the checkpoint files that would make recovery trust bytes which a log has cut off, before
-// others take their place.
+// distrust writes the checkpoint files that would make recovery trust bytes which a log has cut off,
+// before others take their place.
 func (d *Directory) distrust(l *Log) error {
 	for _, kind := range []checkpointKind{recoveryPoints, writtenOffsets} {
 		offset, _ := l.checkpointed(kind)

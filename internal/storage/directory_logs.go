@@ -101,7 +101,8 @@ func (d *Directory) loadLog(
 	return nil
 }
 
-// readTopicID reads a partition's metadata file. One that is missing, or that a crash has left empty, gives the zero id.
+// readTopicID reads a partition's metadata file. One that is missing, or that a crash has left
+// empty, gives the zero id.
 func (d *Directory) readTopicID(path string) (ident.TopicID, error) {
 	data, err := vfs.ReadFile(d.store.fs, filepath.Join(path, partitionMetadataName))
 	if errors.Is(err, fs.ErrNotExist) {

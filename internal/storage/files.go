@@ -111,8 +111,8 @@ func parsePartitionDir(name string) (ident.TopicPartition, bool) {
 	return ident.TopicPartition{Topic: name[:dash], Partition: int32(partition)}, true
 }
 
-// deletedDirName is what a partition's directory is called until it is removed: topic-partition.<id>-delete,
-// with the topic's name cut so that the whole is a file name.
+// deletedDirName is what a partition's directory is called until it is removed:
+// topic-partition.<id>-delete, with the topic's name cut so that the whole is a file name.
 func deletedDirName(tp ident.TopicPartition) string {
 	unique := fmt.Sprintf("-%d.%s%s", tp.Partition, hexID(), deleteDirSuffix)
 	topic := tp.Topic

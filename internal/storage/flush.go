@@ -14,8 +14,8 @@ import (
 // Flush makes all that is appended survive a crash of the machine. Errors: ErrStorage, ErrDeleted.
 func (l *Log) Flush() error { return l.flush(false) }
 
-// flush syncs what was appended since the last time; with sealed only the segments that are no longer appended to.
-// Nothing waits for it but the caller.
+// flush syncs what was appended since the last time; with sealed only the segments that are no
+// longer appended to. Nothing waits for it but the caller.
 func (l *Log) flush(sealed bool) error {
 	l.mu.Lock()
 	if err := l.usable(); err != nil {
@@ -84,7 +84,8 @@ func (l *Log) needsFlush(nowMs int64) bool {
 	return int64(l.EndOffset()) > l.recoveryPoint.Load() && nowMs-l.flushedMs >= c.FlushMs
 }
 
-// flushDelay is how long the flusher waits for more to do, so that many partitions made at once don't slow the broker's start.
+// flushDelay is how long the flusher waits for more to do, so that many partitions made at once
+// don't slow the broker's start.
 const flushDelay = 500 * time.Millisecond
 
 // flusher syncs rolled segments and new directories in the background, by one goroutine of the store.

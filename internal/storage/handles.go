@@ -11,9 +11,9 @@ import (
 	"barnabas/internal/vfs"
 )
 
-// handles bounds the files that the store keeps open. A file is opened when it is first pinned and stays
-// open, unpinned, until its place is needed: then a clock hand closes one that was not used since the hand last
-// came by. Pinning an open file takes no lock.
+// handles bounds the files that the store keeps open. A file is opened when it is first pinned and
+// stays open, unpinned, until its place is needed: then a clock hand closes one that was not used
+// since the hand last came by. Pinning an open file takes no lock.
 type handles struct {
 	fs    vfs.FS
 	limit int // Settings.MaxOpenFiles
@@ -110,12 +110,16 @@ func (hs *handles) open(f *file, flags int) (*handle, error) {
 	f.handle.Store(h)
 	h.place = len(hs.ring)
 	hs.ring = append(hs.ring, h)
+	crowded := len(hs.ring) > hs.limit // others have opened files meanwhile
 	hs.mu.Unlock()
+	if crowded {
+		hs.makeRoom(0)
+	}
 	return h, nil
 }
 
-// openAt opens a file where it is. Between asking for its path and opening it, the file may have been renamed
-// and another, of a segment that replaces it, have got its name.
+// openAt opens a file where it is. Between asking for its path and opening it, the file may have
+// been renamed and another, of a segment that replaces it, have got its name.
 func (hs *handles) openAt(f *file, flags int) (vfs.File, error) {
 	for path := f.of.pathOf(f.kind); ; {
 		opened, err := hs.fs.OpenFile(path, flags, 0o644)

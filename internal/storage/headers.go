@@ -9,7 +9,8 @@ import (
 	"barnabas/internal/record"
 )
 
-// headerWindow is how many bytes a walk over headers reads at once: what lies between two index entries, mostly.
+// headerWindow is how many bytes a walk over headers reads at once: what lies between two index
+// entries, mostly.
 const headerWindow = 8 << 10
 
 var headerWindows = sync.Pool{New: func() any { return new([headerWindow]byte) }}
@@ -37,8 +38,9 @@ func (h *headers) close() {
 	}
 }
 
-// next returns the next batch's header (its records are not there) and where the batch begins. The header is valid until
-// the following call. io.EOF marks the end; a batch that is broken or reaches beyond it is record.ErrCorrupt.
+// next returns the next batch's header (its records are not there) and where the batch begins. The
+// header is valid until the following call. io.EOF marks the end; a batch that is broken or reaches
+// beyond it is record.ErrCorrupt.
 func (h *headers) next() (record.Batch, int64, error) {
 	if h.pos >= h.end {
 		return nil, h.pos, io.EOF

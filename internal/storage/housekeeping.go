@@ -7,7 +7,8 @@ import (
 const (
 	// houseTick is how often the housekeeping goroutine looks at the clock.
 	houseTick = time.Second
-	// writtenCheckpointInterval is how often the ends of the logs are noted, which bounds what is scanned after a process was killed.
+	// writtenCheckpointInterval is how often the ends of the logs are noted, which bounds what is
+	// scanned after a process was killed.
 	writtenCheckpointInterval = 5 * time.Second
 )
 
@@ -19,7 +20,8 @@ type chore struct {
 	due   time.Time
 }
 
-// keepHouse does the store's chores until it is closed. Errors have taken a directory offline and were logged there.
+// keepHouse does the store's chores until it is closed. Errors have taken a directory offline and
+// were logged there.
 func (s *Store) keepHouse(stop <-chan struct{}) {
 	tick := time.NewTicker(min(houseTick, s.settings.ProbeInterval))
 	defer tick.Stop()
@@ -71,7 +73,8 @@ func (s *Store) checkpoint(kind checkpointKind) {
 	}
 }
 
-// checkpointMovedStarts writes the start offsets soon after one has moved: deleted records should not come back.
+// checkpointMovedStarts writes the start offsets soon after one has moved: deleted records should
+// not come back.
 func (s *Store) checkpointMovedStarts() {
 	for _, d := range s.dirs {
 		if d.startsChanged.Swap(false) {

@@ -10,7 +10,8 @@ import (
 	"barnabas/internal/record"
 )
 
-// shownRecordErrors is how many records the message of a refusal names. All are in Appended.RecordErrors.
+// shownRecordErrors is how many records the message of a refusal names. All are in
+// Appended.RecordErrors.
 const shownRecordErrors = 3
 
 var decompressors = sync.Pool{New: func() any { return new(record.Decompressor) }}
@@ -31,8 +32,8 @@ func recompresses(b record.Batch, c *LogConfig) bool {
 	return !c.KeepCompression && b.Codec() != c.Compression
 }
 
-// needsInspection tells whether a batch's records must be looked into: where the setting says so, where they
-// must be compressed anew, and where a rule can't be checked by the header.
+// needsInspection tells whether a batch's records must be looked into: where the setting says so,
+// where they must be compressed anew, and where a rule can't be checked by the header.
 func needsInspection(b record.Batch, c *LogConfig, nowMs int64) bool {
 	if c.Strict || c.Compact || recompresses(b, c) || b.TimestampType() == record.LogAppendTime {
 		return true
@@ -43,8 +44,8 @@ func needsInspection(b record.Batch, c *LogConfig, nowMs int64) bool {
 	return c.TimestampBeforeMs != math.MaxInt64 || b.MaxTimestamp()-nowMs > c.TimestampAfterMs
 }
 
-// inspect checks every record of a batch. It returns the batch as it's to be stored: the same, its largest
-// timestamp set right, or another in the topic's own compression.
+// inspect checks every record of a batch. It returns the batch as it's to be stored: the same, its
+// largest timestamp set right, or another in the topic's own compression.
 func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Appended) (record.Batch, error) {
 	d := decompressors.Get().(*record.Decompressor)
 	defer decompressors.Put(d)

@@ -15,8 +15,8 @@ type epochStart struct {
 	start record.Offset
 }
 
-// leaderEpochs is where the epochs of a log begin, epochs and offsets both ascending. It is immutable: a change
-// makes another, so that readers need no lock.
+// leaderEpochs is where the epochs of a log begin, epochs and offsets both ascending. It is
+// immutable: a change makes another, so that readers need no lock.
 type leaderEpochs []epochStart
 
 // latest is the last epoch, or NoEpoch.
@@ -50,7 +50,8 @@ func (es leaderEpochs) truncateEnd(end record.Offset) leaderEpochs {
 	return es[:n:n]
 }
 
-// truncateStart makes the epoch that the first offset belongs to begin there, and drops those before it.
+// truncateStart makes the epoch that the first offset belongs to begin there, and drops those before
+// it.
 func (es leaderEpochs) truncateStart(start record.Offset) leaderEpochs {
 	i := es.indexAt(start)
 	if i < 0 || i == 0 && es[0].start == start {
@@ -74,8 +75,8 @@ func (es leaderEpochs) at(o record.Offset) record.Epoch {
 	return record.NoEpoch
 }
 
-// end answers for a follower that has records of an epoch: which of ours compares with it, and where it ended
-// (KIP-101, and KIP-279 for an epoch that is not ours).
+// end answers for a follower that has records of an epoch: which of ours compares with it, and where
+// it ended (KIP-101, and KIP-279 for an epoch that is not ours).
 func (es leaderEpochs) end(epoch record.Epoch, logEnd record.Offset) (record.Epoch, record.Offset) {
 	if epoch < 0 || len(es) == 0 {
 		return record.NoEpoch, -1

@@ -16,13 +16,14 @@ import (
 // loading is what is known of a log, beside its own files, when it's read from disk.
 type loading struct {
 	clean bool // the last process closed the log in order
-	// trusted is the offset below which the bytes are known to be on the disk or, if the machine has not
-	// started anew since, in its memory.
+	// trusted is the offset below which the bytes are known to be on the disk or, if the machine has
+	// not started anew since, in its memory.
 	trusted       record.Offset
 	recoveryPoint record.Offset
 	start         record.Offset
 	highWatermark record.Offset
-	// cleaned is the offset up to which the log was compacted: gaps between segments below it are no loss.
+	// cleaned is the offset up to which the log was compacted: gaps between segments below it are no
+	// loss.
 	cleaned record.Offset
 }
 
@@ -149,8 +150,8 @@ func (l *Log) removeOrphans(found listing) error {
 	return nil
 }
 
-// tidy removes what a crash has left half done, and completes what was as good as done: segments that the
-// cleaner has marked to take the place of those they were made from.
+// tidy removes what a crash has left half done, and completes what was as good as done: segments
+// that the cleaner has marked to take the place of those they were made from.
 func (l *Log) tidy(entries []fs.DirEntry) (changed bool, err error) {
 	var swaps, plain []segmentFile
 	for _, entry := range entries {
@@ -184,7 +185,8 @@ func (l *Log) tidy(entries []fs.DirEntry) (changed bool, err error) {
 	return changed, nil
 }
 
-// removeReplaced removes the segments that a swapped one was made from: those that begin within its offsets.
+// removeReplaced removes the segments that a swapped one was made from: those that begin within its
+// offsets.
 func (l *Log) removeReplaced(swap segmentFile, swaps, plain []segmentFile) error {
 	end, err := l.endOfFile(segmentPath(l.path(), swap.base, recordsFile) + swapMark)
 	if err != nil {
@@ -246,9 +248,10 @@ func (l *Log) readEpochs() *leaderEpochs {
 	return new(leaderEpochs)
 }
 
-// loadEpochs brings the epochs in line with the log's start and end. Where the file knows nothing of the first records, because it
-// was lost or is younger than the start offset that a crash has left, the batches tell. An epoch that begins at the end stays: its
-// leader has appended nothing yet, and 10,000 such logs need no writing at a start.
+// loadEpochs brings the epochs in line with the log's start and end. Where the file knows nothing of
+// the first records, because it was lost or is younger than the start offset that a crash has left,
+// the batches tell. An epoch that begins at the end stays: its leader has appended nothing yet, and
+// 10,000 such logs need no writing at a start.
 func (l *Log) loadEpochs(start, end record.Offset) error {
 	known := l.epochs.Load().truncateEnd(end + 1).truncateStart(start)
 	if len(known) > 0 && known[0].start <= start || start == end {
@@ -275,7 +278,8 @@ func (l *Log) loadEpochs(start, end record.Offset) error {
 	return l.setEpochs(es)
 }
 
-// eachBatch calls do with the header of every batch from the one that holds an offset on. The caller holds mu.
+// eachBatch calls do with the header of every batch from the one that holds an offset on. The caller
+// holds mu.
 func (l *Log) eachBatch(from record.Offset, do func(b record.Batch, h *handle, pos int64) error) error {
 	list := l.list()
 	for _, s := range list[max(0, segmentAt(list, from)):] {

@@ -39,8 +39,8 @@ type Log struct {
 	boundaries    boundaries
 	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing, or unknownOffset; guarded by dir.mu
 
-	// mu is held by whoever changes the log. It is taken for file operations that don't wait for the disk,
-	// never for a sync.
+	// mu is held by whoever changes the log. It is taken for file operations that don't wait for the
+	// disk, never for a sync.
 	mu          sync.Mutex
 	producers   *producerTable
 	truncations int   // how often the end moved down: a sync or a cleaning that spans one proves nothing
@@ -119,9 +119,11 @@ func (l *Log) publishUnstable() {
 	l.firstUnstable.Store(int64(first))
 }
 
-// LastStableOffset is the offset below which all transactions are decided; it never exceeds the high watermark.
+// LastStableOffset is the offset below which all transactions are decided; it never exceeds the high
+// watermark.
 func (l *Log) LastStableOffset() record.Offset {
-	// The high watermark first: it never passes a transaction that was not published as unstable before.
+	// The high watermark first: it never passes a transaction that was not published as unstable
+	// before.
 	highWatermark := l.HighWatermark()
 	return max(l.StartOffset(), min(record.Offset(l.firstUnstable.Load()), highWatermark))
 }
@@ -133,7 +135,8 @@ func (l *Log) Producers() []ProducerState {
 	return l.producers.states()
 }
 
-// SetCeiling bounds the offsets that Append may assign: all stay below it (DESIGN 3.4). Followers are not bound.
+// SetCeiling bounds the offsets that Append may assign: all stay below it (DESIGN 3.4). Followers
+// are not bound.
 func (l *Log) SetCeiling(o record.Offset) { l.ceiling.Store(int64(o)) }
 
 // Ceiling is what SetCeiling set; MaxInt64 before.
@@ -165,8 +168,9 @@ func (l *Log) Segments() int { return len(l.list()) }
 // LatestEpoch is the epoch of the last leader known to the log; NoEpoch for none.
 func (l *Log) LatestEpoch() record.Epoch { return l.epochs.Load().latest() }
 
-// EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-320): the largest epoch known that is not larger than
-// the one asked for, and the offset at which it ended. (NoEpoch, -1) when the epoch is unknown.
+// EpochEnd answers OffsetForLeaderEpoch (KIP-101, KIP-320): the largest epoch known that is not
+// larger than the one asked for, and the offset at which it ended. (NoEpoch, -1) when the epoch is
+// unknown.
 func (l *Log) EpochEnd(epoch record.Epoch) (record.Epoch, record.Offset) {
 	return l.epochs.Load().end(epoch, l.EndOffset())
 }
@@ -174,7 +178,8 @@ func (l *Log) EpochEnd(epoch record.Epoch) (record.Epoch, record.Offset) {
 // EpochAt is the epoch of the record at an offset; NoEpoch if that isn't known.
 func (l *Log) EpochAt(o record.Offset) record.Epoch { return l.epochs.Load().at(o) }
 
-// SetEpoch notes that a leader's epoch begins at offset start. ErrInvalidEpoch if the log knows a later one; ErrStorage.
+// SetEpoch notes that a leader's epoch begins at offset start. ErrInvalidEpoch if the log knows a
+// later one; ErrStorage.
 func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,8 +24,9 @@ type offsetEntry struct {
 	relative, position int32
 }
 
-// offsetIndex finds positions by offset: an entry about every index.interval.bytes, sorted. One writer, under the log's mutex, adds entries; lookups
-// take no lock. The last few entries are only in memory until flush.
+// offsetIndex finds positions by offset: an entry about every index.interval.bytes, sorted. One
+// writer, under the log's mutex, adds entries; lookups take no lock. The last few entries are only
+// in memory until flush.
 type offsetIndex struct {
 	file
 	tail atomic.Pointer[offsetTail] // nil while the index was not loaded
@@ -92,8 +93,8 @@ func (x *offsetIndex) flush(f vfs.File) error {
 	return nil
 }
 
-// lookup returns the last entry whose offset is not larger than the one asked for; the zero entry, which stands for the
-// segment's beginning, if there's none.
+// lookup returns the last entry whose offset is not larger than the one asked for; the zero entry,
+// which stands for the segment's beginning, if there's none.
 func (x *offsetIndex) lookup(relative int32) (offsetEntry, error) {
 	t := x.tail.Load()
 	if added := t.added(); len(added) > 0 && added[0].relative <= relative {
@@ -163,7 +164,8 @@ func readFull(f io.ReaderAt, buf []byte, pos int64) error {
 	return err
 }
 
-// cut keeps the first entries, as long as keep says so, and returns the last of them. The tail must be flushed.
+// cut keeps the first entries, as long as keep says so, and returns the last of them. The tail must
+// be flushed.
 func (x *offsetIndex) cut(f vfs.File, keep func(offsetEntry) bool) (last offsetEntry, err error) {
 	n, err := searchEntries(x.count(), func(i int) (bool, error) {
 		e, err := readOffsetEntry(f, i)

@@ -9,7 +9,8 @@ import (
 	"barnabas/internal/record"
 )
 
-// probeSize is how much a probe writes: a directory that takes less is no use, and would go offline with the next append.
+// probeSize is how much a probe writes: a directory that takes less is no use, and would go offline
+// with the next append.
 const probeSize = 1 << 20
 
 // probeOffline tries the directories that are offline, and brings back those that work again.
@@ -73,7 +74,8 @@ func (d *Directory) probe() error {
 	return errors.Join(err, f.Close(), removeFile(d.store.fs, path))
 }
 
-// reload reads a log anew after its directory was offline. What a failed append may have left behind the end is cut off first.
+// reload reads a log anew after its directory was offline. What a failed append may have left behind
+// the end is cut off first.
 func (l *Log) reload(cleaned record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -19,11 +19,6 @@ type metaProperties struct {
 	directory ident.StoreID
 }
 
-// complete reports whether all three are known.
-func (m metaProperties) complete() bool {
-	return !m.cluster.IsZero() && m.broker >= 0 && !m.directory.IsZero()
-}
-
 // readMetaProperties reads a directory's file. exists is false if there's none.
 func readMetaProperties(fsys vfs.FS, dir string) (m metaProperties, exists bool, err error) {
 	path := filepath.Join(dir, metaPropertiesName)

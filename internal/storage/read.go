@@ -61,8 +61,8 @@ func (s *Span) Release() {
 	s.Ranges = nil
 }
 
-// CopyTo reads the ranges into buf, which has room for Len bytes, and returns how many were read. ErrStorage
-// if that fails; io.ErrUnexpectedEOF if the log was truncated meanwhile.
+// CopyTo reads the ranges into buf, which has room for Len bytes, and returns how many were read.
+// ErrStorage if that fails; io.ErrUnexpectedEOF if the log was truncated meanwhile.
 func (s *Span) CopyTo(buf []byte) (int, error) {
 	total := 0
 	for i := range s.Ranges {
@@ -80,14 +80,15 @@ func (s *Span) CopyTo(buf []byte) (int, error) {
 	return total, nil
 }
 
-// Read returns where the batches are that follow offset from, beginning with the one that holds it. It takes no
-// lock. Compaction may have removed the record at from: then the span begins with the first batch after it.
+// Read returns where the batches are that follow offset from, beginning with the one that holds it.
+// It takes no lock. Compaction may have removed the record at from: then the span begins with the
+// first batch after it.
 //
-// A span that was read before a truncation may show what was appended in place of what it pointed to; whoever
-// truncates knows that readers have been told better.
+// A span that was read before a truncation may show what was appended in place of what it pointed
+// to; whoever truncates knows that readers have been told better.
 //
-// Errors: ErrOffsetOutOfRange when from is not within [StartOffset, EndOffset], ErrCorruptMessage, ErrStorage,
-// ErrDeleted.
+// Errors: ErrOffsetOutOfRange when from is not within [StartOffset, EndOffset], ErrCorruptMessage,
+// ErrStorage, ErrDeleted.
 func (l *Log) Read(from record.Offset, opts ReadOptions) (Span, error) {
 	if err := l.usable(); err != nil {
 		return Span{}, err
@@ -142,8 +143,8 @@ func (l *Log) collect(span *Span, list []*segment, from, upTo record.Offset, opt
 	return nil
 }
 
-// stretch is what a read wants of a segment: from the batch that holds an offset up to the one that holds
-// another, or to the end if it wants the whole rest.
+// stretch is what a read wants of a segment: from the batch that holds an offset up to the one that
+// holds another, or to the end if it wants the whole rest.
 type stretch struct {
 	seg        *segment
 	handle     *handle
@@ -151,7 +152,8 @@ type stretch struct {
 	whole      bool
 }
 
-// stretch finds the bytes of a stretch: at most left, unless the first batch is larger and minOne is set.
+// stretch finds the bytes of a stretch: at most left, unless the first batch is larger and minOne is
+// set.
 func (l *Log) stretch(w stretch, left int, minOne bool) (pos int64, length int, err error) {
 	pos, firstSize, err := l.firstBatch(w)
 	if err != nil || pos < 0 {
@@ -176,8 +178,8 @@ func (l *Log) stretch(w stretch, left int, minOne bool) (pos int64, length int, 
 	return pos, int(min(int64(left), available)), nil
 }
 
-// firstBatch is the position of the first batch whose last offset is not smaller than from, and its size, 0
-// if it wasn't looked at; -1 if the segment has none.
+// firstBatch is the position of the first batch whose last offset is not smaller than from, and its
+// size, 0 if it wasn't looked at; -1 if the segment has none.
 func (l *Log) firstBatch(w stretch) (pos int64, size int, err error) {
 	if w.from <= w.seg.base {
 		return 0, 0, nil
@@ -192,8 +194,9 @@ func (l *Log) firstBatch(w stretch) (pos int64, size int, err error) {
 	return at.pos, at.size, nil
 }
 
-// lastByte is the position of the first batch that holds upTo or a later offset, or the segment's size. That an append has
-// published the size and not yet the end of the log is no reason to show it.
+// lastByte is the position of the first batch that holds upTo or a later offset, or the segment's
+// size. That an append has published the size and not yet the end of the log is no reason to show
+// it.
 func (l *Log) lastByte(w stretch) (int64, error) {
 	size := w.seg.size.Load()
 	if w.whole {

@@ -9,8 +9,8 @@ import (
 // errSegmentsChanged says that the segments to be replaced are no longer those of the log.
 var errSegmentsChanged = errors.New("segments have changed meanwhile")
 
-// replacement is a segment that the cleaner has written, marked cleanedMark, on its way to take the place
-// of those that it was made from.
+// replacement is a segment that the cleaner has written, marked cleanedMark, on its way to take the
+// place of those that it was made from.
 type replacement struct {
 	log   *Log
 	old   []*segment // contiguous, without the active one
@@ -32,7 +32,8 @@ func (r *replacement) replace() error {
 	if err := r.fresh.sync(); err != nil {
 		return l.failed("sync cleaned segment", err)
 	}
-	// Readers may open the files as soon as they are in the list. While these have two names, they are open.
+	// Readers may open the files as soon as they are in the list. While these have two names, they
+	// are open.
 	unpin, err := pinAll(r.fresh)
 	if err != nil {
 		return l.failed("open cleaned segment", err)

@@ -6,9 +6,10 @@ import (
 	"barnabas/internal/record"
 )
 
-// retain removes the segments that the topics' settings no longer keep: too old, too much, or before the start of
-// the log. Nothing above a high watermark goes. The logs' starts move first, and are on disk before the segments go: a crash then may
-// leave any of the files, and readers see none of them.
+// retain removes the segments that the topics' settings no longer keep: too old, too much, or before
+// the start of the log. Nothing above a high watermark goes. The logs' starts move first, and are on
+// disk before the segments go: a crash then may leave any of the files, and readers see none of
+// them.
 func (s *Store) retain(logs []*Log) {
 	// What fails has taken a directory offline and said so.
 	for _, l := range logs {
@@ -149,7 +150,8 @@ func (l *Log) moveStart(o record.Offset) error {
 	return l.setEpochs(l.epochs.Load().truncateStart(o))
 }
 
-// discard marks a segment's files as deleted. They are removed after file.delete.delay.ms; whoever reads them goes on.
+// discard marks a segment's files as deleted. They are removed after file.delete.delay.ms; whoever
+// reads them goes on.
 func (l *Log) discard(s *segment) error {
 	if err := s.rename(deletedMark); err != nil {
 		return err

@@ -15,11 +15,12 @@ import (
 // unknownTimestamp stands for a timestamp that was not read from disk yet.
 const unknownTimestamp int64 = math.MinInt64
 
-// segment is a stretch of a log: a file of batches and its indexes. All offsets in it lie in
-// [base, base+MaxInt32].
+// segment is a stretch of a log: a file of batches and its indexes. All offsets in it lie in [base,
+// base+MaxInt32].
 //
-// Batches lie in [0, size): the writer, under the log's mutex, publishes size after the bytes are written, so a reader that
-// stays below it reads whole batches. Fields without a word are guarded by the log's mutex.
+// Batches lie in [0, size): the writer, under the log's mutex, publishes size after the bytes are
+// written, so a reader that stays below it reads whole batches. Fields without a word are guarded by
+// the log's mutex.
 type segment struct {
 	log     *Log
 	base    record.Offset // constant
@@ -32,7 +33,8 @@ type segment struct {
 	created        int64 // milliseconds: when it was made or loaded
 	sinceIndex     int64 // bytes appended after the batch of the last index entry
 	firstTimestamp int64 // the first batch's, or unknownTimestamp
-	// max is the largest timestamp and the last offset of the first batch that bears it. In a sealed segment it is read when it is needed.
+	// max is the largest timestamp and the last offset of the first batch that bears it. In a sealed
+	// segment it is read when it is needed.
 	max       timeEntry
 	maxLoaded bool
 }
@@ -85,8 +87,9 @@ func (s *segment) relative(o record.Offset) (rel int32, ok bool) {
 	return int32(d), d >= 0 && d <= math.MaxInt32
 }
 
-// write appends bytes that hold whole batches, and notes them in the indexes. The caller publishes the
-// log's end offset. After an error the file is as it was, or the error says that it could not be cut back.
+// write appends bytes that hold whole batches, and notes them in the indexes. The caller publishes
+// the log's end offset. After an error the file is as it was, or the error says that it could not be
+// cut back.
 func (s *segment) write(batches []byte, intervalBytes int32) error {
 	h, err := s.records.pin()
 	if err != nil {
@@ -117,7 +120,8 @@ func (s *segment) write(batches []byte, intervalBytes int32) error {
 	return nil
 }
 
-// note takes a batch at a position into timestamps and indexes. It reports whether the indexes must be flushed.
+// note takes a batch at a position into timestamps and indexes. It reports whether the indexes must
+// be flushed.
 func (s *segment) note(b record.Batch, pos int64, intervalBytes int32) (full bool) {
 	rel, _ := s.relative(b.LastOffset())
 	if s.firstTimestamp == unknownTimestamp && pos == 0 {
@@ -135,7 +139,8 @@ func (s *segment) note(b record.Batch, pos int64, intervalBytes int32) (full boo
 	return full
 }
 
-// flushIndexes writes the index entries that are only in memory, and the largest timestamp as the time index' last entry.
+// flushIndexes writes the index entries that are only in memory, and the largest timestamp as the
+// time index' last entry.
 func (s *segment) flushIndexes() error {
 	if s.maxLoaded && s.max != noTimeEntry {
 		s.times.add(s.max)
@@ -186,7 +191,8 @@ type place struct {
 	size       int
 }
 
-// find returns the first batch whose last offset is not smaller than o. found is false if the segment ends before. It takes no lock.
+// find returns the first batch whose last offset is not smaller than o. found is false if the
+// segment ends before. It takes no lock.
 func (s *segment) find(o record.Offset, h *handle) (at place, found bool, err error) {
 	end := s.size.Load()
 	rel, ok := s.relative(o)
@@ -253,7 +259,8 @@ func (s *segment) loadMax() error {
 	return nil
 }
 
-// largestTimestamp is the largest timestamp of the records, or, if they bear none, when the file was written.
+// largestTimestamp is the largest timestamp of the records, or, if they bear none, when the file was
+// written.
 func (s *segment) largestTimestamp() (int64, error) {
 	if err := s.loadMax(); err != nil {
 		return 0, err
@@ -306,8 +313,8 @@ func (s *segment) remove() error {
 	return nil
 }
 
-// rename gives the segment's files another mark, or none. They are open meanwhile, so that nobody looks for one
-// under the name that it had.
+// rename gives the segment's files another mark, or none. They are open meanwhile, so that nobody
+// looks for one under the name that it had.
 func (s *segment) rename(mark string) error {
 	for _, f := range s.files() {
 		h, err := f.pin()

@@ -1,10 +1,12 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,9 +37,9 @@ type Options struct {
 	Foreign []string
 	// Clock is time.Now unless given.
 	Clock func() time.Time
-	// DirectoryChanged is called, by a goroutine of the store or by one that has met an I/O error, when a
-	// directory has gone offline (cause says why) or come back (cause is nil). It must not call the store
-	// back, nor wait.
+	// DirectoryChanged is called, by a goroutine of the store or by one that has met an I/O error,
+	// when a directory has gone offline (cause says why) or come back (cause is nil). It must not
+	// call the store back, nor wait.
 	DirectoryChanged func(d *Directory, cause error)
 	// Flushed is told how long a sync of a log took.
 	Flushed func(time.Duration)
@@ -62,7 +64,8 @@ type Store struct {
 	flusher   flusher
 	deletions deletions
 	cleaner   *cleaner
-	// producerIDExpirationMs is what the setting is now; the tables of the logs take it over as they expire.
+	// producerIDExpirationMs is what the setting is now; the tables of the logs take it over as they
+	// expire.
 	producerIDExpirationMs atomic.Int64
 	stop                   chan struct{}
 	done                   sync.WaitGroup
@@ -74,10 +77,10 @@ type Store struct {
 	closed  bool                          // guarded by mu
 }
 
-// OpenStore locks the directories, loads and recovers their logs and starts the store's goroutines. A
-// directory that can't be read is offline; the store opens as long as one is well. Errors:
-// ErrDirectoryInUse, ErrWrongCluster, ErrWrongBroker, ErrStorage, and that of a meta.properties that can't be
-// understood.
+// OpenStore locks the directories, loads and recovers their logs and starts the store's goroutines.
+// A directory that can't be read is offline; the store opens as long as one is well. Errors:
+// ErrDirectoryInUse, ErrWrongCluster, ErrWrongBroker, ErrStorage, and that of a meta.properties that
+// can't be understood.
 func OpenStore(o Options) (*Store, error) {
 	s := newStore(o)
 	if err := s.openDirs(o.Dirs); err != nil {
@@ -189,8 +192,8 @@ func (s *Store) allOffline() error {
 
 func (s *Store) nowMs() int64 { return s.clock().UnixMilli() }
 
-// Adopt writes the ids of cluster and broker, once they are known, into directories that had none. ErrWrongCluster
-// if one has another.
+// Adopt writes the ids of cluster and broker, once they are known, into directories that had none.
+// ErrWrongCluster if one has another.
 func (s *Store) Adopt(id ident.ClusterID, broker ident.BrokerID) error {
 	s.mu.Lock()
 	known := s.cluster
@@ -259,8 +262,8 @@ func (s *Store) CleanerStats() CleanerStats { return s.cleaner.Stats() }
 // OpenFiles is how many files the store keeps open.
 func (s *Store) OpenFiles() int { return s.handles.count() }
 
-// Create makes an empty log that begins at offset start, in the online directory with the fewest. Errors: ErrLogExists, ErrStorage,
-// ErrDeleted when the store is closed.
+// Create makes an empty log that begins at offset start, in the online directory with the fewest.
+// Errors: ErrLogExists, ErrStorage, ErrDeleted when the store is closed.
 func (s *Store) Create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset) (*Log, error) {
 	if err := s.reserve(tp); err != nil {
 		return nil, err
@@ -269,6 +272,10 @@ func (s *Store) Create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.making, tp)
+	if err == nil && s.closed {
+		l.close()
+		err = fmt.Errorf("%s: %w", tp, ErrDeleted)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -320,17 +327,22 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 
 // roomiest is the online directory with the fewest logs.
 func (s *Store) roomiest() *Directory {
-	counts := make(map[*Directory]int, len(s.dirs))
-	for _, l := range s.Logs() {
-		counts[l.dir]++
-	}
-	var best *Directory
+	var online []*Directory
 	for _, d := range s.dirs {
-		if d.Err() == nil && (best == nil || counts[d] < counts[best]) {
-			best = d
+		if d.Err() == nil {
+			online = append(online, d)
 		}
 	}
-	return best
+	if len(online) <= 1 {
+		return append(online, nil)[0]
+	}
+	counts := make(map[*Directory]int, len(online))
+	s.mu.RLock()
+	for _, l := range s.logs {
+		counts[l.dir]++
+	}
+	s.mu.RUnlock()
+	return slices.MinFunc(online, func(a, b *Directory) int { return cmp.Compare(counts[a], counts[b]) })
 }
 
 // Delete takes a log out of the store at once, renames its directory and removes that after
@@ -368,8 +380,8 @@ func (l *Log) delete() error {
 	return nil
 }
 
-// Close stops the store's goroutines and closes its files. With clean it syncs everything first and leaves the mark
-// that makes the next start quick.
+// Close stops the store's goroutines and closes its files. With clean it syncs everything first and
+// leaves the mark that makes the next start quick.
 func (s *Store) Close(clean bool) error {
 	s.mu.Lock()
 	if s.closed {

@@ -12,7 +12,8 @@ import (
 
 const timeEntrySize = 12
 
-// timeEntry says that up to the batch whose last offset is base+relative no timestamp is larger than timestamp, which that batch bears.
+// timeEntry says that up to the batch whose last offset is base+relative no timestamp is larger than
+// timestamp, which that batch bears.
 type timeEntry struct {
 	timestamp int64
 	relative  int32
@@ -21,8 +22,9 @@ type timeEntry struct {
 // noTimeEntry stands for the time before the first entry.
 var noTimeEntry = timeEntry{timestamp: record.NoTimestamp}
 
-// timeIndex finds offsets by timestamp. Entries are added, kept in memory for a while and flushed under the log's
-// mutex; lookups see only what is in the file, so whoever needs the latest flushes first.
+// timeIndex finds offsets by timestamp. Entries are added, kept in memory for a while and flushed
+// under the log's mutex; lookups see only what is in the file, so whoever needs the latest flushes
+// first.
 type timeIndex struct {
 	file
 	stored  atomic.Int32 // entries in the file
@@ -66,7 +68,8 @@ func (x *timeIndex) flush(f vfs.File) error {
 	return nil
 }
 
-// lookup returns the last stored entry whose timestamp is not larger than the one asked for, or noTimeEntry.
+// lookup returns the last stored entry whose timestamp is not larger than the one asked for, or
+// noTimeEntry.
 func (x *timeIndex) lookup(timestamp int64) (timeEntry, error) {
 	n := int(x.stored.Load())
 	if n == 0 {

@@ -16,8 +16,8 @@ type TimestampOffset struct {
 	LeaderEpoch record.Epoch
 }
 
-// OffsetForTimestamp finds the first record whose timestamp is ts (milliseconds) or later. found is false if there
-// is none. Errors: ErrCorruptMessage, ErrStorage, ErrDeleted.
+// OffsetForTimestamp finds the first record whose timestamp is ts (milliseconds) or later. found is
+// false if there is none. Errors: ErrCorruptMessage, ErrStorage, ErrDeleted.
 func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err error) {
 	candidates, err := l.segmentsByTime(func(largest int64) bool { return largest >= ts })
 	if err != nil {
@@ -35,8 +35,8 @@ func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err 
 	return at, false, nil
 }
 
-// MaxTimestamp finds the first record that bears the largest timestamp (KIP-734). found is false in an empty log.
-// Errors: ErrCorruptMessage, ErrStorage, ErrDeleted.
+// MaxTimestamp finds the first record that bears the largest timestamp (KIP-734). found is false in
+// an empty log. Errors: ErrCorruptMessage, ErrStorage, ErrDeleted.
 func (l *Log) MaxTimestamp() (at TimestampOffset, found bool, err error) {
 	largest := record.NoTimestamp
 	_, err = l.segmentsByTime(func(ts int64) bool {
@@ -49,7 +49,8 @@ func (l *Log) MaxTimestamp() (at TimestampOffset, found bool, err error) {
 	return l.OffsetForTimestamp(largest)
 }
 
-// segmentsByTime returns the segments, in order, whose largest timestamp is wanted, their time indexes written.
+// segmentsByTime returns the segments, in order, whose largest timestamp is wanted, their time
+// indexes written.
 func (l *Log) segmentsByTime(wanted func(largest int64) bool) ([]*segment, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +73,8 @@ func (l *Log) segmentsByTime(wanted func(largest int64) bool) ([]*segment, error
 	return found, nil
 }
 
-// searchTime finds the first record of a segment, not before the start of the log, whose timestamp is ts or later.
+// searchTime finds the first record of a segment, not before the start of the log, whose timestamp
+// is ts or later.
 func (l *Log) searchTime(s *segment, ts int64) (at TimestampOffset, found bool, err error) {
 	// Before the batch of the last entry that is earlier than ts, every timestamp is earlier too.
 	entry, err := s.times.lookup(ts - 1)

@@ -65,7 +65,8 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 	return end, s.cutTo(size)
 }
 
-// TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage, ErrDeleted.
+// TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage,
+// ErrDeleted.
 func (l *Log) TruncateFullyTo(o record.Offset) error {
 	if err := l.clearTo(o); err != nil {
 		return err
@@ -145,7 +146,8 @@ func (s *segment) cutTo(size int64) error {
 	if err := h.Truncate(size); err != nil {
 		return fmt.Errorf("cut segment %d to %d: %w", s.base, size, err)
 	}
-	// What lies behind the last index entry counts for the next one, and may bear the largest timestamp.
+	// What lies behind the last index entry counts for the next one, and may bear the largest
+	// timestamp.
 	from := int64(s.offsets.last.position)
 	s.sinceIndex, s.max, s.maxLoaded = 0, s.times.last, true
 	if size == 0 {
@@ -155,7 +157,8 @@ func (s *segment) cutTo(size int64) error {
 	return err
 }
 
-// replay takes the batches between two positions into indexes and timestamps again, and returns the offset after the last.
+// replay takes the batches between two positions into indexes and timestamps again, and returns the
+// offset after the last.
 func (s *segment) replay(h *handle, from, to int64) (next record.Offset, err error) {
 	next = s.base
 	interval := s.log.config.Load().IndexIntervalBytes
