@@ -144,12 +144,12 @@ func splitAddresses(list string) ([]string, error) {
 			address = address[at+len("://"):]
 		}
 		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
-			return nil, fmt.Errorf("Invalid url in bootstrap.servers: %s", address)
+			return nil, sayf("Invalid url in bootstrap.servers: %s", address)
 		}
 		seeds = append(seeds, address)
 	}
 	if len(seeds) == 0 {
-		return nil, errors.New("No resolvable bootstrap urls given in bootstrap.servers")
+		return nil, sayf("No resolvable bootstrap urls given in bootstrap.servers")
 	}
 	return seeds, nil
 }

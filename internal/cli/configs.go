@@ -82,18 +82,18 @@ func (o *configsOptions) entity() (entity, error) {
 	general := o.entityType.Set() || o.entityName.Set() || o.entityDefault.Set()
 	switch {
 	case len(specific) == 0 && !o.entityType.Set():
-		return entity{}, errors.New("At least one entity type must be specified")
+		return entity{}, sayf("At least one entity type must be specified")
 	case len(specific) > 0 && general:
 		return entity{}, errors.New("--entity-{type,name,default} should not be used in conjunction with specific entity flags")
 	case len(specific) > 1:
-		return entity{}, errors.New("Only 'users' and 'clients' entity types may be specified together")
+		return entity{}, sayf("Only 'users' and 'clients' entity types may be specified together")
 	case len(specific) == 1:
 		return specific[0], nil
 	}
 	kindName := o.entityType.Must()
 	i := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.plural == kindName })
 	if i < 0 {
-		return entity{}, fmt.Errorf("Invalid entity type %s, the entity type must be one of topics, brokers, "+
+		return entity{}, sayf("Invalid entity type %s, the entity type must be one of topics, brokers, "+
 			"broker-loggers, client-metrics, groups with a --bootstrap-server or --bootstrap-controller argument", kindName)
 	}
 	e := entity{entityKinds[i], o.entityName.Must(), o.entityName.Set()}
@@ -109,24 +109,24 @@ func (o *configsOptions) entity() (entity, error) {
 func (o *configsOptions) check(e entity) error {
 	if e.named && e.name != "" && strings.HasPrefix(e.plural, "broker") {
 		if _, err := strconv.ParseInt(e.name, 10, 32); err != nil {
-			return fmt.Errorf("The entity name for %s must be a valid integer broker id, but it is: %s", e.plural, e.name)
+			return sayf("The entity name for %s must be a valid integer broker id, but it is: %s", e.plural, e.name)
 		}
 	}
 	if o.describe.Set() {
 		if e.plural == "broker-loggers" && !e.named {
-			return errors.New("An entity name must be specified with --describe of broker-loggers")
+			return sayf("An entity name must be specified with --describe of broker-loggers")
 		}
 		return nil
 	}
 	switch {
 	case e.plural == "brokers" && !e.named:
-		return errors.New("An entity-name or default entity must be specified with --alter of users, clients, brokers or ips")
+		return sayf("An entity-name or default entity must be specified with --alter of users, clients, brokers or ips")
 	case e.plural != "brokers" && e.name == "":
-		return fmt.Errorf("An entity name must be specified with --alter of %s", e.plural)
+		return sayf("An entity name must be specified with --alter of %s", e.plural)
 	case o.add.Set() && o.addFile.Set():
-		return errors.New("Only one of --add-config or --add-config-file must be specified")
+		return sayf("Only one of --add-config or --add-config-file must be specified")
 	case jopt.Count(o.add, o.addFile, o.remove) == 0:
-		return errors.New("At least one of --add-config, --add-config-file, or --delete-config must be specified with --alter")
+		return sayf("At least one of --add-config, --add-config-file, or --delete-config must be specified with --alter")
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func runConfigs(ctx context.Context, env *Env, args []string) error {
 		err = jopt.Check(o.bootstrap, o.zookeeper, o.config, o.add, o.addFile, o.entityType, o.entityName)
 	}
 	if err == nil && !o.bootstrap.Set() && !o.zookeeper.Set() {
-		err = errors.New("Either --bootstrap-server or --bootstrap-controller must be specified.")
+		err = sayf("Either --bootstrap-server or --bootstrap-controller must be specified.")
 	}
 	if err == nil {
 		err = o.check(e)
@@ -289,7 +289,7 @@ func parseAddConfig(text string) (map[string]string, error) {
 	for _, part := range append(parts, text[start:]) {
 		key, value, ok := strings.Cut(part, "=")
 		if !ok || strings.Contains(strings.Split(value, "[")[0], "=") {
-			return nil, errors.New(`requirement failed: Invalid entity config: all configs to be added must be in the format "key=val" or  "key=[val1,val2]" to group values which contain commas.`)
+			return nil, sayf(`requirement failed: Invalid entity config: all configs to be added must be in the format "key=val" or  "key=[val1,val2]" to group values which contain commas.`)
 		}
 		values[strings.TrimSpace(key)] = strings.TrimSpace(strings.NewReplacer("[", "", "]", "").Replace(value))
 	}
@@ -299,7 +299,7 @@ func parseAddConfig(text string) (map[string]string, error) {
 func checkKeys(values map[string]string) error {
 	for key := range values {
 		if !configKey.MatchString(key) {
-			return fmt.Errorf("Invalid character found for config key: %s", key)
+			return sayf("Invalid character found for config key: %s", key)
 		}
 	}
 	return nil

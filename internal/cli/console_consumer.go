@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -125,7 +124,7 @@ func (o *consumerOptions) properties() (properties, error) {
 	reset, set := props["auto.offset.reset"]
 	switch {
 	case set && o.fromBeginning.Set() && reset != "earliest":
-		return nil, fmt.Errorf("Can't simultaneously specify --from-beginning and "+
+		return nil, sayf("Can't simultaneously specify --from-beginning and "+
 			"'auto.offset.reset=%s', please remove one option", reset)
 	case !set && o.fromBeginning.Set():
 		props["auto.offset.reset"] = "earliest"

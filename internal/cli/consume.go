@@ -109,7 +109,7 @@ func resetOffset(text string) (kgo.Offset, error) {
 			return kgo.NewOffset().AfterMilli(time.Now().Add(-age).UnixMilli()), nil
 		}
 	}
-	return kgo.Offset{}, fmt.Errorf("Invalid value %s for configuration auto.offset.reset: "+
+	return kgo.Offset{}, sayf("Invalid value %s for configuration auto.offset.reset: "+
 		"must be earliest, latest, none or by_duration:PnDTnHnMn.nS", text)
 }
 

@@ -74,19 +74,19 @@ func parseDeletions(data []byte) (map[partitionName]int64, error) {
 		} `json:"partitions"`
 	}
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, fmt.Errorf("The input string is not a valid JSON: %w", err)
+		return nil, sayf("The input string is not a valid JSON: %w", err)
 	}
 	if file.Version != nil && *file.Version != 1 {
-		return nil, fmt.Errorf("Not supported version field value %d", *file.Version)
+		return nil, sayf("Not supported version field value %d", *file.Version)
 	}
 	if file.Partitions == nil {
-		return nil, errors.New("Missing partitions field")
+		return nil, sayf("Missing partitions field")
 	}
 	before := map[partitionName]int64{}
 	var duplicates []string
 	for _, p := range file.Partitions {
 		if p.Topic == nil || p.Partition == nil || p.Offset == nil {
-			return nil, errors.New("Every partition needs a topic, a partition and an offset")
+			return nil, sayf("Every partition needs a topic, a partition and an offset")
 		}
 		name := partitionName{*p.Topic, *p.Partition}
 		if _, twice := before[name]; twice {
@@ -95,7 +95,7 @@ func parseDeletions(data []byte) (map[partitionName]int64, error) {
 		before[name] = *p.Offset
 	}
 	if len(duplicates) > 0 {
-		return nil, fmt.Errorf("Offset json file contains duplicate topic partitions: %s", strings.Join(duplicates, ","))
+		return nil, sayf("Offset json file contains duplicate topic partitions: %s", strings.Join(duplicates, ","))
 	}
 	return before, nil
 }

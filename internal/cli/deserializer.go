@@ -55,7 +55,7 @@ func findDeserializer(env *Env, class string) deserializer {
 func sized(name string, size int, text func([]byte) string) deserializer {
 	return func(data []byte) (string, error) {
 		if len(data) != size {
-			return "", fmt.Errorf("Size of data received by %s is not %d", name, size)
+			return "", sayf("Size of data received by %s is not %d", name, size)
 		}
 		return text(data), nil
 	}
@@ -63,7 +63,7 @@ func sized(name string, size int, text func([]byte) string) deserializer {
 
 func deserializeVoid(data []byte) (string, error) {
 	if len(data) > 0 {
-		return "", fmt.Errorf("Data should be null for a VoidDeserializer.")
+		return "", sayf("Data should be null for a VoidDeserializer.")
 	}
 	return "null", nil
 }
@@ -71,13 +71,13 @@ func deserializeVoid(data []byte) (string, error) {
 func deserializeBoolean(data []byte) (string, error) {
 	switch {
 	case len(data) != 1:
-		return "", fmt.Errorf("Size of data received by BooleanDeserializer is not 1")
+		return "", sayf("Size of data received by BooleanDeserializer is not 1")
 	case data[0] == 1:
 		return "true", nil
 	case data[0] == 0:
 		return "false", nil
 	}
-	return "", fmt.Errorf("Unexpected byte received by BooleanDeserializer: %d", data[0])
+	return "", sayf("Unexpected byte received by BooleanDeserializer: %d", data[0])
 }
 
 // escapeBytes shows printable ASCII as it is and the rest as \xNN.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -11,7 +10,7 @@ import (
 var isoDuration = regexp.MustCompile(
 	`^([-+]?)P(?:([-+]?\d+)D)?(T(?:([-+]?\d+)H)?(?:([-+]?\d+)M)?(?:([-+]?\d+(?:[.,]\d{1,9})?)S)?)?$`)
 
-var errDuration = errors.New("Text cannot be parsed to a Duration")
+var errDuration = sayf("Text cannot be parsed to a Duration")
 
 // parseDuration reads an ISO 8601 duration of days, hours, minutes and seconds: P1DT2H3M4.5S.
 func parseDuration(text string) (time.Duration, error) {

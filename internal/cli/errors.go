@@ -115,3 +115,7 @@ func exceptionName(code int16) string {
 	name := strings.TrimSuffix(b.String(), "Error")
 	return name + "Exception"
 }
+
+// sayf is fmt.Errorf for what a person gets to read as it is: Kafka's tools speak in sentences, and
+// scripts look for their words.
+func sayf(format string, args ...any) error { return fmt.Errorf(format, args...) }

@@ -171,16 +171,16 @@ func parseLevels(words []string, namesOnly bool) (map[string]int16, error) {
 		case namesOnly:
 			name = word
 		case !ok:
-			return nil, fmt.Errorf("Can't parse feature=level string %s: equals sign not found.", word)
+			return nil, sayf("Can't parse feature=level string %s: equals sign not found.", word)
 		default:
 			var err error
 			if level, err = strconv.ParseInt(strings.TrimSpace(text), 10, 16); err != nil {
-				return nil, fmt.Errorf("Can't parse feature=level string %s: unable to parse %s as a short.", word, strings.TrimSpace(text))
+				return nil, sayf("Can't parse feature=level string %s: unable to parse %s as a short.", word, strings.TrimSpace(text))
 			}
 		}
 		name = strings.TrimSpace(name)
 		if _, twice := levels[name]; twice {
-			return nil, fmt.Errorf("Feature %s was specified more than once.", name)
+			return nil, sayf("Feature %s was specified more than once.", name)
 		}
 		levels[name] = int16(level)
 	}
@@ -190,7 +190,7 @@ func parseLevels(words []string, namesOnly bool) (map[string]int16, error) {
 func (o *featuresOptions) levels(env *Env, what string) (map[string]int16, error) {
 	if o.release.Set() {
 		if o.metadata.Set() || o.feature.Set() {
-			return nil, errors.New("Can not specify `release-version` with other feature flags.")
+			return nil, sayf("Can not specify `release-version` with other feature flags.")
 		}
 		levels, err := releaseLevels(o.release.Must())
 		if what == "upgrade" {
@@ -202,12 +202,12 @@ func (o *featuresOptions) levels(env *Env, what string) (map[string]int16, error
 	if err == nil && o.metadata.Set() {
 		env.printf(" `metadata` flag is deprecated and may be removed in a future release.\n")
 		if levels[metadataFeature], err = metadataLevel(o.metadata.Must()); err != nil {
-			err = fmt.Errorf("Unknown metadata.version %s. Supported metadata.version are %s", o.metadata.Must(),
+			err = sayf("Unknown metadata.version %s. Supported metadata.version are %s", o.metadata.Must(),
 				strings.Join(metadataVersions, ", "))
 		}
 	}
 	if err == nil && len(levels) == 0 {
-		err = fmt.Errorf("You must specify at least one feature to %s", what)
+		err = sayf("You must specify at least one feature to %s", what)
 	}
 	return levels, err
 }
@@ -246,7 +246,7 @@ func (o *featuresOptions) update(ctx context.Context, env *Env, c *client, what 
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d out of %d operation(s) failed.", failed, len(levels))
+		return sayf("%d out of %d operation(s) failed.", failed, len(levels))
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func metadataLevel(version string) (int16, error) {
 			return int16(i + firstMetadataLevel), nil
 		}
 	}
-	return 0, fmt.Errorf("Unknown release version '%s'. Supported versions are: %s to %s", version,
+	return 0, sayf("Unknown release version '%s'. Supported versions are: %s to %s", version,
 		metadataVersions[0], metadataVersions[len(metadataVersions)-1])
 }
 
@@ -117,17 +117,17 @@ func printDependency(env *Env, name string, level int16) error {
 	if name == metadataFeature {
 		version, ok := metadataName(level)
 		if !ok {
-			return fmt.Errorf("Unknown metadata.version %d", level)
+			return sayf("Unknown metadata.version %d", level)
 		}
 		env.printf("%s=%d (%s) has no dependencies.\n", name, level, version)
 		return nil
 	}
 	known, ok := featureLevels[name]
 	if !ok {
-		return fmt.Errorf("Unknown feature: %s", name)
+		return sayf("Unknown feature: %s", name)
 	}
 	if level < 0 || int(level) > len(known) {
-		return fmt.Errorf("No feature:%s with feature level %d", name, level)
+		return sayf("No feature:%s with feature level %d", name, level)
 	}
 	needs := featureDependencies[name][level]
 	if len(needs) == 0 {

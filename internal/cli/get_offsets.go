@@ -87,7 +87,7 @@ func parseOffsetSpec(text string) (int64, error) {
 	}
 	timestamp, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 or max-timestamp / "+
+		return 0, sayf("Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 or max-timestamp / "+
 			"-4 or earliest-local / -5 or latest-tiered / -6 or earliest-pending-upload, or a specified long format timestamp", text)
 	}
 	return timestamp, nil
@@ -159,7 +159,7 @@ var partitionRuleShape = regexp.MustCompile(`^([^:,]*)(?::(?:([0-9]*)|(?:([0-9]*
 func parsePartitionRule(spec string) (partitionRule, error) {
 	match := partitionRuleShape.FindStringSubmatch(spec)
 	if match == nil {
-		return partitionRule{}, fmt.Errorf("Invalid rule specification: %s", spec)
+		return partitionRule{}, sayf("Invalid rule specification: %s", spec)
 	}
 	if match[1] == "" {
 		match[1] = ".*"
@@ -208,7 +208,7 @@ func (s *offsetSelection) find(ctx context.Context, c *client) ([]partitionName,
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("Could not match any topic-partitions with the specified filters")
+		return nil, sayf("Could not match any topic-partitions with the specified filters")
 	}
 	return names, nil
 }

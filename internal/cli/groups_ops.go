@@ -141,23 +141,24 @@ func (c *client) describeConsumerGroup(ctx context.Context, id string) (*groupDe
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range resp.Groups {
-		if err := codeError(g.ErrorCode, g.ErrorMessage); err != nil {
-			return nil, err
-		}
-		group := &groupDescription{
-			Group: g.Group, Type: "Consumer", State: g.State, Assignor: g.AssignorName,
-			Epoch: &g.Epoch, TargetEpoch: &g.AssignmentEpoch,
-		}
-		for _, m := range g.Members {
-			group.Members = append(group.Members, groupMember{
-				ID: m.MemberID, InstanceID: orEmpty(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost,
-				Epoch: &m.MemberEpoch, Assigned: fromAssignment(m.Assignment), Target: fromAssignment(m.TargetAssignment),
-			})
-		}
-		return group, nil
+	if len(resp.Groups) == 0 {
+		return nil, fmt.Errorf("the coordinator did not answer for group %s", id)
 	}
-	return nil, fmt.Errorf("the coordinator did not answer for group %s", id)
+	g := resp.Groups[0]
+	if err := codeError(g.ErrorCode, g.ErrorMessage); err != nil {
+		return nil, err
+	}
+	group := &groupDescription{
+		Group: g.Group, Type: "Consumer", State: g.State, Assignor: g.AssignorName,
+		Epoch: &g.Epoch, TargetEpoch: &g.AssignmentEpoch,
+	}
+	for _, m := range g.Members {
+		group.Members = append(group.Members, groupMember{
+			ID: m.MemberID, InstanceID: orEmpty(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost,
+			Epoch: &m.MemberEpoch, Assigned: fromAssignment(m.Assignment), Target: fromAssignment(m.TargetAssignment),
+		})
+	}
+	return group, nil
 }
 
 func fromAssignment(assignment kmsg.Assignment) []topicPartitions {
@@ -181,27 +182,28 @@ func (c *client) describeClassicGroup(ctx context.Context, id string) (*groupDes
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range resp.Groups {
-		if err := codeError(g.ErrorCode, g.ErrorMessage); err != nil {
-			return nil, err
-		}
-		if g.State == "Dead" {
-			message := "Group " + id + " not found."
-			return nil, codeError(kerr.GroupIDNotFound.Code, &message)
-		}
-		if g.ProtocolType != "" && g.ProtocolType != "consumer" {
-			return nil, fmt.Errorf("GroupId %s is not a consumer group (%s).", id, g.ProtocolType)
-		}
-		group := &groupDescription{Group: g.Group, Type: "Classic", State: g.State, Assignor: g.Protocol}
-		for _, m := range g.Members {
-			group.Members = append(group.Members, groupMember{
-				ID: m.MemberID, InstanceID: orEmpty(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost,
-				Assigned: classicAssignment(m.MemberAssignment),
-			})
-		}
-		return group, nil
+	if len(resp.Groups) == 0 {
+		return nil, fmt.Errorf("the coordinator did not answer for group %s", id)
 	}
-	return nil, fmt.Errorf("the coordinator did not answer for group %s", id)
+	g := resp.Groups[0]
+	if err := codeError(g.ErrorCode, g.ErrorMessage); err != nil {
+		return nil, err
+	}
+	if g.State == "Dead" {
+		message := "Group " + id + " not found."
+		return nil, codeError(kerr.GroupIDNotFound.Code, &message)
+	}
+	if g.ProtocolType != "" && g.ProtocolType != "consumer" {
+		return nil, sayf("GroupId %s is not a consumer group (%s).", id, g.ProtocolType)
+	}
+	group := &groupDescription{Group: g.Group, Type: "Classic", State: g.State, Assignor: g.Protocol}
+	for _, m := range g.Members {
+		group.Members = append(group.Members, groupMember{
+			ID: m.MemberID, InstanceID: orEmpty(m.InstanceID), ClientID: m.ClientID, Host: m.ClientHost,
+			Assigned: classicAssignment(m.MemberAssignment),
+		})
+	}
+	return group, nil
 }
 
 // classicAssignment decodes what the group's leader assigned; a group that is rebalancing has not

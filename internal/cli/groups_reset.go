@@ -277,7 +277,7 @@ func parseDatetime(text string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("Unparseable date: %q", text)
+	return time.Time{}, sayf("Unparseable date: %q", text)
 }
 
 func (o *groupsOptions) planFromFile(ctx context.Context, env *Env, c *client, group string) (map[partitionName]int64, error) {

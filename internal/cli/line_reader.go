@@ -117,7 +117,7 @@ func (r *lineReader) cut(wanted bool, line, rest []byte, separator, name string)
 	}
 	part, after, found = bytes.Cut(rest, []byte(separator))
 	if !found && !r.ignoreError {
-		return nil, nil, false, fmt.Errorf("No %s found on line number %d: '%s'", name, r.line, line)
+		return nil, nil, false, sayf("No %s found on line number %d: '%s'", name, r.line, line)
 	}
 	if !found {
 		return nil, rest, false, nil
@@ -135,12 +135,12 @@ func (r *lineReader) headers(text string) ([]kgo.RecordHeader, error) {
 		key, value, found := strings.Cut(pair, r.headerSeparator)
 		switch {
 		case !found && !r.ignoreError:
-			return nil, fmt.Errorf("No header key separator found in pair '%s' on line number %d", pair, r.line)
+			return nil, sayf("No header key separator found in pair '%s' on line number %d", pair, r.line)
 		case !found:
 			headers = append(headers, kgo.RecordHeader{Key: pair})
 			continue
 		case r.isNull([]byte(key)):
-			return nil, fmt.Errorf("Header keys should not be equal to the null marker '%s' as they can't be null", key)
+			return nil, sayf("Header keys should not be equal to the null marker '%s' as they can't be null", key)
 		}
 		header := kgo.RecordHeader{Key: key, Value: []byte(value)}
 		if r.isNull(header.Value) {

@@ -105,7 +105,7 @@ func (c *client) chosenBrokers(ctx context.Context, ids []string) ([]int32, erro
 	for _, text := range ids {
 		id, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("For input string: %q", text)
+			return nil, sayf("For input string: %q", text)
 		}
 		if !live[int32(id)] {
 			missing = append(missing, text)

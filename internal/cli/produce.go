@@ -141,7 +141,7 @@ func (p *producing) send(ctx context.Context, c *client, record *kgo.Record) err
 func (p *producing) awaitTopic(ctx context.Context, c *client) error {
 	limit, err := strconv.ParseInt(c.props["max.block.ms"], 10, 64)
 	if err != nil {
-		return fmt.Errorf("Invalid value %s for configuration max.block.ms: %w", c.props["max.block.ms"], err)
+		return sayf("Invalid value %s for configuration max.block.ms: %w", c.props["max.block.ms"], err)
 	}
 	waiting, cancel := context.WithTimeout(ctx, time.Duration(limit)*time.Millisecond)
 	defer cancel()
@@ -156,7 +156,7 @@ func (p *producing) awaitTopic(ctx context.Context, c *client) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case waiting.Err() != nil:
-			return fmt.Errorf("Topic %s not present in metadata after %d ms.", p.topic, limit)
+			return sayf("Topic %s not present in metadata after %d ms.", p.topic, limit)
 		case !errors.Is(err, kerr.UnknownTopicOrPartition) && !errors.Is(err, kerr.LeaderNotAvailable):
 			return err
 		}

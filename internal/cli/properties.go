@@ -49,7 +49,7 @@ func (p properties) options() (opts []kgo.Opt, unknown []string, err error) {
 		case known && apply != nil:
 			more, err := apply(strings.TrimSpace(p[name]))
 			if err != nil {
-				return nil, nil, fmt.Errorf("Invalid value %s for configuration %s: %w", p[name], name, err)
+				return nil, nil, sayf("Invalid value %s for configuration %s: %w", p[name], name, err)
 			}
 			opts = append(opts, more...)
 		case known, p.isSecurity(name):
@@ -83,7 +83,7 @@ func (p properties) combined() ([]kgo.Opt, error) {
 		if n := p["max.in.flight.requests.per.connection"]; n != "" {
 			inflight, err := strconv.Atoi(n)
 			if err != nil || inflight < 1 {
-				return nil, fmt.Errorf("Invalid value %s for configuration "+
+				return nil, sayf("Invalid value %s for configuration "+
 					"max.in.flight.requests.per.connection", n)
 			}
 			opts = append(opts, kgo.MaxProduceRequestsInflightPerBroker(inflight))
@@ -113,7 +113,7 @@ func (p properties) batchLimit() (int32, error) {
 		if text := p[name]; text != "" {
 			var err error
 			if n, err = strconv.ParseInt(text, 10, 32); err != nil || n < 0 {
-				return 0, fmt.Errorf("Invalid value %s for configuration %s: not a number of bytes", text, name)
+				return 0, sayf("Invalid value %s for configuration %s: not a number of bytes", text, name)
 			}
 		}
 		limit = max(limit, n)
@@ -261,7 +261,7 @@ func balancerOption(value string) ([]kgo.Opt, error) {
 		class = strings.TrimSpace(class)
 		balancer, ok := known[class[strings.LastIndexByte(class, '.')+1:]]
 		if !ok {
-			return nil, fmt.Errorf("Class %s could not be found", class)
+			return nil, sayf("Class %s could not be found", class)
 		}
 		balancers = append(balancers, balancer)
 	}

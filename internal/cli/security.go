@@ -37,7 +37,7 @@ func (p properties) security() ([]kgo.Opt, error) {
 		opts = append(opts, kgo.DialTLSConfig(config))
 	case "SASL_PLAINTEXT":
 	default:
-		return nil, fmt.Errorf("Invalid value %s for configuration security.protocol: "+
+		return nil, sayf("Invalid value %s for configuration security.protocol: "+
 			"must be one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL", protocol)
 	}
 	if strings.HasPrefix(protocol, "SASL") {

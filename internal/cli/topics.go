@@ -188,7 +188,7 @@ func (o *topicsOptions) runCreate(ctx context.Context, env *Env, c *client) erro
 	for _, word := range o.config.Values() {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok || value == "" {
-			return errors.New("requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".")
+			return sayf("requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".")
 		}
 		topic.configs[strings.TrimSpace(key)] = strings.TrimSpace(value)
 	}
@@ -203,13 +203,13 @@ func (o *topicsOptions) runCreate(ctx context.Context, env *Env, c *client) erro
 	if o.replication.Set() {
 		n := o.replication.Must()
 		if n < 1 || n > 32767 {
-			return errors.New("The replication factor must be between 1 and 32767 inclusive")
+			return sayf("The replication factor must be between 1 and 32767 inclusive")
 		}
 		topic.replication = int16(n)
 	}
 	if o.partitions.Set() {
 		if topic.partitions = int32(o.partitions.Must()); topic.partitions < 1 {
-			return errors.New("The partitions must be greater than 0")
+			return sayf("The partitions must be greater than 0")
 		}
 	}
 	created, err := c.createTopic(ctx, topic, o.ifNotExists.Set())
@@ -223,7 +223,7 @@ func (o *topicsOptions) runCreate(ctx context.Context, env *Env, c *client) erro
 func (o *topicsOptions) existing(ctx context.Context, c *client) ([]string, error) {
 	names, err := c.topicNames(ctx, o.topic.Must(), o.skipInternal.Set())
 	if err == nil && len(names) == 0 && o.topic.Must() != "" && !o.ifExists.Set() {
-		err = fmt.Errorf("Topic '%s' does not exist as expected", o.topic.Must())
+		err = sayf("Topic '%s' does not exist as expected", o.topic.Must())
 	}
 	return names, err
 }

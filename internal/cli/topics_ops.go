@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -70,7 +69,7 @@ func parseAssignment(text string) ([][]int32, error) {
 		for _, word := range strings.Split(part, ":") {
 			id, err := strconv.ParseInt(strings.TrimSpace(word), 10, 32)
 			if err != nil {
-				return nil, fmt.Errorf("For input string: %q", strings.TrimSpace(word))
+				return nil, sayf("For input string: %q", strings.TrimSpace(word))
 			}
 			if slices.Contains(brokers, int32(id)) {
 				duplicates = append(duplicates, int32(id))
@@ -78,10 +77,10 @@ func parseAssignment(text string) ([][]int32, error) {
 			brokers = append(brokers, int32(id))
 		}
 		if len(duplicates) > 0 {
-			return nil, fmt.Errorf("Partition replica lists may not contain duplicate entries: %s", joinIDs(duplicates))
+			return nil, sayf("Partition replica lists may not contain duplicate entries: %s", joinIDs(duplicates))
 		}
 		if assignment = append(assignment, brokers); len(brokers) != len(assignment[0]) {
-			return nil, fmt.Errorf("Partition %d has different replication factor: [%s]",
+			return nil, sayf("Partition %d has different replication factor: [%s]",
 				i, strings.ReplaceAll(joinIDs(brokers), ",", ", "))
 		}
 	}
@@ -157,7 +156,7 @@ func includeList(text string) (*regexp.Regexp, error) {
 	text = strings.NewReplacer(",", "|", " ", "").Replace(text)
 	pattern, err := regexp.Compile("^(?:" + text + ")$")
 	if err != nil {
-		return nil, fmt.Errorf("%s is an invalid regex.", text)
+		return nil, sayf("%s is an invalid regex.", text)
 	}
 	return pattern, nil
 }

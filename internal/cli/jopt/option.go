@@ -78,7 +78,7 @@ func (o *option) single() (string, error) {
 	case 1:
 		return o.values[0], nil
 	}
-	return "", fmt.Errorf("Found multiple arguments for option %s, but you asked for only one", o)
+	return "", sayf("Found multiple arguments for option %s, but you asked for only one", o)
 }
 
 // Int is an option with a 32-bit number.
@@ -127,7 +127,7 @@ func (n *number) Value() (int64, error) {
 	}
 	value, err := strconv.ParseInt(text, 10, n.bits)
 	if err != nil {
-		return 0, fmt.Errorf("Cannot parse argument '%s' of option %s", text, n.option)
+		return 0, sayf("Cannot parse argument '%s' of option %s", text, n.option)
 	}
 	return value, nil
 }
@@ -156,3 +156,6 @@ func Check(options ...Option) error {
 	}
 	return nil
 }
+
+// sayf is fmt.Errorf for what a person gets to read as it is, in joptsimple's words.
+func sayf(format string, args ...any) error { return fmt.Errorf(format, args...) }
