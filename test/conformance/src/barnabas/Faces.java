@@ -4,6 +4,7 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.ArgumentMatchers.anyString;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doNothing;
 import static org.mockito.Mockito.doReturn;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.withSettings;
@@ -66,7 +67,7 @@ public final class Faces {
             cluster.start(id);
             return null;
         }).when(face).startup();
-        doReturn(null).when(face).awaitShutdown();
+        doNothing().when(face).awaitShutdown();
         return face;
     }
 
