@@ -139,6 +139,9 @@ func (d *Directory) closeLogs(clean bool) error {
 	return vfs.WriteFileAtomic(d.store.fs, filepath.Join(d.path, cleanMarkName), []byte(cleanMark))
 }
 
+// isEmpty tells that the log has no records at all.
+func (l *Log) isEmpty() bool { return l.Segments() == 1 && l.active().size.Load() == 0 }
+
 // settle leaves nothing to be recovered.
 func (l *Log) settle() error {
 	l.mu.Lock()
@@ -146,7 +149,7 @@ func (l *Log) settle() error {
 	if err == nil {
 		err = l.active().flushIndexes()
 	}
-	settled := l.recoveryPoint.Load() == l.end.Load() && !l.unsynced
+	settled := l.recoveryPoint.Load() == l.end.Load() && (!l.unsynced || l.isEmpty())
 	l.mu.Unlock()
 	if err != nil {
 		return l.failed("close", err)

@@ -54,11 +54,10 @@ func (l *Log) load(from loading) error {
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
 	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
-	if !from.clean {
-		// The process that was killed may have made files whose names only the page cache knows, and
-		// recovery may have cut the last segment.
+	// A process that was killed may have made files whose names only the page cache knows. The name of
+	// an empty segment may be one of these however the process ended: who appends to it will sync it.
+	if l.active().size.Load() == 0 || !from.clean && end > from.recoveryPoint {
 		l.unsynced = true
-		l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(l.active().base)))
 	}
 	if err := l.loadEpochs(start, end); err != nil {
 		return err
