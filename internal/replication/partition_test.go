@@ -338,7 +338,7 @@ func TestLogMadeBeforeTheLossBeginsAtStart(t *testing.T) {
 		t.Fatal("leads on a store that was not elected")
 	}
 	state.ISR[0].Store = b.store.Dirs()[0].ID()
-	state.LeaderEpoch, state.Epoch = 4, 1
+	state.LeaderEpoch, state.Epoch = 4, 4
 	state.Start, state.Ceiling = 500, 500+metadata.CeilingStep
 	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
 	if at := b.append(p, 1); at.BaseOffset != 500 {
