@@ -62,8 +62,8 @@ func Next(buf []byte) (batch Batch, rest []byte, err error) {
 }
 
 // PeekSize returns the whole size in bytes of the batch whose first bytes are in buf, of which it
-// needs magic and what precedes it (17 bytes). Its errors are those of Next; ErrShort means here that buf is too
-// short to tell.
+// needs magic and what precedes it (17 bytes). Its errors are those of Next; ErrShort means here
+// that buf is too short to tell.
 func PeekSize(buf []byte) (int, error) {
 	if len(buf) < magicAt+1 {
 		return 0, ErrShort

@@ -57,7 +57,8 @@ func NewBuilder(opts Options) *Builder {
 	return b
 }
 
-// Reset starts another batch. It keeps the buffers, so the batch that Build returned before is no longer valid.
+// Reset starts another batch. It keeps the buffers, so the batch that Build returned before is no
+// longer valid.
 func (b *Builder) Reset(opts Options) {
 	*b = Builder{opts: opts, records: b.records[:0], batch: b.batch[:0], last: -1}
 }

@@ -51,7 +51,8 @@ func (l *Log) consider(cleanTo record.Offset, nowMs int64) (c candidate, ok bool
 	if c.firstDirty > l.EndOffset() {
 		c.firstDirty = l.StartOffset()
 	}
-	if c.upTo, err = cleanableEnd(list, c.firstDirty, stable, nowMs-max(config.MinCompactionLagMs, 0)); err != nil {
+	newestMs := nowMs - max(config.MinCompactionLagMs, 0)
+	if c.upTo, err = cleanableEnd(list, c.firstDirty, stable, newestMs); err != nil {
 		return c, false, l.failed("look for what to compact", err)
 	}
 	dirtyFrom := max(0, segmentAt(list, min(c.firstDirty, c.upTo)))

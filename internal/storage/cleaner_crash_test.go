@@ -14,8 +14,6 @@ import (
 	"barnabas/internal/vfs"
 )
 
-func isError(err, target error) bool { return errors.Is(err, target) }
-
 // fillRandomly writes what a busy compacted topic holds: overwritten keys, tombstones, all codecs, several
 // producers, batches of different sizes.
 func fillRandomly(c *compacted, rng *rand.Rand, batches int) {

@@ -69,9 +69,9 @@ func (f *cleanerFilter) horizonPassed(b record.Batch) bool {
 	return ok && horizon <= f.nowMs
 }
 
-// mustStay tells whether a batch must stay though it is empty: because a producer's sequence or epoch is
-// read from it when the log is recovered, or because it is the segment's last: recovery takes a gap between two
-// segments for a loss.
+// mustStay tells whether a batch must stay though it is empty: because a producer's sequence or epoch
+// is read from it when the log is recovered, or because it is the segment's last: recovery takes a gap
+// between two segments for a loss.
 func (f *cleanerFilter) mustStay(b record.Batch) bool {
 	if b.NextOffset() == f.upTo {
 		return true

@@ -240,7 +240,8 @@ func (c *cleaning) createCleaned(base record.Offset) (*segment, error) {
 	return s, nil
 }
 
-// modified is when the youngest of some segments was written; a segment without timestamps is as old as its file.
+// modified is when the youngest of some segments was written; a segment without timestamps is as old
+// as its file.
 func (c *cleaning) modified(group []*segment) time.Time {
 	var latest time.Time
 	for _, s := range group {

@@ -21,8 +21,8 @@ type producerAppend struct {
 // add checks a batch whose base offset is set, of which HasProducerID holds, and collects its effects.
 // A control batch must have passed Check; it may be empty, which says that compaction has removed the
 // marker with its transaction. Errors: ErrInvalidProducerEpoch, ErrOutOfOrderSequence,
-// ErrInvalidTxnState, ErrTransactionCoordinatorFenced, or that of a marker that can't be read. What comes from a
-// leader's log is never refused by these rules.
+// ErrInvalidTxnState, ErrTransactionCoordinatorFenced, or that of a marker that can't be read. What
+// comes from a leader's log is never refused by these rules.
 func (a *producerAppend) add(b record.Batch) error {
 	entry := a.entry(b.ProducerID())
 	if b.IsControl() {
