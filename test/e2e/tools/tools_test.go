@@ -1,0 +1,74 @@
+// Package tools runs scripts of Kafka's command line tools, under Kafka's names, against a real
+// broker process. A script is a txtar file in testdata; besides testscript's own commands it has
+// those of commands_test.go.
+package tools
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// bin holds the program and the links to it by Kafka's names, made once by TestMain.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "barnabas-tools-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	program := filepath.Join(bin, "barnabas")
+	for _, step := range []*exec.Cmd{
+		exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas"),
+		exec.Command(program, "install-links", bin),
+	} {
+		step.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := step.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n%s", step, err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
+			return nil
+		},
+		Cmds:          commands,
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+	})
+}
+
+// startLimit is how long a tool may take until it could begin its work.
+const startLimit = 50 * time.Millisecond
+
+// TestToolsStartQuickly takes the best of many runs, since the machine may be busy with other
+// tests: what the program does itself is in each of them.
+func TestToolsStartQuickly(t *testing.T) {
+	for _, tool := range []string{"kafka-topics.sh", "kafka-console-consumer.sh", "barnabas"} {
+		best := time.Hour
+		for range 20 {
+			began := time.Now()
+			_ = exec.Command(filepath.Join(bin, tool), "--help").Run() // Kafka's tools end with 1
+			best = min(best, time.Since(began))
+		}
+		t.Logf("%s --help: %s", tool, best)
+		if best > startLimit {
+			t.Errorf("%s --help takes %s, more than %s", tool, best, startLimit)
+		}
+	}
+}
