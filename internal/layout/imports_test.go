@@ -21,6 +21,7 @@ var levels = map[string]int{
 	"group": 3, "share": 3, "txn": 3,
 	"api": 4, "server": 4, "console": 4,
 	"broker":   5,
+	"cli/argp": 5,
 	"cli/jopt": 5,
 	"cli":      6,
 	"layout":   9,
