@@ -142,7 +142,7 @@ func (s *segment) keepSaneIndexes(h *handle, found listing, keep func(offsetEntr
 		return 0, err
 	}
 	err := s.cutIndexes(keep)
-	sane := err == nil
+	sane := err == nil && s.offsetsAscend()
 	if sane && s.offsets.count() > 0 {
 		last := s.offsets.last
 		walk := walkHeaders(h, int64(last.position), s.size.Load())
@@ -157,6 +157,22 @@ func (s *segment) keepSaneIndexes(h *handle, found listing, keep func(offsetEntr
 	}
 	s.sinceIndex, s.max, s.maxLoaded = 0, s.times.last, true
 	return int64(s.offsets.last.position), nil
+}
+
+// offsetsAscend tells whether the last entry comes after the one before it. Those of a Kafka that was killed don't:
+// its index files are as long as they may become, and end with zeroes.
+func (s *segment) offsetsAscend() bool {
+	n := s.offsets.count()
+	if n < 2 {
+		return true
+	}
+	h, err := s.offsets.pin()
+	if err != nil {
+		return false
+	}
+	defer h.unpin()
+	before, err := readOffsetEntry(h, n-2)
+	return err == nil && before.relative < s.offsets.last.relative
 }
 
 // makeIndexes makes the index files if they are missing.
