@@ -249,8 +249,15 @@ func endOffset(address, topic string) (int64, error) {
 	return end.Offset, end.Err
 }
 
-// topicsCommand waits until the topics exist and prints each with its number of partitions: topics ADDRESS TOPIC...
+// topicsCommand is about topics:
+//
+//	topics ADDRESS TOPIC...                    waits until they exist and prints each with its number of partitions
+//	topics create ADDRESS TOPIC PARTITIONS     creates one
 func topicsCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if args[0] == "create" {
+		ts.Check(createTopic(args[1], args[2], atoi(ts, args[3])))
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), clientTime)
 	defer cancel()
 	client, err := kgo.NewClient(kgo.SeedBrokers(args[0]), kgo.MetadataMinAge(10*time.Millisecond))
@@ -268,4 +275,19 @@ func topicsCommand(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		client.ForceMetadataRefresh()
 	}
+}
+
+func createTopic(address, topic string, partitions int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), clientTime)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(address))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	response, err := kadm.NewClient(client).CreateTopic(ctx, int32(partitions), 1, nil, topic)
+	if err != nil {
+		return err
+	}
+	return response.Err
 }

@@ -43,6 +43,11 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKey{}] = world
 			env.Defer(world.end)
 			env.Setenv("BARNABAS", binary)
+			keeper, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			env.Setenv("KEEPER", keeper)
 			env.Setenv("KILLS", cmp.Or(os.Getenv("KILLS"), "15"))
 			return nil
 		},
