@@ -252,7 +252,10 @@ func (m *Mem) SyncDir(name string) error {
 	if err != nil {
 		return pathError("sync", name, err)
 	}
-	node.durable, node.changes = maps.Clone(node.entries), nil
+	for _, c := range node.changes {
+		setEntry(node.durable, c.name, c.node)
+	}
+	node.changes = nil
 	return nil
 }
 
