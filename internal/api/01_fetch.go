@@ -6,6 +6,7 @@ import (
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
+	"barnabas/internal/storage"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -178,9 +179,27 @@ func (f *fetchCall) read(r *fetched) {
 	}
 	result, err := r.partition.Read(request)
 	r.result, r.code = result, codeOf(err)
+	if !request.MinOneBatch && isPiece(&r.result.Span, request.MaxBytes) {
+		r.result.Span.Release()
+		r.result.Span = storage.Span{}
+	}
 	if r.code == kerr.UnknownServerError.Code {
 		f.call.logger().Error("fetch failed", "partition", r.partition.Name().String(), "error", err)
 	}
+}
+
+// isPiece says that a span cut by its limit holds no whole batch: a client could do nothing with it.
+func isPiece(span *storage.Span, limit int) bool {
+	if len(span.Ranges) == 0 || span.Len() < limit {
+		return false
+	}
+	var head [record.PrefixSize + magicBytes]byte
+	first := span.Ranges[0]
+	if n, _ := first.File.ReadAt(head[:], first.Pos); n < len(head) {
+		return true
+	}
+	size, err := record.PeekSize(head[:])
+	return err != nil || size > first.Len
 }
 
 // enough says whether the answer must not wait.

@@ -22,9 +22,6 @@ const (
 // authorizer yet, which is Kafka's default too.
 func (a *API) authorized(*Call, operation, metadata.ResourceType, string) bool { return true }
 
-// noOperations is the bit field of authorized operations that was not asked for.
-const noOperations int32 = -1 << 31
-
 // bits are the operations a caller is authorized for, as Metadata and DescribeCluster tell them.
 func bits(operations ...operation) int32 {
 	var set int32

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 		if ctx.Err() != nil {
 			t.Fatal("no controller")
 		}
-		time.Sleep(time.Millisecond) // the election has no event to wait for
+		runtime.Gosched() // the election has no event to wait for
 	}
 	t.Cleanup(func() {
 		groups.Close()

@@ -189,6 +189,26 @@ func TestFetchLimits(t *testing.T) {
 	}
 }
 
+// TestFetchSendsNoPieceAlone: what is left of MaxBytes and holds no whole batch sends nothing, as in Kafka: a client could
+// not get on with it.
+func TestFetchSendsNoPieceAlone(t *testing.T) {
+	b := newBroker(t, nil)
+	id := b.createTopic(t, "orders", 2, nil)
+	for partition := range int32(2) {
+		b.produce(t, "orders", partition, strings.Repeat("x", 500))
+	}
+	request := fetchFrom("orders", id, 0, 0)
+	p := request.Topics[0].Partitions[0]
+	p.Partition = 1
+	request.Topics[0].Partitions = append(request.Topics[0].Partitions, p)
+	request.MaxBytes = 700 // a batch and a piece
+	response := ask[*kmsg.FetchResponse](t, b, 13, request)
+	first, second := response.Topics[0].Partitions[0], response.Topics[0].Partitions[1]
+	if len(values(t, first.RecordBatches)) != 1 || len(second.RecordBatches) != 0 {
+		t.Fatalf("%d and %d bytes", len(first.RecordBatches), len(second.RecordBatches))
+	}
+}
+
 func TestFetchWaitsForRecords(t *testing.T) {
 	b := newBroker(t, nil)
 	id := b.createTopic(t, "orders", 2, nil)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -58,6 +59,16 @@ func (l *logged) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
+}
+
+// until waits for a condition.
+func until(t *testing.T, condition func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !condition(); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("it did not come about")
+		}
+	}
 }
 
 func dial(t *testing.T, s *Server) net.Conn {
@@ -199,6 +210,18 @@ func TestBadFirstBytes(t *testing.T) {
 	}
 }
 
+func TestTruncatedFrame(t *testing.T) {
+	handled := false
+	s, lines := start(t, Limits{}, func(x *Exchange) { handled = true })
+	c := dial(t, s)
+	c.Write(frame(1)[:9])
+	c.(*net.TCPConn).CloseWrite()
+	closedWith(t, c, lines, "unexpected EOF")
+	if handled {
+		t.Fatal("half a frame was handled")
+	}
+}
+
 func TestAbortClosesInTurn(t *testing.T) {
 	s, lines := start(t, Limits{}, func(x *Exchange) {
 		if h, _, _ := wire.ParseHeader(x.Frame()); h.CorrelationID == 1 {
@@ -227,9 +250,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 	}
 	closedWith(t, dial(t, s), lines, "too many from its address")
 	first.Close()
-	for s.Connections() > 1 {
-		time.Sleep(time.Millisecond) // a poll with the test's own deadline
-	}
+	until(t, func() bool { return s.Connections() == 1 })
 	again := dial(t, s)
 	again.Write(frame(7))
 	readReply(t, again)
@@ -279,31 +300,34 @@ func TestClientThatNeverReads(t *testing.T) {
 			}
 		}
 	}()
-	// The kernel takes some replies; then at most MaxInFlight are owed and one is being written.
-	settled := func() int {
-		last, same := -1, 0
-		for same < 20 {
-			time.Sleep(5 * time.Millisecond) // a poll: the count has settled when it stays
-			mu.Lock()
-			now := handled
-			mu.Unlock()
-			if now == last {
-				same++
-			} else {
-				last, same = now, 0
+	// The kernel takes some replies; then as many are owed as may be, and nothing more is read.
+	until(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for open := range s.conns {
+			open.mu.Lock()
+			full := open.owed == 4 && open.writing
+			open.mu.Unlock()
+			return full && open.writeUntil.Load() != 0
+		}
+		return false
+	})
+	mu.Lock()
+	if handled > 100 {
+		t.Errorf("%d requests handled for a client that reads nothing", handled)
+	}
+	mu.Unlock()
+	until(t, func() bool {
+		s.mu.Lock()
+		for open := range s.conns {
+			if open.writeUntil.Load() != 0 {
+				open.writeUntil.Store(1) // as if its patience were over
 			}
 		}
-		return last
-	}
-	if got := settled(); got > 40 {
-		t.Fatalf("%d requests handled for a client that reads nothing", got)
-	}
-	s.mu.Lock()
-	for open := range s.conns {
-		open.writeUntil.Store(1) // as if its patience were over
-	}
-	s.mu.Unlock()
-	s.sweepOnce()
+		s.mu.Unlock()
+		s.sweepOnce()
+		return s.Connections() == 0
+	})
 	closedWith(t, c, lines, "does not read")
 }
 
