@@ -131,7 +131,7 @@ func (f *fetchCall) readAll() {
 // resolve finds the partition. Partitions of one topic stand together, so its name is looked up once.
 func (f *fetchCall) resolve(i int) {
 	r := &f.parts[i]
-	r.partition, r.code, r.topic = nil, 0, r.at.topic
+	r.partition, r.result, r.code, r.topic = nil, replication.ReadResult{}, 0, r.at.topic
 	if f.session.byIDs {
 		if i > 0 && f.parts[i-1].at.id == r.at.id {
 			r.topic, r.code = f.parts[i-1].topic, f.unknownID(f.parts[i-1].topic)

@@ -249,8 +249,9 @@ func TestFetchWaitEnds(t *testing.T) {
 func TestFetchEndsWhenTheTopicIsDeleted(t *testing.T) {
 	b := newBroker(t, nil)
 	id := b.createTopic(t, "orders", 1, nil)
+	b.produce(t, "orders", 0, "too little")
 	request := fetchFrom("orders", id, 0, 0)
-	request.MaxWaitMillis = 60_000
+	request.MaxWaitMillis, request.MinBytes = 60_000, 1000
 	request.SetVersion(13)
 	x := b.begin(request)
 	drop := kmsg.NewPtrDeleteTopicsRequest()
@@ -259,8 +260,8 @@ func TestFetchEndsWhenTheTopicIsDeleted(t *testing.T) {
 		t.Fatalf("%+v", got.Topics[0])
 	}
 	response := decode[*kmsg.FetchResponse](t, request, x.wait(t))
-	if code := response.Topics[0].Partitions[0].ErrorCode; code != kerr.UnknownTopicID.Code {
-		t.Fatalf("code %d", code)
+	if p := response.Topics[0].Partitions[0]; p.ErrorCode != kerr.UnknownTopicID.Code || len(p.RecordBatches) > 0 {
+		t.Fatalf("code %d, %d bytes", p.ErrorCode, len(p.RecordBatches))
 	}
 }
 
