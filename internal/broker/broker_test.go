@@ -27,6 +27,7 @@ type world struct {
 	disk   *vfs.Mem
 	memory *memstore.Memory
 	store  *memstore.Store // of the broker started last
+	faults memstore.Faults // of the next one
 }
 
 func newWorld(t *testing.T) *world {
@@ -57,7 +58,7 @@ func (w *world) tryStart(settings ...string) (*Broker, error) {
 	return Start(ctx, Options{
 		Config: c, FS: w.disk, Logger: slog.New(slog.DiscardHandler), Version: "test",
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
-			w.store = w.memory.Open(memstore.Faults{})
+			w.store = w.memory.Open(w.faults)
 			return w.store, nil
 		},
 	})
@@ -214,10 +215,39 @@ func TestProbes(t *testing.T) {
 
 func TestSecondBrokerOfThatID(t *testing.T) {
 	w := newWorld(t)
-	w.start("node.id=7", "log.dirs=/one")
-	_, err := w.tryStart("node.id=7", "log.dirs=/two")
+	const ttl = "zookeeper.session.timeout.ms=1000"
+	w.start("node.id=7", "log.dirs=/one", ttl)
+	_, err := w.tryStart("node.id=7", "log.dirs=/two", ttl)
 	if !errors.Is(err, metadata.ErrBrokerIDTaken) || !strings.Contains(err.Error(), "KAFKA_BROKER_ID") {
 		t.Errorf("a second broker 7: %v", err)
+	}
+}
+
+// TestSuccessorOfADeadBroker: a broker dies without a word, and one of its id comes up on an empty disk.
+func TestSuccessorOfADeadBroker(t *testing.T) {
+	w := newWorld(t)
+	const ttl = "zookeeper.session.timeout.ms=1000"
+	w.start("node.id=7", "log.dirs=/one", ttl)
+	w.store.Cut() // its lease runs out
+	b, err := w.tryStart("node.id=7", "log.dirs=/two", ttl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Stop(t.Context())
+}
+
+// TestKeepersComeLater: the metadata store answers only after the broker has begun to ask.
+func TestKeepersComeLater(t *testing.T) {
+	w := newWorld(t)
+	left := 3
+	w.faults.Before = func(memstore.Call) error {
+		if left--; left >= 0 {
+			return metadata.ErrUnavailable
+		}
+		return nil
+	}
+	if err := w.produce(w.client(w.start()), 0, 1); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,10 +3,12 @@ package broker
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -39,12 +41,38 @@ func (b *Broker) joinCluster(ctx context.Context) error {
 	if want.ID.IsZero() {
 		want.ID = ident.NewClusterID()
 	}
-	cluster, err := metadata.Found(ctx, b.meta.store, want)
+	err := b.patiently(ctx, func() error {
+		cluster, err := metadata.Found(ctx, b.meta.store, want)
+		b.cluster = cluster.ID
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("cluster metadata: %w", err)
 	}
-	b.cluster = cluster.ID
 	return nil
+}
+
+const (
+	// unavailablePause is the pause before keepers that did not answer are asked again.
+	unavailablePause = 200 * time.Millisecond
+	// unavailableSaid is how often the log says that they still don't.
+	unavailableSaid = 10 * time.Second
+)
+
+// patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
+func (b *Broker) patiently(ctx context.Context, do func() error) error {
+	var said time.Time
+	for {
+		err := do()
+		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
+			return err
+		}
+		if time.Since(said) >= unavailableSaid {
+			said = time.Now()
+			b.logger.Warn("waiting for the keepers", "keepers", b.config.Keepers.Servers, "why", err)
+		}
+		pause(ctx, unavailablePause)
+	}
 }
 
 // identify settles which broker this is: as configured, as the log directories remember, or else

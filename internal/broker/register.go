@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,15 +16,33 @@ import (
 func (b *Broker) register(ctx context.Context) error {
 	b.session = &session{
 		store: b.meta.store, ttl: config.KeeperSessionTimeout.In(b.config.View()), logger: b.logger,
-		current: b.registration,
+		current: b.registration, evicted: make(chan struct{}, 1),
 	}
-	if err := b.session.open(ctx); err != nil {
+	if err := b.patiently(ctx, func() error { return b.enter(ctx) }); err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
 	b.controller = controller.Start(controller.Options{
 		Broker: b.id, Store: b.meta.store, Feed: b.feed, Lease: b.session.held, View: b.settings.view, Logger: b.logger,
 	})
 	return nil
+}
+
+// enter opens the session. Where the id is taken it waits for as long as the registration of a broker that
+// has died may last: after a kill the same id comes back on another disk before that.
+func (b *Broker) enter(ctx context.Context) error {
+	err := b.session.open(ctx)
+	if !errors.Is(err, metadata.ErrBrokerIDTaken) {
+		return err
+	}
+	b.logger.Warn("the broker id is registered on another store: if that broker is dead its registration ends soon",
+		"broker", int32(b.id), "within", b.session.ttl.String(), "registration", err)
+	for end := time.Now().Add(b.session.ttl + time.Second); time.Now().Before(end) && ctx.Err() == nil; {
+		pause(ctx, unavailablePause)
+		if err = b.session.open(ctx); !errors.Is(err, metadata.ErrBrokerIDTaken) {
+			return err
+		}
+	}
+	return err
 }
 
 // controllerWait is how long a start waits for the cluster to have a controller. Without one, what needs it
@@ -54,7 +73,7 @@ func (b *Broker) awaitController(ctx context.Context) {
 func (b *Broker) registration() metadata.Broker {
 	r := metadata.Broker{
 		ID: b.id, Boot: bootID(), Clean: true, Rack: b.config.Rack,
-		Endpoints: b.endpoints(), Version: b.options.Version,
+		Endpoints: b.endpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
 	}
 	for _, d := range b.store.Dirs() {
 		if d.Err() != nil {
