@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -55,17 +54,17 @@ func New(d Deps) *API {
 // Handle answers one request.
 func (a *API) Handle(x Exchange) {
 	h, body, err := wire.ParseHeader(x.Frame())
-	if err != nil && !errors.Is(err, wire.ErrMalformed) {
-		x.Abort(err)
-		return
-	}
 	r := a.row(h.Key)
-	if r == nil || h.Version < r.min || h.Version > r.max {
-		a.unserved(x, h, r)
+	unknown := r == nil || h.Version < r.min || h.Version > r.max
+	switch {
+	case unknown && h.Key == wire.KeyApiVersions: // whatever its header has become by then
+		a.unknownApiVersions(x, h)
 		return
-	}
-	if err != nil {
+	case err != nil:
 		x.Abort(err)
+		return
+	case unknown: // Kafka closes the connection
+		x.Abort(fmt.Errorf("%w: key %d version %d", wire.ErrUnsupported, h.Key, h.Version))
 		return
 	}
 	a.serve(&Call{Header: h, Client: x.Client(), api: a, row: r, exchange: x, began: time.Now()}, body)
@@ -76,16 +75,6 @@ func (a *API) row(key int16) *row {
 		return nil
 	}
 	return a.rows[key]
-}
-
-// unserved closes the connection, as Kafka does; but ApiVersions in an unknown version is answered in version 0,
-// from which the client learns what to ask.
-func (a *API) unserved(x Exchange, h wire.Header, r *row) {
-	if r != nil && h.Key == wire.KeyApiVersions {
-		a.unknownApiVersions(x, h)
-		return
-	}
-	x.Abort(fmt.Errorf("%w: key %d version %d", wire.ErrUnsupported, h.Key, h.Version))
 }
 
 func (a *API) serve(c *Call, body []byte) {
