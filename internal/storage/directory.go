@@ -23,6 +23,8 @@ type Directory struct {
 	offline       atomic.Pointer[offlineState]
 	clean         bool // what the last process left
 	startsChanged atomic.Bool
+	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
+	made, madeSynced atomic.Int64
 
 	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while
 	// it's held.

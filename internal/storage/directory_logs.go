@@ -82,6 +82,7 @@ func (d *Directory) loadLog(
 	if err != nil {
 		return err
 	}
+	d.made.Add(1) // whoever made it may not have synced it
 	l := newLog(d, tp, id, path, d.store.config)
 	recoveryPoint := checkpoints[recoveryPoints][tp]
 	err = l.load(loading{

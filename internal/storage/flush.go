@@ -73,7 +73,25 @@ func (l *Log) syncAll(list []*segment, entries bool) error {
 			return err
 		}
 	}
-	return errors.Join(l.store.fs.SyncDir(l.path()), l.store.fs.SyncDir(l.dir.path))
+	return errors.Join(l.store.fs.SyncDir(l.path()), l.dir.syncEntries())
+}
+
+// syncEntries makes the partitions' directories survive a crash of the machine: once for all that were
+// made since the last time.
+func (d *Directory) syncEntries() error {
+	made := d.made.Load()
+	if d.madeSynced.Load() >= made {
+		return nil
+	}
+	if err := d.store.fs.SyncDir(d.path); err != nil {
+		return err
+	}
+	for known := d.madeSynced.Load(); known < made; known = d.madeSynced.Load() {
+		if d.madeSynced.CompareAndSwap(known, made) {
+			break
+		}
+	}
+	return nil
 }
 
 // needsFlush tells whether flush.ms has passed since something was appended.

@@ -311,6 +311,7 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 	if err := s.fs.MkdirAll(path, 0o755); err != nil {
 		return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
 	}
+	d.made.Add(1)
 	l := newLog(d, tp, id, path, c)
 	if !id.IsZero() {
 		metadata := filepath.Join(path, partitionMetadataName)
