@@ -55,22 +55,22 @@ func (b *Broker) joinCluster(ctx context.Context) error {
 const (
 	// unavailablePause is the pause before keepers that did not answer are asked again.
 	unavailablePause = 200 * time.Millisecond
-	// unavailableSaid is how often the log says that they still don't.
-	unavailableSaid = 10 * time.Second
+	// silence is how long nothing may happen before the log says what the broker waits for.
+	silence = time.Second
 )
 
 // patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
 func (b *Broker) patiently(ctx context.Context, do func() error) error {
-	var said time.Time
+	waiting := time.AfterFunc(silence, func() {
+		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers)
+	})
+	defer waiting.Stop()
 	for {
 		err := do()
 		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
-		if time.Since(said) >= unavailableSaid {
-			said = time.Now()
-			b.logger.Warn("waiting for the keepers", "keepers", b.config.Keepers.Servers, "why", err)
-		}
+		b.logger.Debug("the keepers can't be reached", "error", err)
 		pause(ctx, unavailablePause)
 	}
 }
