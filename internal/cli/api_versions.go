@@ -109,7 +109,8 @@ func runAPIVersions(ctx context.Context, env *Env, args []string) error {
 			return err
 		}
 		for _, b := range brokers.Brokers {
-			head := fmt.Sprintf("%s:%d (id: %d rack: %s isFenced: %t) -> ", b.Host, b.Port, b.ID, orNullText(b.Rack), b.Fenced)
+			head := fmt.Sprintf("%s:%d (id: %d rack: %s isFenced: %t) -> ", b.Host, b.Port, b.ID,
+				orNullText(b.Rack), b.Fenced)
 			ranges, _, err := c.apiVersions(ctx, b.ID)
 			if err != nil {
 				env.printf("%sERROR: %s: %s\n", head, javaClass(err), errorText(err))
@@ -145,7 +146,8 @@ func brokersCommand(m *modern) *cobra.Command {
 				return m.show(cluster, func(w *tabwriter.Writer) {
 					fmt.Fprintln(w, "ID\tHOST\tPORT\tRACK\tFENCED\tCONTROLLER")
 					for _, b := range cluster.Brokers {
-						fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%t\t%t\n", b.ID, b.Host, b.Port, orEmpty(b.Rack), b.Fenced, b.ID == cluster.Controller)
+						fmt.Fprintf(w, "%d\t%s\t%d\t%s\t%t\t%t\n", b.ID, b.Host, b.Port, orEmpty(b.Rack), b.Fenced,
+							b.ID == cluster.Controller)
 					}
 				})
 			})

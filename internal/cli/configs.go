@@ -49,12 +49,15 @@ func newConfigsOptions() *configsOptions {
 	o.describe = p.Flag("describe", "Show settings.")
 	o.alter = p.Flag("alter", "Change settings.")
 	o.all = p.Flag("all", "Show all settings, those from files and defaults too.")
-	o.add = p.Text("add-config", "k1=v1,k2=[v1,v2]", "Settings to set; square brackets around a value with commas.")
+	o.add = p.Text("add-config", "k1=v1,k2=[v1,v2]", "Settings to set; square brackets around a "+
+		"value with commas.")
 	o.addFile = p.Text("add-config-file", "file", "A properties file with settings to set.")
 	o.remove = p.Text("delete-config", "k1,k2", "Settings to remove; may be repeated.")
-	o.entityType = p.Text("entity-type", "type", "topics, brokers, broker-loggers, client-metrics or groups.")
+	o.entityType = p.Text("entity-type", "type", "topics, brokers, broker-loggers, client-metrics "+
+		"or groups.")
 	o.entityName = p.Text("entity-name", "name", "The topic's name, the broker's id, the group's id.")
-	o.entityDefault = p.Flag("entity-default", "With --entity-type brokers: the settings for all brokers.")
+	o.entityDefault = p.Flag("entity-default", "With --entity-type brokers: the settings for all "+
+		"brokers.")
 	o.brokerDefaults = p.Flag("broker-defaults", "The settings for all brokers.")
 	for _, kind := range entityKinds {
 		o.named[kind.plural] = p.Text(kind.flag, kind.flag, "The "+kind.flag+" whose settings are meant.")
@@ -84,7 +87,8 @@ func (o *configsOptions) entity() (entity, error) {
 	case len(specific) == 0 && !o.entityType.Set():
 		return entity{}, sayf("At least one entity type must be specified")
 	case len(specific) > 0 && general:
-		return entity{}, errors.New("--entity-{type,name,default} should not be used in conjunction with specific entity flags")
+		return entity{}, errors.New("--entity-{type,name,default} should not be used in conjunction " +
+			"with specific entity flags")
 	case len(specific) > 1:
 		return entity{}, sayf("Only 'users' and 'clients' entity types may be specified together")
 	case len(specific) == 1:
@@ -94,7 +98,8 @@ func (o *configsOptions) entity() (entity, error) {
 	i := slices.IndexFunc(entityKinds, func(k entityKind) bool { return k.plural == kindName })
 	if i < 0 {
 		return entity{}, sayf("Invalid entity type %s, the entity type must be one of topics, brokers, "+
-			"broker-loggers, client-metrics, groups with a --bootstrap-server or --bootstrap-controller argument", kindName)
+			"broker-loggers, client-metrics, groups with a --bootstrap-server or --bootstrap-controller "+
+			"argument", kindName)
 	}
 	e := entity{entityKinds[i], o.entityName.Must(), o.entityName.Set()}
 	if o.entityDefault.Set() {
@@ -109,7 +114,8 @@ func (o *configsOptions) entity() (entity, error) {
 func (o *configsOptions) check(e entity) error {
 	if e.named && e.name != "" && strings.HasPrefix(e.plural, "broker") {
 		if _, err := strconv.ParseInt(e.name, 10, 32); err != nil {
-			return sayf("The entity name for %s must be a valid integer broker id, but it is: %s", e.plural, e.name)
+			return sayf("The entity name for %s must be a valid integer broker id, but it is: %s", e.plural,
+				e.name)
 		}
 	}
 	if o.describe.Set() {
@@ -120,13 +126,15 @@ func (o *configsOptions) check(e entity) error {
 	}
 	switch {
 	case e.plural == "brokers" && !e.named:
-		return sayf("An entity-name or default entity must be specified with --alter of users, clients, brokers or ips")
+		return sayf("An entity-name or default entity must be specified with --alter of users, " +
+			"clients, brokers or ips")
 	case e.plural != "brokers" && e.name == "":
 		return sayf("An entity name must be specified with --alter of %s", e.plural)
 	case o.add.Set() && o.addFile.Set():
 		return sayf("Only one of --add-config or --add-config-file must be specified")
 	case jopt.Count(o.add, o.addFile, o.remove) == 0:
-		return sayf("At least one of --add-config, --add-config-file, or --delete-config must be specified with --alter")
+		return sayf("At least one of --add-config, --add-config-file, or --delete-config must be " +
+			"specified with --alter")
 	}
 	return nil
 }
@@ -211,7 +219,8 @@ func (c *client) printConfigs(ctx context.Context, env *Env, e entity, all bool)
 			for i, s := range config.Synonyms {
 				words[i] = s.Source + ":" + s.Name + "=" + s.Value
 			}
-			env.printf("  %s=%s sensitive=%t synonyms={%s}\n", config.Name, config.Value, config.Sensitive, strings.Join(words, ", "))
+			env.printf("  %s=%s sensitive=%t synonyms={%s}\n", config.Name, config.Value, config.Sensitive,
+				strings.Join(words, ", "))
 		}
 	}
 	return nil

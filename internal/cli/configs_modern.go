@@ -11,7 +11,8 @@ import (
 
 // configsCommand is `barnabas configs`.
 func configsCommand(m *modern) *cobra.Command {
-	cmd := &cobra.Command{Use: "configs", Short: "Show and change the settings of topics, brokers and groups", Aliases: []string{"config"}}
+	cmd := &cobra.Command{Use: "configs", Short: "Show and change the settings of topics, brokers " +
+		"and groups", Aliases: []string{"config"}}
 	cmd.AddCommand(configsGetCommand(m), configsSetCommand(m))
 	return cmd
 }
@@ -24,13 +25,15 @@ func parseEntity(word string) (entity, error) {
 			return entity{kind, name, true}, nil
 		}
 	}
-	return entity{}, usagef("%q: want topic/NAME, broker/ID, brokers, group/ID or client-metrics/NAME", word)
+	return entity{}, usagef("%q: want topic/NAME, broker/ID, brokers, group/ID or client-metrics/NAME",
+		word)
 }
 
 func configsGetCommand(m *modern) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use: "get ENTITY", Short: "Show settings of topic/NAME, broker/ID, brokers (all of them), group/ID", Args: cobra.ExactArgs(1),
+		Use: "get ENTITY", Short: "Show settings of topic/NAME, broker/ID, brokers (all of them), " +
+			"group/ID", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := parseEntity(args[0])
 			if err != nil {

@@ -14,8 +14,9 @@ type connectOptions struct {
 
 func newConnectOptions(p *jopt.Parser) connectOptions {
 	return connectOptions{
-		p:         p,
-		bootstrap: p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: the brokers to connect to."),
+		p: p,
+		bootstrap: p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: "+
+			"the brokers to connect to."),
 		zookeeper: p.Text("zookeeper", "host:port,…", "The keepers to learn the brokers from."),
 		config:    p.Text("command-config", "file", "Client properties, for example for security."),
 	}

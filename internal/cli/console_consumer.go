@@ -32,25 +32,36 @@ func newConsumerOptions() *consumerOptions {
 	o := &consumerOptions{p: p}
 	o.topic = p.Text("topic", "topic", "The topic to read.")
 	o.include = p.Text("include", "regex", "A regular expression of the topics to read.").Deprecates("whitelist")
-	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: the brokers to connect to.")
+	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: "+
+		"the brokers to connect to.")
 	o.zookeeper = p.Text("zookeeper", "host:port,…", "The keepers to learn the brokers from.")
-	o.partition = p.Int("partition", "partition", "The one partition to read, from its end unless --offset says otherwise.")
-	o.offset = p.Text("offset", "offset", "With --partition: the offset to begin at, earliest or latest.").Default("latest")
+	o.partition = p.Int("partition", "partition", "The one partition to read, from its end unless "+
+		"--offset says otherwise.")
+	o.offset = p.Text("offset", "offset", "With --partition: the offset to begin at, earliest or "+
+		"latest.").Default("latest")
 	o.group = p.Text("group", "group id", "The consumer group to join; its offsets are committed.")
-	o.fromBeginning = p.Flag("from-beginning", "Begin at the earliest record where the group has no offset yet.")
+	o.fromBeginning = p.Flag("from-beginning", "Begin at the earliest record where the group has no "+
+		"offset yet.")
 	o.maxMessages = p.Int("max-messages", "number", "Stop after so many records.")
 	o.timeout = p.Long("timeout-ms", "ms", "Stop when no record came for so long.")
-	o.isolation = p.Text("isolation-level", "level", "read_committed or read_uncommitted.").Default("read_uncommitted")
-	o.formatter = p.Text("formatter", "class", "How records are shown; "+strings.Join(formatterNames(), ", ")+".").Default(defaultFormatter)
-	o.formatterProperty = p.Text("formatter-property", "key=value", "A setting of the formatter; may be repeated:\n"+
-		"print.timestamp, print.key, print.offset, print.epoch, print.partition, print.headers, print.value (true or false),\n"+
+	o.isolation = p.Text("isolation-level", "level",
+		"read_committed or read_uncommitted.").Default("read_uncommitted")
+	o.formatter = p.Text("formatter", "class", "How records are shown; "+strings.Join(formatterNames(),
+		", ")+".").Default(defaultFormatter)
+	o.formatterProperty = p.Text("formatter-property", "key=value", "A setting of the formatter; "+
+		"may be repeated:\n"+
+		"print.timestamp, print.key, print.offset, print.epoch, print.partition, print.headers, "+
+		"print.value (true or false),\n"+
 		"key.separator, line.separator, headers.separator, null.literal,\n"+
 		"key.deserializer, value.deserializer, headers.deserializer.").Deprecates("property")
-	o.formatterConfig = p.Text("formatter-config", "file", "A properties file with settings of the formatter.")
+	o.formatterConfig = p.Text("formatter-config", "file", "A properties file with settings of the "+
+		"formatter.")
 	o.keyDeserializer = p.Text("key-deserializer", "class", "The deserializer of keys.")
 	o.valueDeserializer = p.Text("value-deserializer", "class", "The deserializer of values.")
-	o.property = p.Text("command-property", "key=value", "A client property; may be repeated.").Deprecates("consumer-property")
-	o.config = p.Text("command-config", "file", "A client properties file.").Deprecates("consumer.config")
+	o.property = p.Text("command-property", "key=value",
+		"A client property; may be repeated.").Deprecates("consumer-property")
+	o.config = p.Text("command-config", "file",
+		"A client properties file.").Deprecates("consumer.config")
 	o.skipErrors = p.Flag("skip-message-on-error", "Go on after a record that can't be shown.")
 	o.systestEvents = p.Flag("enable-systest-events", "Say shutdown_complete at the end.")
 	o.ignored = p.Flag("new-consumer", "For old scripts: there is only this consumer.")

@@ -26,29 +26,44 @@ func newProducerOptions() *producerOptions {
 	p := jopt.New("This tool reads lines from standard input and publishes each as a record.")
 	o := &producerOptions{p: p}
 	o.topic = p.Text("topic", "topic", "REQUIRED: The topic to publish to.")
-	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: the brokers to connect to.").Or("broker-list")
+	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: "+
+		"the brokers to connect to.").Or("broker-list")
 	o.zookeeper = p.Text("zookeeper", "host:port,…", "The keepers to learn the brokers from.")
-	o.compression = p.OptionalText("compression-codec", "codec", "none, gzip, snappy, lz4 or zstd; without a value gzip.")
-	o.acks = p.Text("request-required-acks", "acks", "The acknowledgements to wait for: all (or -1), 1 or 0. (default: -1)")
-	o.reader = p.Text("line-reader", "class", "The reader of the input; there is one.").Default(defaultLineReader)
-	o.readerProperty = p.Text("reader-property", "key=value", "A setting of the reader; may be repeated:\n"+
-		"parse.key=false, key.separator=\\t, parse.headers=false, headers.delimiter=\\t, headers.separator=, "+
+	o.compression = p.OptionalText("compression-codec", "codec", "none, gzip, snappy, lz4 or zstd; "+
+		"without a value gzip.")
+	o.acks = p.Text("request-required-acks", "acks", "The acknowledgements to wait for: all (or "+
+		"-1), 1 or 0. (default: -1)")
+	o.reader = p.Text("line-reader", "class",
+		"The reader of the input; there is one.").Default(defaultLineReader)
+	o.readerProperty = p.Text("reader-property", "key=value", "A setting of the reader; may be "+
+		"repeated:\n"+
+		"parse.key=false, key.separator=\\t, parse.headers=false, headers.delimiter=\\t, "+
+		"headers.separator=, "+
 		"headers.key.separator=: ignore.error=false, null.marker=\n"+
 		"With parse.headers and parse.key a line is h1:v1,h2:v2\\tkey\\tvalue.").Deprecates("property")
 	o.readerConfig = p.Text("reader-config", "file", "A properties file with settings of the reader.")
-	o.property = p.Text("command-property", "key=value", "A client property; may be repeated.").Deprecates("producer-property")
-	o.config = p.Text("command-config", "file", "A client properties file.").Deprecates("producer.config")
+	o.property = p.Text("command-property", "key=value",
+		"A client property; may be repeated.").Deprecates("producer-property")
+	o.config = p.Text("command-config", "file",
+		"A client properties file.").Deprecates("producer.config")
 	o.sync = p.Flag("sync", "Send one record at a time and wait for each.")
 	o.batchSize = p.Int("batch-size", "bytes", "The client property batch.size. (default: 16384)")
-	o.partitionMemory = p.Int("max-partition-memory-bytes", "bytes", "An old name of --batch-size. (default: 16384)")
-	o.retries = p.Int("message-send-max-retries", "", "How often to send a record again before giving up.")
-	o.requestTimeout = p.Int("request-timeout-ms", "ms", "How long a broker may wait for acknowledgements. (default: 1500)")
+	o.partitionMemory = p.Int("max-partition-memory-bytes", "bytes", "An old name of --batch-size. "+
+		"(default: 16384)")
+	o.retries = p.Int("message-send-max-retries", "", "How often to send a record again before "+
+		"giving up.")
+	o.requestTimeout = p.Int("request-timeout-ms", "ms", "How long a broker may wait for "+
+		"acknowledgements. (default: 1500)")
 	o.sockets = p.Int("socket-buffer-size", "bytes", "The size of the socket's send buffer.")
 	o.backoff = p.Long("retry-backoff-ms", "", "How long to wait before a retry. (default: 100)")
-	o.linger = p.Long("timeout", "ms", "How long a record may wait for others to be sent with. (default: 5)")
-	o.metadataExpiry = p.Long("metadata-expiry-ms", "ms", "The greatest age of metadata. (default: 300000)")
-	o.maxBlock = p.Long("max-block-ms", "ms", "How long to wait for the topic and for room to buffer.").Default(60_000)
-	o.maxMemory = p.Long("max-memory-bytes", "bytes", "The room for records that wait to be sent. (default: 33554432)")
+	o.linger = p.Long("timeout", "ms", "How long a record may wait for others to be sent with. "+
+		"(default: 5)")
+	o.metadataExpiry = p.Long("metadata-expiry-ms", "ms", "The greatest age of metadata. (default: "+
+		"300000)")
+	o.maxBlock = p.Long("max-block-ms", "ms",
+		"How long to wait for the topic and for room to buffer.").Default(60_000)
+	o.maxMemory = p.Long("max-memory-bytes", "bytes", "The room for records that wait to be sent. "+
+		"(default: 33554432)")
 	return o
 }
 
@@ -149,6 +164,7 @@ func sendError(env *Env, record *kgo.Record, err error) {
 		}
 		return fmt.Sprintf("%d bytes", len(b))
 	}
-	env.warnf("ERROR Error when sending message to topic %s with key: %s, value: %s with error: %s: %s\n",
+	env.warnf("ERROR Error when sending message to topic %s with key: %s, value: %s with error: %s: "+
+		"%s\n",
 		record.Topic, size(record.Key), size(record.Value), javaClass(err), errorText(err))
 }

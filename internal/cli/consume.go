@@ -122,7 +122,8 @@ func (c *consuming) loop(ctx context.Context, cl *client, commits bool) error {
 			return nil
 		}
 		if err != nil {
-			c.env.warnf("ERROR Error processing message, terminating consumer process: %s: %s\n", javaClass(err), errorText(err))
+			c.env.warnf("ERROR Error processing message, terminating consumer process: %s: %s\n",
+				javaClass(err), errorText(err))
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -205,7 +206,8 @@ func isAbandoned(out io.Writer) bool {
 var errAbandoned = errors.New("nobody reads the output")
 
 // errIdle ends a consumer with --timeout-ms.
-var errIdle = &serverError{code: kerr.RequestTimedOut.Code, message: "no record came within --timeout-ms"}
+var errIdle = &serverError{code: kerr.RequestTimedOut.Code, message: "no record came within " +
+	"--timeout-ms"}
 
 // leave commits what was shown and leaves the group, so that its partitions move on at once.
 func (c *consuming) leave(cl *client, grouped, commits bool) {
@@ -276,7 +278,8 @@ func consumeCommand(m *modern) *cobra.Command {
 	flags.StringVar(&offset, "offset", "latest", "with --partition: a number, earliest or latest")
 	flags.Int64VarP(&count, "count", "n", -1, "stop after so many records")
 	flags.DurationVar(&idle, "idle", 0, "stop when no record came for so long (5s)")
-	flags.StringSliceVar(&show, "show", nil, "what to print beside the value: key,timestamp,partition,offset,headers,epoch")
+	flags.StringSliceVar(&show, "show", nil, "what to print beside the value: "+
+		"key,timestamp,partition,offset,headers,epoch")
 	flags.StringVar(&formatterClass, "formatter", defaultFormatter, "how records are shown")
 	flags.StringArrayVar(&clientProps, "property", nil, "a client property, key=value")
 	return cmd

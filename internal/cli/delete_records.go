@@ -20,7 +20,8 @@ import (
 func runDeleteRecords(ctx context.Context, env *Env, args []string) error {
 	p := jopt.New("This tool deletes the records of partitions before an offset.")
 	connect := newConnectOptions(p)
-	file := p.Text("offset-json-file", "file", "REQUIRED: the JSON file with the offsets; -1 is the high watermark:\n"+
+	file := p.Text("offset-json-file", "file", "REQUIRED: the JSON file with the offsets; -1 is the "+
+		"high watermark:\n"+
 		`{"partitions": [{"topic": "foo", "partition": 1, "offset": 1}], "version": 1}`)
 	if err := env.parse(p, args, p.Intro); err != nil {
 		return err
@@ -54,9 +55,11 @@ func runDeleteRecords(ctx context.Context, env *Env, args []string) error {
 		sortNames(names)
 		for _, name := range names {
 			if err := deleted[name].err; err != nil {
-				env.printf("partition: %s-%d\terror: %s: %s\n", name.topic, name.partition, javaClass(err), errorText(err))
+				env.printf("partition: %s-%d\terror: %s: %s\n", name.topic, name.partition, javaClass(err),
+					errorText(err))
 			} else {
-				env.printf("partition: %s-%d\tlow_watermark: %d\n", name.topic, name.partition, deleted[name].offset)
+				env.printf("partition: %s-%d\tlow_watermark: %d\n", name.topic, name.partition,
+					deleted[name].offset)
 			}
 		}
 		return nil
@@ -64,7 +67,7 @@ func runDeleteRecords(ctx context.Context, env *Env, args []string) error {
 }
 
 // parseDeletions reads the JSON of --offset-json-file.
-func parseDeletions(data []byte) (map[partitionName]int64, error) {
+func parseDeletions(data []byte) (partitionOffsets, error) {
 	var file struct {
 		Version    *int `json:"version"`
 		Partitions []struct {
@@ -82,7 +85,7 @@ func parseDeletions(data []byte) (map[partitionName]int64, error) {
 	if file.Partitions == nil {
 		return nil, sayf("Missing partitions field")
 	}
-	before := map[partitionName]int64{}
+	before := partitionOffsets{}
 	var duplicates []string
 	for _, p := range file.Partitions {
 		if p.Topic == nil || p.Partition == nil || p.Offset == nil {
@@ -95,14 +98,15 @@ func parseDeletions(data []byte) (map[partitionName]int64, error) {
 		before[name] = *p.Offset
 	}
 	if len(duplicates) > 0 {
-		return nil, sayf("Offset json file contains duplicate topic partitions: %s", strings.Join(duplicates, ","))
+		return nil, sayf("Offset json file contains duplicate topic partitions: %s",
+			strings.Join(duplicates, ","))
 	}
 	return before, nil
 }
 
 // deleteRecords deletes what lies before the offsets, and returns the new starts of the logs.
-func (c *client) deleteRecords(ctx context.Context, before map[partitionName]int64) (map[partitionName]foundOffset, error) {
-	deleted := map[partitionName]foundOffset{}
+func (c *client) deleteRecords(ctx context.Context, before partitionOffsets) (foundOffsets, error) {
+	deleted := foundOffsets{}
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	req.TimeoutMillis = int32(apiTimeout.Milliseconds())
 	topics := map[string]*kmsg.DeleteRecordsRequestTopic{}
@@ -144,10 +148,11 @@ func (c *client) deleteRecords(ctx context.Context, before map[partitionName]int
 // deleteRecordsCommand is `barnabas delete-records TOPIC:PARTITION:OFFSET...`.
 func deleteRecordsCommand(m *modern) *cobra.Command {
 	return &cobra.Command{
-		Use: "delete-records TOPIC:PARTITION:OFFSET...", Short: "Delete the records before an offset (-1: all there are)",
+		Use: "delete-records TOPIC:PARTITION:OFFSET...", Short: "Delete the records before an offset " +
+			"(-1: all there are)",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			before := map[partitionName]int64{}
+			before := partitionOffsets{}
 			for _, word := range args {
 				parts := strings.Split(word, ":")
 				if len(parts) != 3 {

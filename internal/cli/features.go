@@ -98,15 +98,19 @@ type featuresOptions struct {
 // runFeatures is kafka-features.
 func runFeatures(ctx context.Context, env *Env, args []string) error {
 	p := jopt.New("This tool shows and changes the levels of features:\n" +
-		"kafka-features --bootstrap-server … {describe,upgrade,downgrade,disable,version-mapping,feature-dependencies}")
+		"kafka-features --bootstrap-server … " +
+		"{describe,upgrade,downgrade,disable,version-mapping,feature-dependencies}")
 	o := featuresOptions{
 		p: p, connectOptions: newConnectOptions(p),
-		metadata: p.Text("metadata", "version", "Deprecated: the metadata.version to go to, like 3.3-IV3."),
-		release:  p.Text("release-version", "version", "The release whose levels all features are to have, like 4.0-IV3."),
-		feature:  p.Text("feature", "name=level", "A feature and its level; may be repeated. With disable: only the name."),
-		node:     p.Int("node-id", "broker id", "With describe: the broker to ask."),
-		unsafe:   p.Flag("unsafe", "Downgrade even where metadata is lost by it."),
-		dryRun:   p.Flag("dry-run", "Only check whether it could be done."),
+		metadata: p.Text("metadata", "version", "Deprecated: the metadata.version to go to, like "+
+			"3.3-IV3."),
+		release: p.Text("release-version", "version", "The release whose levels all features are to "+
+			"have, like 4.0-IV3."),
+		feature: p.Text("feature", "name=level", "A feature and its level; may be repeated. With "+
+			"disable: only the name."),
+		node:   p.Int("node-id", "broker id", "With describe: the broker to ask."),
+		unsafe: p.Flag("unsafe", "Downgrade even where metadata is lost by it."),
+		dryRun: p.Flag("dry-run", "Only check whether it could be done."),
 	}
 	o.bootstrap.Or("bootstrap-controller")
 	if err := env.parse(p, args, "kafka-features: error: too few arguments"); err != nil {
@@ -155,8 +159,10 @@ func (o *featuresOptions) describe(ctx context.Context, env *Env, c *client) err
 		return err
 	}
 	for _, f := range features {
-		env.printf("Feature: %-40s  SupportedMinVersion: %-15s  SupportedMaxVersion: %-15s  FinalizedVersionLevel: %-15s  Epoch: %d\n",
-			f.Name, levelText(f.Name, f.Min), levelText(f.Name, f.Max), levelText(f.Name, f.Finalized), f.Epoch)
+		env.printf("Feature: %-40s  SupportedMinVersion: %-15s  SupportedMaxVersion: %-15s  "+
+			"FinalizedVersionLevel: %-15s  Epoch: %d\n",
+			f.Name, levelText(f.Name, f.Min), levelText(f.Name, f.Max), levelText(f.Name,
+				f.Finalized), f.Epoch)
 	}
 	return nil
 }
@@ -175,7 +181,8 @@ func parseLevels(words []string, namesOnly bool) (map[string]int16, error) {
 		default:
 			var err error
 			if level, err = strconv.ParseInt(strings.TrimSpace(text), 10, 16); err != nil {
-				return nil, sayf("Can't parse feature=level string %s: unable to parse %s as a short.", word, strings.TrimSpace(text))
+				return nil, sayf("Can't parse feature=level string %s: unable to parse %s as a short.", word,
+					strings.TrimSpace(text))
 			}
 		}
 		name = strings.TrimSpace(name)
@@ -269,7 +276,8 @@ func featuresCommand(m *modern) *cobra.Command {
 				return m.show(features, func(w *tabwriter.Writer) {
 					fmt.Fprintln(w, "FEATURE\tMIN\tMAX\tFINALIZED")
 					for _, f := range features {
-						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, levelText(f.Name, f.Min), levelText(f.Name, f.Max), levelText(f.Name, f.Finalized))
+						fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", f.Name, levelText(f.Name, f.Min), levelText(f.Name, f.Max),
+							levelText(f.Name, f.Finalized))
 					}
 				})
 			})

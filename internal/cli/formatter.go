@@ -54,7 +54,8 @@ func newFormatter(env *Env, class string, props properties) (formatter, error) {
 			}
 		}
 	}
-	return nil, fmt.Errorf("%s: there is no such formatter; there are %s", class, strings.Join(formatterNames(), ", "))
+	return nil, fmt.Errorf("%s: there is no such formatter; there are %s", class,
+		strings.Join(formatterNames(), ", "))
 }
 
 type silentFormatter struct{}

@@ -21,12 +21,18 @@ func runGetOffsets(ctx context.Context, env *Env, args []string) error {
 	connect := newConnectOptions(p)
 	connect.bootstrap.Or("broker-list")
 	selection := offsetSelection{
-		partitionPatterns: p.Text("topic-partitions", "topic1:1,topic2:0-3,topic3,topic4:5-,topic5:-3", "Which partitions of which topics: a regular expression and a number or a range without its upper end, with commas between."),
-		topics:            p.Text("topic", "topic", "The topics, as a regular expression; without it all."),
-		partitions:        p.Text("partitions", "partition ids", "The partitions, with commas; without it all."),
-		skipInternal:      p.Flag("exclude-internal-topics", "Leave out internal topics."),
+		partitionPatterns: p.Text("topic-partitions", "topic1:1,topic2:0-3,topic3,topic4:5-,topic5:-3",
+			"Which partitions of which topics: a regular expression and a number or a range without its "+
+				"upper end, with commas between."),
+		topics: p.Text("topic", "topic", "The topics, as a regular expression; without it "+
+			"all."),
+		partitions: p.Text("partitions", "partition ids", "The partitions, with commas; without "+
+			"it all."),
+		skipInternal: p.Flag("exclude-internal-topics", "Leave out internal topics."),
 	}
-	at := p.Text("time", "timestamp", "What offset: latest (-1), earliest (-2), max-timestamp (-3), earliest-local (-4), latest-tiered (-5), earliest-pending-upload (-6), or that of the first record from a time in ms on.").Default("latest")
+	at := p.Text("time", "timestamp", "What offset: latest (-1), earliest (-2), max-timestamp (-3), "+
+		"earliest-local (-4), latest-tiered (-5), earliest-pending-upload (-6), or that of the first "+
+		"record from a time in ms on.").Default("latest")
 	if err := env.parse(p, args, p.Intro); err != nil {
 		return err
 	}
@@ -60,7 +66,8 @@ func printOffsets(ctx context.Context, env *Env, c *client, selection *offsetSel
 	}
 	// Kafka sorts by topic-partition as text, where partition 10 comes before 2.
 	slices.SortFunc(names, func(a, b partitionName) int {
-		return strings.Compare(fmt.Sprintf("%s-%d", a.topic, a.partition), fmt.Sprintf("%s-%d", b.topic, b.partition))
+		return strings.Compare(fmt.Sprintf("%s-%d", a.topic, a.partition), fmt.Sprintf("%s-%d", b.topic,
+			b.partition))
 	})
 	for _, name := range names {
 		at := found[name]
@@ -87,8 +94,10 @@ func parseOffsetSpec(text string) (int64, error) {
 	}
 	timestamp, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, sayf("Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 or max-timestamp / "+
-			"-4 or earliest-local / -5 or latest-tiered / -6 or earliest-pending-upload, or a specified long format timestamp", text)
+		return 0, sayf("Malformed time argument %s. Please use -1 or latest / -2 or earliest / -3 or "+
+			"max-timestamp / "+
+			"-4 or earliest-local / -5 or latest-tiered / -6 or earliest-pending-upload, or a specified "+
+			"long format timestamp", text)
 	}
 	return timestamp, nil
 }
@@ -145,7 +154,8 @@ func (s *offsetSelection) parse() error {
 		for _, text := range strings.Split(list, ",") {
 			n, err := strconv.ParseInt(text, 10, 32)
 			if err != nil {
-				return fmt.Errorf("--partitions expects a comma separated list of numeric partition ids, but received: %s", list)
+				return fmt.Errorf("--partitions expects a comma separated list of numeric partition ids, but "+
+					"received: %s", list)
 			}
 			rule.set[int32(n)] = true
 		}

@@ -29,28 +29,38 @@ type groupsOptions struct {
 }
 
 func newGroupsOptions() *groupsOptions {
-	p := jopt.New("This tool lists and describes consumer groups, deletes them, and resets or deletes their offsets.")
+	p := jopt.New("This tool lists and describes consumer groups, deletes them, and resets or " +
+		"deletes their offsets.")
 	o := &groupsOptions{p: p}
-	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: the brokers to connect to.")
+	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: "+
+		"the brokers to connect to.")
 	o.zookeeper = p.Text("zookeeper", "host:port,…", "The keepers to learn the brokers from.")
 	o.commandConfig = p.Text("command-config", "file", "Client properties, for example for security.")
 	o.group = p.Text("group", "group id", "The group; may be repeated.")
-	o.topic = p.Text("topic", "topic", "A topic, with --reset-offsets and --delete-offsets also topic:0,1,2; may be repeated.")
+	o.topic = p.Text("topic", "topic", "A topic, with --reset-offsets and --delete-offsets also "+
+		"topic:0,1,2; may be repeated.")
 	o.list = p.Flag("list", "List the groups.")
-	o.describe = p.Flag("describe", "Describe groups: offsets and lag, or what --members or --state asks for.")
+	o.describe = p.Flag("describe", "Describe groups: offsets and lag, or what --members or --state "+
+		"asks for.")
 	o.delete = p.Flag("delete", "Delete groups.")
-	o.reset = p.Flag("reset-offsets", "Set the offsets of a group without members. --dry-run shows what would be, --execute does it. "+
-		"One of --to-datetime, --by-duration, --to-earliest, --to-latest, --shift-by, --from-file, --to-current, --to-offset says where to; "+
+	o.reset = p.Flag("reset-offsets", "Set the offsets of a group without members. --dry-run shows "+
+		"what would be, --execute does it. "+
+		"One of --to-datetime, --by-duration, --to-earliest, --to-latest, --shift-by, --from-file, "+
+		"--to-current, --to-offset says where to; "+
 		"--all-topics or --topic for what.")
 	o.deleteOffsets = p.Flag("delete-offsets", "Delete a group's offsets of topics.")
 	o.allGroups = p.Flag("all-groups", "All groups.")
-	o.allTopics = p.Flag("all-topics", "With --reset-offsets: all topics that the group has offsets of.")
+	o.allTopics = p.Flag("all-topics", "With --reset-offsets: all topics that the group has offsets "+
+		"of.")
 	o.members = p.Flag("members", "With --describe: the members.")
 	o.offsets = p.Flag("offsets", "With --describe: the offsets and lag. This is the default.")
 	o.verbose = p.Flag("verbose", "With --describe: more.")
-	o.state = p.OptionalText("state", "", "With --describe: the state. With --list: show the states; with a value, only groups in these states.")
-	o.kind = p.OptionalText("type", "", "With --list: show the types; with a value, only groups of these types.")
-	o.validateRegex = p.Text("validate-regex", "regex", "Check a regular expression in the syntax of RE2 and end.")
+	o.state = p.OptionalText("state", "", "With --describe: the state. With --list: show the "+
+		"states; with a value, only groups in these states.")
+	o.kind = p.OptionalText("type", "", "With --list: show the types; with a value, only groups of "+
+		"these types.")
+	o.validateRegex = p.Text("validate-regex", "regex", "Check a regular expression in the syntax "+
+		"of RE2 and end.")
 	o.timeout = p.Long("timeout", "ms", "How long the whole may take.").Default(30_000)
 	o.dryRun = p.Flag("dry-run", "Only show what would be done.")
 	o.execute = p.Flag("execute", "Do it.")
@@ -59,9 +69,12 @@ func newGroupsOptions() *groupsOptions {
 	o.toLatest = p.Flag("to-latest", "Reset to the latest offset.")
 	o.toCurrent = p.Flag("to-current", "Reset to the current offset.")
 	o.toOffset = p.Long("to-offset", "offset", "Reset to an offset.")
-	o.shiftBy = p.Long("shift-by", "number", "Reset to so many after the current offset, or before it if negative.")
-	o.toDatetime = p.Text("to-datetime", "datetime", "Reset to the first record from that time on: YYYY-MM-DDThh:mm:ss.sss, and a zone.")
-	o.byDuration = p.Text("by-duration", "duration", "Reset to the first record of the last PnDTnHnMnS.")
+	o.shiftBy = p.Long("shift-by", "number", "Reset to so many after the current offset, or before "+
+		"it if negative.")
+	o.toDatetime = p.Text("to-datetime", "datetime", "Reset to the first record from that time on: "+
+		"YYYY-MM-DDThh:mm:ss.sss, and a zone.")
+	o.byDuration = p.Text("by-duration", "duration", "Reset to the first record of the last "+
+		"PnDTnHnMnS.")
 	o.fromFile = p.Text("from-file", "file", "Reset to what a CSV file says.")
 	return o
 }
@@ -81,7 +94,8 @@ func (o *groupsOptions) check(env *Env) error {
 			return p.Usagef("Option [describe] takes one of these options: [group], [all-groups]")
 		}
 		if jopt.Count(o.members, o.offsets, o.state) > 1 {
-			return p.Usagef("Option [describe] takes at most one of these options: [members], [offsets], [state]")
+			return p.Usagef("Option [describe] takes at most one of these options: [members], [offsets], " +
+				"[state]")
 		}
 		if o.state.Must() != "" {
 			return p.Usagef("Option [describe] does not take a value for [state]")
@@ -92,7 +106,8 @@ func (o *groupsOptions) check(env *Env) error {
 			return p.Usagef("Option [delete] takes one of these options: [group], [all-groups]")
 		}
 		if o.topic.Set() {
-			return p.Usagef("The consumer does not support topic-specific offset deletion from a consumer group.")
+			return p.Usagef("The consumer does not support topic-specific offset deletion from a consumer " +
+				"group.")
 		}
 	}
 	if o.deleteOffsets.Set() && (!o.group.Set() || !o.topic.Set()) {
@@ -108,7 +123,8 @@ func (o *groupsOptions) check(env *Env) error {
 		o.availableIf(o.state, o.describe, o.list), o.availableIf(o.kind, o.list),
 		p.Exclusive(o.group, o.allGroups, o.list),
 		p.Exclusive(o.topic, o.list, o.describe),
-		p.ExactlyOne("Command must include exactly one action: --list, --describe, --delete, --reset-offsets, --delete-offsets",
+		p.ExactlyOne("Command must include exactly one action: --list, --describe, --delete, "+
+			"--reset-offsets, --delete-offsets",
 			o.list, o.describe, o.delete, o.reset, o.deleteOffsets),
 	} {
 		if err != nil {
@@ -125,7 +141,8 @@ func (o *groupsOptions) check(env *Env) error {
 
 func (o *groupsOptions) availableIf(option jopt.Option, with ...jopt.Option) error {
 	if option.Set() && jopt.Count(with...) == 0 {
-		return o.p.Usagef("Option(s) [%s] are unavailable given other options on the command line", option.Name())
+		return o.p.Usagef("Option(s) [%s] are unavailable given other options on the command line",
+			option.Name())
 	}
 	return nil
 }
@@ -230,7 +247,8 @@ var groupStates = []string{"Assigning", "Dead", "Empty", "CompletingRebalance", 
 func (o *groupsOptions) runList(ctx context.Context, env *Env, c *client) error {
 	states, ok := knownWords(o.state.Must(), groupStates)
 	if !ok {
-		return o.p.Usagef("Invalid state list '%s'. Valid states are: %s", o.state.Must(), strings.Join(groupStates, ", "))
+		return o.p.Usagef("Invalid state list '%s'. Valid states are: %s", o.state.Must(),
+			strings.Join(groupStates, ", "))
 	}
 	types, ok := knownWords(o.kind.Must(), []string{"Classic", "Consumer"})
 	if !ok {
@@ -294,19 +312,22 @@ func (o *groupsOptions) runDelete(ctx context.Context, env *Env, c *client) erro
 	var deleted, failed []string
 	for _, id := range ids {
 		if err := answers[id].Err; err != nil {
-			failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s: %s\n", id, javaClass(err), errorText(err)))
+			failed = append(failed, fmt.Sprintf("* Group '%s' could not be deleted due to: %s: %s\n", id,
+				javaClass(err), errorText(err)))
 		} else {
 			deleted = append(deleted, id)
 		}
 	}
 	if len(failed) == 0 {
-		env.printf("Deletion of requested consumer groups ('%s') was successful.\n", strings.Join(deleted, "', '"))
+		env.printf("Deletion of requested consumer groups ('%s') was successful.\n", strings.Join(deleted,
+			"', '"))
 		return nil
 	}
 	env.printError("Deletion of some consumer groups failed:")
 	env.printf("%s", strings.Join(failed, ""))
 	if len(deleted) > 0 {
-		env.printf("\nThese consumer groups were deleted successfully: '%s'\n", strings.Join(deleted, "', '"))
+		env.printf("\nThese consumer groups were deleted successfully: '%s'\n", strings.Join(deleted,
+			"', '"))
 	}
 	return nil
 }
@@ -348,7 +369,8 @@ func (o *groupsOptions) runDeleteOffsets(ctx context.Context, env *Env, c *clien
 	case errors.Is(top, kerr.GroupAuthorizationFailed):
 		env.printError("Access to '%s' is not authorized.", group)
 	case errors.Is(top, kerr.NonEmptyGroup):
-		env.printError("Deleting offsets of a consumer group '%s' is forbidden if the group is not empty.", group)
+		env.printError("Deleting offsets of a consumer group '%s' is forbidden if the group is not "+
+			"empty.", group)
 	case top != nil:
 		env.printError("Encounter some unknown error: %s", errorText(top))
 	case failed:

@@ -112,7 +112,7 @@ func (c *client) offsetRows(ctx context.Context, group groupDescription) ([]offs
 	return rows, nil
 }
 
-func toOffsetRow(group string, name partitionName, committed map[partitionName]committedOffset, ends map[partitionName]foundOffset, m groupMember) offsetRow {
+func toOffsetRow(group string, name partitionName, committed committedOffsets, ends foundOffsets, m groupMember) offsetRow {
 	row := offsetRow{
 		Group: group, Topic: name.topic, Partition: &name.partition,
 		ConsumerID: m.ID, Host: m.Host, ClientID: m.ClientID,
@@ -169,7 +169,8 @@ func printMembers(env *Env, group groupDescription, verbose bool) {
 	for _, m := range group.Members {
 		consumer, instance = max(consumer, len(m.ID)), max(instance, len(m.InstanceID))
 		host, client = max(host, len(m.Host)), max(client, len(m.ClientID))
-		assigned, target = max(assigned, len(assignmentText(m.Assigned))), max(target, len(assignmentText(m.Target)))
+		assigned, target = max(assigned, len(assignmentText(m.Assigned))), max(target,
+			len(assignmentText(m.Target)))
 		hasInstance = hasInstance || m.InstanceID != ""
 	}
 	line := func(g, id, inst, h, cl, n, epoch, current, targetEpoch, targetText string) {
@@ -178,7 +179,8 @@ func printMembers(env *Env, group groupDescription, verbose bool) {
 		} else {
 			inst = ""
 		}
-		env.printf("\n%-*s %-*s %s%-*s %-*s %-15s ", groupWidth, g, consumer, id, inst, host, h, client, cl, n)
+		env.printf("\n%-*s %-*s %s%-*s %-*s %-15s ", groupWidth, g, consumer, id, inst, host, h, client,
+			cl, n)
 		if verbose {
 			env.printf("%-15s %-*s %-15s %-*s", epoch, assigned, current, targetEpoch, target, targetText)
 		}
@@ -209,14 +211,16 @@ func assignmentText(topics []topicPartitions) string {
 }
 
 func printState(env *Env, group groupDescription, verbose bool) {
-	coordinator := fmt.Sprintf("%s:%d  (%d)", group.Coordinator.Host, group.Coordinator.Port, group.Coordinator.ID)
+	coordinator := fmt.Sprintf("%s:%d  (%d)", group.Coordinator.Host, group.Coordinator.Port,
+		group.Coordinator.ID)
 	groupWidth, width := max(15, len(group.Group)), max(25, len(coordinator))
 	line := func(g, c, strategy, state, epoch, target, members string) {
 		extra := ""
 		if verbose {
 			extra = fmt.Sprintf("%-15s %-25s ", epoch, target)
 		}
-		env.printf("\n%-*s %-*s %-20s %-20s %s%s", groupWidth, g, width, c, strategy, state, extra, members)
+		env.printf("\n%-*s %-*s %-20s %-20s %s%s", groupWidth, g, width, c, strategy, state, extra,
+			members)
 	}
 	line("GROUP", "COORDINATOR (ID)", "ASSIGNMENT-STRATEGY", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")
 	line(group.Group, coordinator, group.Assignor, group.State, orDash(group.Epoch), orDash(group.TargetEpoch), strconv.Itoa(len(group.Members)))

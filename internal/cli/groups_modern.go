@@ -10,7 +10,8 @@ import (
 
 // groupsCommand is `barnabas groups`.
 func groupsCommand(m *modern) *cobra.Command {
-	cmd := &cobra.Command{Use: "groups", Short: "List and describe consumer groups, reset their offsets", Aliases: []string{"group"}}
+	cmd := &cobra.Command{Use: "groups", Short: "List and describe consumer groups, reset their " +
+		"offsets", Aliases: []string{"group"}}
 	cmd.AddCommand(groupsListCommand(m), groupsDescribeCommand(m), groupsDeleteCommand(m), groupsResetCommand(m))
 	return cmd
 }
@@ -62,10 +63,12 @@ func groupsDescribeCommand(m *modern) *cobra.Command {
 				}
 				return m.show(answers, func(w *tabwriter.Writer) {
 					for _, g := range answers {
-						fmt.Fprintf(w, "%s: %s, %s, %d members, coordinator %d\n", g.Group, g.Type, g.State, len(g.Members), g.Coordinator.ID)
+						fmt.Fprintf(w, "%s: %s, %s, %d members, coordinator %d\n", g.Group, g.Type, g.State,
+							len(g.Members), g.Coordinator.ID)
 						fmt.Fprintln(w, "  TOPIC\tPARTITION\tOFFSET\tEND\tLAG\tCONSUMER\tHOST")
 						for _, r := range g.Offsets {
-							fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Topic, orDash(r.Partition), orDash(r.Current),
+							fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Topic, orDash(r.Partition),
+								orDash(r.Current),
 								orDash(r.End), orDash(r.Lag), r.ConsumerID, r.Host)
 						}
 					}
@@ -103,7 +106,8 @@ func groupsResetCommand(m *modern) *cobra.Command {
 	var execute bool
 	cmd := &cobra.Command{
 		Use: "reset GROUP", Short: "Move the offsets of a group that has no members", Args: cobra.ExactArgs(1),
-		Long: "Move the offsets of a group that has no members: --to earliest, latest, current, an offset, +N or -N\n" +
+		Long: "Move the offsets of a group that has no members: --to earliest, latest, current, an " +
+			"offset, +N or -N\n" +
 			"from the current one, a time (2026-01-31T12:00:00.000) or a duration back from now (PT1H).\n" +
 			"Without --execute it only shows what would be.",
 		ValidArgsFunction: m.completeGroups,
@@ -146,7 +150,8 @@ func groupsResetCommand(m *modern) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&to, "to", "", "where to; see above")
-	flags.StringArrayVarP(&topics, "topic", "t", nil, "a topic, or topic:0,1; may be repeated (default: all that the group has offsets of)")
+	flags.StringArrayVarP(&topics, "topic", "t", nil, "a topic, or topic:0,1; may be repeated "+
+		"(default: all that the group has offsets of)")
 	flags.BoolVar(&execute, "execute", false, "do it")
 	_ = cmd.MarkFlagRequired("to")
 	return cmd

@@ -234,12 +234,12 @@ type committedOffset struct {
 	leaderEpoch int32
 }
 
-func (c *client) committedOffsets(ctx context.Context, group string) (map[partitionName]committedOffset, error) {
+func (c *client) committedOffsets(ctx context.Context, group string) (committedOffsets, error) {
 	fetched, err := c.adm.FetchOffsets(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	committed := map[partitionName]committedOffset{}
+	committed := committedOffsets{}
 	for topic, partitions := range fetched {
 		for partition, offset := range partitions {
 			if offset.Err != nil {
@@ -254,7 +254,7 @@ func (c *client) committedOffsets(ctx context.Context, group string) (map[partit
 }
 
 // commitOffsets sets the offsets of a group that has no members.
-func (c *client) commitOffsets(ctx context.Context, group string, offsets map[partitionName]int64) error {
+func (c *client) commitOffsets(ctx context.Context, group string, offsets partitionOffsets) error {
 	if len(offsets) == 0 {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // resetPlan is where the offsets of groups are to go.
-type resetPlan map[string]map[partitionName]int64
+type resetPlan map[string]partitionOffsets
 
 func (o *groupsOptions) runReset(ctx context.Context, env *Env, c *client) error {
 	ids, err := o.groupIDs(ctx, c)
@@ -27,7 +27,8 @@ func (o *groupsOptions) runReset(ctx context.Context, env *Env, c *client) error
 			return err
 		}
 		if state != "Empty" && state != "Dead" {
-			env.printError("Assignments can only be reset if the group '%s' is inactive, but the current state is %s.", id, state)
+			env.printError("Assignments can only be reset if the group '%s' is inactive, but the current "+
+				"state is %s.", id, state)
 			plan[id] = nil
 			continue
 		}
@@ -121,14 +122,14 @@ func (o *groupsOptions) partitionsOf(ctx context.Context, c *client, words []str
 }
 
 // planReset computes the new offsets of one group.
-func (o *groupsOptions) planReset(ctx context.Context, env *Env, c *client, group string) (map[partitionName]int64, error) {
+func (o *groupsOptions) planReset(ctx context.Context, env *Env, c *client, group string) (partitionOffsets, error) {
 	names, err := o.scope(ctx, c, group)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case o.toOffset.Set():
-		wanted := map[partitionName]int64{}
+		wanted := partitionOffsets{}
 		for _, name := range names {
 			wanted[name] = o.toOffset.Must()
 		}
@@ -157,19 +158,21 @@ func (o *groupsOptions) planReset(ctx context.Context, env *Env, c *client, grou
 		return c.currentOffsets(ctx, group, names)
 	}
 	return nil, o.p.Usagef("Option '[reset-offsets]' requires one of the following scenarios: " +
-		"[[to-offset], [shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], [to-current], [from-file]]")
+		"[[to-offset], [shift-by], [to-datetime], [by-duration], [to-earliest], [to-latest], " +
+		"[to-current], [from-file]]")
 }
 
-func (o *groupsOptions) planShift(ctx context.Context, env *Env, c *client, group string, names []partitionName) (map[partitionName]int64, error) {
+func (o *groupsOptions) planShift(ctx context.Context, env *Env, c *client, group string, names []partitionName) (partitionOffsets, error) {
 	committed, err := c.committedOffsets(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[partitionName]int64{}
+	wanted := partitionOffsets{}
 	for _, name := range names {
 		current, ok := committed[name]
 		if !ok {
-			return nil, o.p.Usagef("Cannot shift offset for partition %s-%d since there is no current committed offset",
+			return nil, o.p.Usagef("Cannot shift offset for partition %s-%d since there is no current "+
+				"committed offset",
 				name.topic, name.partition)
 		}
 		wanted[name] = current.offset + o.shiftBy.Must()
@@ -178,16 +181,17 @@ func (o *groupsOptions) planShift(ctx context.Context, env *Env, c *client, grou
 }
 
 // offsetsAt finds the ends of logs; every partition has to answer.
-func (c *client) offsetsAt(ctx context.Context, names []partitionName, timestamp int64, which string) (map[partitionName]int64, error) {
+func (c *client) offsetsAt(ctx context.Context, names []partitionName, timestamp int64, which string) (partitionOffsets, error) {
 	found, err := c.listOffsets(ctx, names, timestamp, false)
 	if err != nil {
 		return nil, err
 	}
-	offsets := map[partitionName]int64{}
+	offsets := partitionOffsets{}
 	for _, name := range names {
 		at, ok := found[name]
 		if !ok || at.err != nil {
-			return nil, fmt.Errorf("Error getting %s offset of topic partition: %s-%d", which, name.topic, name.partition)
+			return nil, fmt.Errorf("Error getting %s offset of topic partition: %s-%d", which, name.topic,
+				name.partition)
 		}
 		offsets[name] = at.offset
 	}
@@ -195,7 +199,7 @@ func (c *client) offsetsAt(ctx context.Context, names []partitionName, timestamp
 }
 
 // offsetsAfter finds the first record from a time on; after the last one it is the log's end.
-func (c *client) offsetsAfter(ctx context.Context, env *Env, names []partitionName, at time.Time) (map[partitionName]int64, error) {
+func (c *client) offsetsAfter(ctx context.Context, env *Env, names []partitionName, at time.Time) (partitionOffsets, error) {
 	offsets, err := c.offsetsAt(ctx, names, at.UnixMilli(), "by timestamp")
 	if err != nil {
 		return nil, err
@@ -204,7 +208,8 @@ func (c *client) offsetsAfter(ctx context.Context, env *Env, names []partitionNa
 	for _, name := range names {
 		if offsets[name] < 0 {
 			late = append(late, name)
-			env.printf("\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n", name.partition, name.topic)
+			env.printf("\nWarn: Partition %d from topic %s is empty. Falling back to latest known offset.\n",
+				name.partition, name.topic)
 		}
 	}
 	ends, err := c.offsetsAt(ctx, late, latestTimestamp, "ending")
@@ -215,12 +220,12 @@ func (c *client) offsetsAfter(ctx context.Context, env *Env, names []partitionNa
 }
 
 // currentOffsets are the committed offsets, and the log's end where there is none.
-func (c *client) currentOffsets(ctx context.Context, group string, names []partitionName) (map[partitionName]int64, error) {
+func (c *client) currentOffsets(ctx context.Context, group string, names []partitionName) (partitionOffsets, error) {
 	committed, err := c.committedOffsets(ctx, group)
 	if err != nil {
 		return nil, err
 	}
-	offsets := map[partitionName]int64{}
+	offsets := partitionOffsets{}
 	var without []partitionName
 	for _, name := range names {
 		if at, ok := committed[name]; ok {
@@ -237,7 +242,7 @@ func (c *client) currentOffsets(ctx context.Context, group string, names []parti
 }
 
 // clamp moves wanted offsets into the log, with a warning for each that lay outside.
-func (c *client) clamp(ctx context.Context, env *Env, wanted map[partitionName]int64) (map[partitionName]int64, error) {
+func (c *client) clamp(ctx context.Context, env *Env, wanted partitionOffsets) (partitionOffsets, error) {
 	names := make([]partitionName, 0, len(wanted))
 	for name := range wanted {
 		names = append(names, name)
@@ -260,7 +265,8 @@ func (c *client) clamp(ctx context.Context, env *Env, wanted map[partitionName]i
 			bounded, word = starts[name], "lower than earliest"
 		}
 		if word != "" {
-			env.warnf("WARN New offset (%d) is %s offset for topic partition %s-%d. Value will be set to %d\n",
+			env.warnf("WARN New offset (%d) is %s offset for topic partition %s-%d. Value will be set to "+
+				"%d\n",
 				wanted[name], word, name.topic, name.partition, bounded)
 		}
 		wanted[name] = bounded
@@ -280,7 +286,7 @@ func parseDatetime(text string) (time.Time, error) {
 	return time.Time{}, sayf("Unparseable date: %q", text)
 }
 
-func (o *groupsOptions) planFromFile(ctx context.Context, env *Env, c *client, group string) (map[partitionName]int64, error) {
+func (o *groupsOptions) planFromFile(ctx context.Context, env *Env, c *client, group string) (partitionOffsets, error) {
 	file, err := os.Open(o.fromFile.Must())
 	if err != nil {
 		return nil, err
@@ -333,7 +339,7 @@ func readPlan(r io.Reader, single string) (resetPlan, error) {
 			return nil, fmt.Errorf("line %d: offset %q is no number", at, fields[3])
 		}
 		if plan[fields[0]] == nil {
-			plan[fields[0]] = map[partitionName]int64{}
+			plan[fields[0]] = partitionOffsets{}
 		}
 		plan[fields[0]][partitionName{fields[1], int32(partition)}] = offset
 	}

@@ -140,7 +140,8 @@ func (r *lineReader) headers(text string) ([]kgo.RecordHeader, error) {
 			headers = append(headers, kgo.RecordHeader{Key: pair})
 			continue
 		case r.isNull([]byte(key)):
-			return nil, sayf("Header keys should not be equal to the null marker '%s' as they can't be null", key)
+			return nil, sayf("Header keys should not be equal to the null marker '%s' as they can't be null",
+				key)
 		}
 		header := kgo.RecordHeader{Key: key, Value: []byte(value)}
 		if r.isNull(header.Value) {

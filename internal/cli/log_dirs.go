@@ -113,7 +113,8 @@ func (c *client) chosenBrokers(ctx context.Context, ids []string) ([]int32, erro
 		chosen = append(chosen, int32(id))
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("ERROR: The given brokers do not exist from --broker-list: %s. Current existent brokers: %s",
+		return nil, fmt.Errorf("ERROR: The given brokers do not exist from --broker-list: %s. Current "+
+			"existent brokers: %s",
 			strings.Join(missing, ","), joinIDs(all))
 	}
 	return chosen, nil

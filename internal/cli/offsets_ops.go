@@ -26,10 +26,17 @@ type foundOffset struct {
 	err    error
 }
 
+// Offsets by partition: wanted ones, those that a broker found, those that a group committed.
+type (
+	partitionOffsets map[partitionName]int64
+	foundOffsets     map[partitionName]foundOffset
+	committedOffsets map[partitionName]committedOffset
+)
+
 // listOffsets finds, for each partition, the offset at a timestamp in ms, or at one of the special
 // ones. A partition that its leader can't answer for has an error of its own.
-func (c *client) listOffsets(ctx context.Context, partitions []partitionName, timestamp int64, committed bool) (map[partitionName]foundOffset, error) {
-	found := make(map[partitionName]foundOffset, len(partitions))
+func (c *client) listOffsets(ctx context.Context, partitions []partitionName, timestamp int64, committed bool) (foundOffsets, error) {
+	found := make(foundOffsets, len(partitions))
 	if len(partitions) == 0 {
 		return found, nil
 	}
@@ -67,7 +74,7 @@ func (c *client) listOffsets(ctx context.Context, partitions []partitionName, ti
 
 // spread gives the error of a part of a request to its partitions when it is an answer of the
 // cluster and not a failure to ask it.
-func spread(found map[partitionName]foundOffset, req kmsg.Request, err error) error {
+func spread(found foundOffsets, req kmsg.Request, err error) error {
 	var known *kerr.Error
 	if !errors.As(err, &known) {
 		return err

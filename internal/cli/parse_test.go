@@ -158,7 +158,7 @@ func TestPartitionRules(t *testing.T) {
 
 func TestParseDeletions(t *testing.T) {
 	got, err := parseDeletions([]byte(`{"partitions":[{"topic":"a","partition":1,"offset":-1}],"version":1}`))
-	if err != nil || !maps.Equal(got, map[partitionName]int64{{"a", 1}: -1}) {
+	if err != nil || !maps.Equal(got, partitionOffsets{{"a", 1}: -1}) {
 		t.Errorf("%v, %v", got, err)
 	}
 	for text, want := range map[string]string{

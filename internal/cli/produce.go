@@ -215,7 +215,8 @@ func produceCommand(m *modern) *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&key, "key-separator", "k", "", "what sets the key apart from the value in a line")
+	flags.StringVarP(&key, "key-separator", "k", "", "what sets the key apart from the value in a "+
+		"line")
 	flags.BoolVar(&headers, "headers", false, "lines begin with headers, h1:v1,h2:v2 and a tab")
 	flags.StringVarP(&compression, "compression", "z", "none", "none, gzip, snappy, lz4 or zstd")
 	flags.StringVar(&acks, "acks", "all", "acknowledgements to wait for: all, 1 or 0")

@@ -144,9 +144,11 @@ func (p properties) mechanism() (sasl.Mechanism, error) {
 		if token := jaas["oauth.token"]; token != "" {
 			return oauth.Auth{Token: token}.AsMechanism(), nil
 		}
-		return nil, errors.New("sasl.mechanism OAUTHBEARER: give the token as oauth.token=… in sasl.jaas.config")
+		return nil, errors.New("sasl.mechanism OAUTHBEARER: give the token as oauth.token=… in " +
+			"sasl.jaas.config")
 	case "":
-		return nil, errors.New("sasl.mechanism is not set: one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER")
+		return nil, errors.New("sasl.mechanism is not set: one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, " +
+			"OAUTHBEARER")
 	default:
 		return nil, fmt.Errorf("sasl.mechanism %s is not supported: "+
 			"one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER", name)

@@ -26,30 +26,44 @@ type topicsOptions struct {
 func newTopicsOptions() *topicsOptions {
 	p := jopt.New("This tool creates, lists, describes, changes and deletes topics.")
 	o := &topicsOptions{p: p}
-	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: the brokers to connect to.")
+	o.bootstrap = p.Text("bootstrap-server", "host:port,…", "REQUIRED, unless --zookeeper is given: "+
+		"the brokers to connect to.")
 	o.zookeeper = p.Text("zookeeper", "host:port,…", "The keepers to learn the brokers from.")
 	o.commandConfig = p.Text("command-config", "file", "Client properties, for example for security.")
 	o.list = p.Flag("list", "List all topics.")
 	o.create = p.Flag("create", "Create a topic.")
 	o.delete = p.Flag("delete", "Delete topics.")
-	o.alter = p.Flag("alter", "Raise the number of partitions. (kafka-configs changes the configuration.)")
+	o.alter = p.Flag("alter", "Raise the number of partitions. (kafka-configs changes the "+
+		"configuration.)")
 	o.describe = p.Flag("describe", "Show the details of topics.")
-	o.topic = p.Text("topic", "topic", "The topic; except with --create also a regular expression, or several with commas.")
+	o.topic = p.Text("topic", "topic", "The topic; except with --create also a regular expression, "+
+		"or several with commas.")
 	o.topicID = p.Text("topic-id", "id", "The id of the topic to describe.")
 	o.config = p.Text("config", "name=value", "With --create: a topic setting; may be repeated.")
-	o.deleteConfig = p.Text("delete-config", "name", "No longer supported: kafka-configs removes topic settings.")
-	o.partitions = p.Int("partitions", "# of partitions", "The number of partitions to create, or to have after --alter. With keys, a higher number sends a key elsewhere than before.")
-	o.replication = p.Int("replication-factor", "replication factor", "The number of replicas of each partition.")
-	o.assignment = p.Text("replica-assignment", "1:2,2:3,…", "The brokers of each partition's replicas: colons within a partition, commas between partitions.")
-	o.underReplicated = p.Flag("under-replicated-partitions", "With --describe: only partitions with a replica that is not in sync.")
-	o.unavailable = p.Flag("unavailable-partitions", "With --describe: only partitions without a live leader.")
-	o.underMin = p.Flag("under-min-isr-partitions", "With --describe: only partitions with fewer in-sync replicas than min.insync.replicas.")
-	o.atMin = p.Flag("at-min-isr-partitions", "With --describe: only partitions with exactly min.insync.replicas in-sync replicas.")
-	o.overrides = p.Flag("topics-with-overrides", "With --describe: only topics with settings of their own.")
-	o.ifExists = p.Flag("if-exists", "With --alter, --delete, --describe: do nothing when there is no such topic.")
+	o.deleteConfig = p.Text("delete-config", "name", "No longer supported: kafka-configs removes "+
+		"topic settings.")
+	o.partitions = p.Int("partitions", "# of partitions", "The number of partitions to create, or "+
+		"to have after --alter. With keys, a higher number sends a key elsewhere than before.")
+	o.replication = p.Int("replication-factor", "replication factor", "The number of replicas of "+
+		"each partition.")
+	o.assignment = p.Text("replica-assignment", "1:2,2:3,…", "The brokers of each partition's "+
+		"replicas: colons within a partition, commas between partitions.")
+	o.underReplicated = p.Flag("under-replicated-partitions", "With --describe: only partitions "+
+		"with a replica that is not in sync.")
+	o.unavailable = p.Flag("unavailable-partitions", "With --describe: only partitions without a "+
+		"live leader.")
+	o.underMin = p.Flag("under-min-isr-partitions", "With --describe: only partitions with fewer "+
+		"in-sync replicas than min.insync.replicas.")
+	o.atMin = p.Flag("at-min-isr-partitions", "With --describe: only partitions with exactly "+
+		"min.insync.replicas in-sync replicas.")
+	o.overrides = p.Flag("topics-with-overrides", "With --describe: only topics with settings of "+
+		"their own.")
+	o.ifExists = p.Flag("if-exists", "With --alter, --delete, --describe: do nothing when there is "+
+		"no such topic.")
 	o.ifNotExists = p.Flag("if-not-exists", "With --create: a topic that exists already is no error.")
 	o.skipInternal = p.Flag("exclude-internal", "With --list, --describe: leave out internal topics.")
-	o.partitionLimit = p.Int("partition-size-limit-per-response", "partitions", "How many partitions to ask for at once when describing.")
+	o.partitionLimit = p.Int("partition-size-limit-per-response", "partitions",
+		"How many partitions to ask for at once when describing.")
 	o.partitionLimit.Default(2000)
 	o.force = p.Flag("force", "For old scripts: nothing here asks back.")
 	return o
@@ -57,13 +71,15 @@ func newTopicsOptions() *topicsOptions {
 
 func (o *topicsOptions) check(env *Env) error {
 	p := o.p
-	err := p.ExactlyOne("Command must include exactly one action: --list, --describe, --create, --alter or --delete",
+	err := p.ExactlyOne("Command must include exactly one action: --list, --describe, --create, "+
+		"--alter or --delete",
 		o.create, o.list, o.alter, o.describe, o.delete)
 	if err != nil {
 		return err
 	}
 	if o.deleteConfig.Set() {
-		env.warnf("delete-config option is no longer supported and deprecated since version 4.0. The config will be fully removed in future releases.\n")
+		env.warnf("delete-config option is no longer supported and deprecated since version 4.0. The " +
+			"config will be fully removed in future releases.\n")
 	}
 	if !o.bootstrap.Set() && !o.zookeeper.Set() {
 		return errNoBootstrap
@@ -188,7 +204,8 @@ func (o *topicsOptions) runCreate(ctx context.Context, env *Env, c *client) erro
 	for _, word := range o.config.Values() {
 		key, value, ok := strings.Cut(word, "=")
 		if !ok || value == "" {
-			return sayf("requirement failed: Invalid topic config: all configs to be added must be in the format \"key=val\".")
+			return sayf("requirement failed: Invalid topic config: all configs to be added must be in the " +
+				"format \"key=val\".")
 		}
 		topic.configs[strings.TrimSpace(key)] = strings.TrimSpace(value)
 	}
@@ -197,7 +214,8 @@ func (o *topicsOptions) runCreate(ctx context.Context, env *Env, c *client) erro
 		return err
 	}
 	if strings.ContainsAny(topic.name, "._") {
-		env.printf("WARNING: Due to limitations in metric names, topics with a period ('.') or underscore ('_') " +
+		env.printf("WARNING: Due to limitations in metric names, topics with a period ('.') or " +
+			"underscore ('_') " +
 			"could collide. To avoid issues it is best to use either, but not both.\n")
 	}
 	if o.replication.Set() {
@@ -256,7 +274,8 @@ func (o *topicsOptions) runDescribe(ctx context.Context, env *Env, c *client) er
 	}
 	if !id.IsZero() {
 		if o.topic.Set() && o.ifExists.Set() {
-			env.printf("Only topic id will be used when both --topic and --topic-id are specified and topicId is not Uuid.ZERO_UUID\n")
+			env.printf("Only topic id will be used when both --topic and --topic-id are specified and " +
+				"topicId is not Uuid.ZERO_UUID\n")
 		}
 		topics, err = c.describeTopicByID(ctx, id)
 		if err == nil && len(topics) == 0 && !o.ifExists.Set() {

@@ -76,7 +76,8 @@ func topicsCreateCommand(m *modern) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.Int32VarP(&partitions, "partitions", "p", -1, "number of partitions (default: the broker's)")
-	flags.Int16VarP(&replication, "replication-factor", "r", -1, "replicas of each partition (default: the broker's)")
+	flags.Int16VarP(&replication, "replication-factor", "r", -1, "replicas of each partition "+
+		"(default: the broker's)")
 	flags.StringArrayVarP(&configs, "config", "c", nil, "a topic setting, key=value; may be repeated")
 	flags.StringVar(&assignment, "replica-assignment", "", "brokers of each partition, 1:2,2:3")
 	flags.BoolVar(&ifNotExists, "if-not-exists", false, "a topic that exists is no error")
@@ -104,7 +105,8 @@ func topicsListCommand(m *modern) *cobra.Command {
 				return m.show(topicRows(topics), func(w *tabwriter.Writer) {
 					fmt.Fprintln(w, "TOPIC\tPARTITIONS\tREPLICAS\tUNDER-REPLICATED\tWITHOUT-LEADER")
 					for _, t := range topicRows(topics) {
-						fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\n", t.Name, t.Partitions, t.Replicas, t.UnderReplicated, t.WithoutLeader)
+						fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\n", t.Name, t.Partitions, t.Replicas, t.UnderReplicated,
+							t.WithoutLeader)
 					}
 				})
 			})
@@ -171,7 +173,8 @@ func topicsDescribeCommand(m *modern) *cobra.Command {
 						}
 						fmt.Fprintln(w, "  PARTITION\tLEADER\tEPOCH\tREPLICAS\tIN-SYNC")
 						for _, p := range t.Partitions {
-							fmt.Fprintf(w, "  %d\t%d\t%d\t%s\t%s\n", p.Partition, p.Leader, p.LeaderEpoch, joinIDs(p.Replicas), joinIDs(p.ISR))
+							fmt.Fprintf(w, "  %d\t%d\t%d\t%s\t%s\n", p.Partition, p.Leader, p.LeaderEpoch,
+								joinIDs(p.Replicas), joinIDs(p.ISR))
 						}
 					}
 				})

@@ -51,6 +51,9 @@ type partitionName struct {
 
 type reassignment struct{ replicas, adding, removing []int32 }
 
+// reassignments are the moves under way.
+type reassignments map[partitionName]reassignment
+
 func parseTopicID(text string) (ident.TopicID, error) {
 	if text == "" {
 		return ident.TopicID{}, nil
@@ -77,7 +80,8 @@ func parseAssignment(text string) ([][]int32, error) {
 			brokers = append(brokers, int32(id))
 		}
 		if len(duplicates) > 0 {
-			return nil, sayf("Partition replica lists may not contain duplicate entries: %s", joinIDs(duplicates))
+			return nil, sayf("Partition replica lists may not contain duplicate entries: %s",
+				joinIDs(duplicates))
 		}
 		if assignment = append(assignment, brokers); len(brokers) != len(assignment[0]) {
 			return nil, sayf("Partition %d has different replication factor: [%s]",
@@ -231,7 +235,7 @@ func (c *client) liveBrokers(ctx context.Context) (map[int32]bool, error) {
 }
 
 // reassignments returns the moves under way; a broker that knows none, or may not say, has none.
-func (c *client) reassignments(ctx context.Context, topics []topicDescription) (map[partitionName]reassignment, error) {
+func (c *client) reassignments(ctx context.Context, topics []topicDescription) (reassignments, error) {
 	req := kmsg.NewPtrListPartitionReassignmentsRequest()
 	req.TimeoutMillis = int32(apiTimeout.Milliseconds())
 	for _, topic := range topics {
@@ -242,7 +246,7 @@ func (c *client) reassignments(ctx context.Context, topics []topicDescription) (
 		}
 		req.Topics = append(req.Topics, t)
 	}
-	moves := map[partitionName]reassignment{}
+	moves := reassignments{}
 	resp, err := req.RequestWith(ctx, c)
 	if err == nil {
 		err = codeError(resp.ErrorCode, resp.ErrorMessage)

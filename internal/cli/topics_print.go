@@ -11,7 +11,7 @@ import (
 
 // print writes one topic as kafka-topics --describe does: a line for the topic and one for each
 // partition, or only those that a report asks for.
-func (o *topicsOptions) print(env *Env, t topicDescription, configs []configEntry, moves map[partitionName]reassignment, live map[int32]bool) {
+func (o *topicsOptions) print(env *Env, t topicDescription, configs []configEntry, moves reassignments, live map[int32]bool) {
 	reports := jopt.Count(o.underReplicated, o.unavailable, o.underMin, o.atMin) > 0
 	if own := nonDefault(configs); !reports && (!o.overrides.Set() || len(own) > 0) {
 		env.printf("%s\n", topicLine(t, own, moves))
@@ -38,7 +38,7 @@ func (o *topicsOptions) print(env *Env, t topicDescription, configs []configEntr
 	}
 }
 
-func topicLine(t topicDescription, own []configEntry, moves map[partitionName]reassignment) string {
+func topicLine(t topicDescription, own []configEntry, moves reassignments) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Topic: %s", t.Name)
 	if !t.ID.IsZero() {
