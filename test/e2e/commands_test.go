@@ -16,6 +16,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"produce": produceCommand,
 	"consume": consumeCommand,
 	"load":    loadCommand,
+	"follow":  followCommand,
 	"get":     getCommand,
 	"topics":  topicsCommand,
 }

@@ -22,13 +22,14 @@ type worldKey struct{}
 
 // world is what one script has started: it ends with the script.
 type world struct {
-	dir     string
-	brokers map[string]*process
-	loads   map[string]*load
+	dir       string
+	brokers   map[string]*process
+	loads     map[string]*load
+	followers map[string]*follower
 }
 
 func newWorld(dir string) *world {
-	return &world{dir: dir, brokers: map[string]*process{}, loads: map[string]*load{}}
+	return &world{dir: dir, brokers: map[string]*process{}, loads: map[string]*load{}, followers: map[string]*follower{}}
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
@@ -36,6 +37,9 @@ func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*w
 func (w *world) end() {
 	for _, l := range w.loads {
 		l.stop()
+	}
+	for _, f := range w.followers {
+		f.stop()
 	}
 	for _, p := range w.brokers {
 		p.kill()
