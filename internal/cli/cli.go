@@ -116,7 +116,7 @@ func (env *Env) exitCode(name string, err error) int {
 	var usage *jopt.UsageError
 	var status exitStatus
 	switch {
-	case err == nil, errors.Is(err, jopt.ErrVersion):
+	case err == nil, errors.Is(err, jopt.ErrVersion), errors.Is(err, errAnswered):
 		return 0
 	case errors.As(err, &status):
 		return int(status)

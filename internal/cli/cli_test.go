@@ -43,12 +43,17 @@ func TestEveryToolAnswersHelp(t *testing.T) {
 		if tool.Run == nil {
 			continue
 		}
-		_, stderr, code := run(t, tool.Kafka+".sh", "--help")
-		if code != 1 || !strings.Contains(stderr, "Print usage information.") {
-			t.Errorf("%s --help: code %d, %q", tool.Kafka, code, stderr)
+		help, failure := "Print usage information.", "no-such-option is not a recognized option\n"
+		stdout, stderr, code := run(t, tool.Kafka+".sh", "--help")
+		wantCode := 1
+		if strings.HasPrefix(stdout, "usage: ") { // a tool that Kafka builds on argparse4j
+			help, failure, wantCode = "show this help message and exit", "unrecognized arguments: '--no-such-option'", 0
+		}
+		if code != wantCode || !strings.Contains(stdout+stderr, help) {
+			t.Errorf("%s --help: code %d, %q", tool.Kafka, code, stdout+stderr)
 		}
 		_, stderr, code = run(t, tool.Kafka+".sh", "--no-such-option")
-		if code != 1 || !strings.HasPrefix(stderr, "no-such-option is not a recognized option\n") {
+		if code != 1 || !strings.Contains(stderr, failure) {
 			t.Errorf("%s --no-such-option: code %d, %q", tool.Kafka, code, stderr)
 		}
 	}

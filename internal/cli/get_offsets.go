@@ -60,7 +60,7 @@ func printOffsets(ctx context.Context, env *Env, c *client, selection *offsetSel
 	if err != nil {
 		return err
 	}
-	found, err := c.listOffsets(ctx, names, timestamp, false)
+	found, err := c.listOffsets(ctx, names, timestamp)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (m *modern) showOffsets(ctx context.Context, c *client, selection *offsetSe
 	if err != nil {
 		return err
 	}
-	found, err := c.listOffsets(ctx, names, timestamp, false)
+	found, err := c.listOffsets(ctx, names, timestamp)
 	if err != nil {
 		return err
 	}

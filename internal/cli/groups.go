@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -203,11 +204,13 @@ func runGroups(ctx context.Context, env *Env, args []string) error {
 
 func (o *groupsOptions) validate(env *Env) error {
 	text := o.validateRegex.Must()
-	if _, err := regexp.Compile(text); err != nil {
-		env.printf("The regular expression '%s' is not valid: %v\n", text, err)
-		return exitFailure
+	_, err := regexp.Compile(text)
+	var broken *syntax.Error
+	if errors.As(err, &broken) {
+		env.printf("The regular expression `%s` is invalid: %s.\n", text, broken.Code)
+		return nil
 	}
-	env.printf("The regular expression '%s' is valid.\n", text)
+	env.printf("The regular expression `%s` is valid.\n", text)
 	return nil
 }
 

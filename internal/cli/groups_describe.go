@@ -95,7 +95,7 @@ func (c *client) offsetRows(ctx context.Context, group groupDescription) ([]offs
 		}
 	}
 	sortNames(unassigned)
-	ends, err := c.listOffsets(ctx, append(all, unassigned...), latestTimestamp, false)
+	ends, err := c.listOffsets(ctx, append(all, unassigned...), latestTimestamp)
 	if err != nil {
 		return nil, err
 	}

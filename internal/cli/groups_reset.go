@@ -182,7 +182,7 @@ func (o *groupsOptions) planShift(ctx context.Context, env *Env, c *client, grou
 
 // offsetsAt finds the ends of logs; every partition has to answer.
 func (c *client) offsetsAt(ctx context.Context, names []partitionName, timestamp int64, which string) (partitionOffsets, error) {
-	found, err := c.listOffsets(ctx, names, timestamp, false)
+	found, err := c.listOffsets(ctx, names, timestamp)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ type (
 
 // listOffsets finds, for each partition, the offset at a timestamp in ms, or at one of the special
 // ones. A partition that its leader can't answer for has an error of its own.
-func (c *client) listOffsets(ctx context.Context, partitions []partitionName, timestamp int64, committed bool) (foundOffsets, error) {
+func (c *client) listOffsets(ctx context.Context, partitions []partitionName, timestamp int64) (foundOffsets, error) {
 	found := make(foundOffsets, len(partitions))
 	if len(partitions) == 0 {
 		return found, nil
@@ -43,9 +43,6 @@ func (c *client) listOffsets(ctx context.Context, partitions []partitionName, ti
 	req := kmsg.NewPtrListOffsetsRequest()
 	req.ReplicaID = -1
 	req.TimeoutMillis = int32(apiTimeout.Milliseconds())
-	if committed {
-		req.IsolationLevel = 1
-	}
 	for topic, ids := range byTopic(partitions) {
 		t := kmsg.NewListOffsetsRequestTopic()
 		t.Topic = topic

@@ -31,6 +31,7 @@ func registry() []Tool {
 		{Kafka: "kafka-broker-api-versions", Run: runAPIVersions, Command: brokersCommand},
 		{Kafka: "kafka-cluster", Run: runCluster, Command: clusterCommand},
 		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
+		{Kafka: "kafka-producer-perf-test", Run: runProducerPerf},
 	}
 }
 
