@@ -164,11 +164,10 @@ kafka.metrics.polling.interval.secs kafka.metrics.reporters metric.reporters met
 metrics.recording.level metrics.sample.window.ms replica.selector.class
 `},
 	{"is for copying between brokers and moving leaders, which Barnabas does by rules of its own", `
-auto.leader.rebalance.enable controlled.shutdown.enable controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
-cordoned.log.dirs leader.imbalance.check.interval.seconds leader.imbalance.per.broker.percentage
-log.dir.failure.timeout.ms replica.fetch.backoff.ms replica.fetch.max.bytes replica.fetch.min.bytes
-replica.fetch.response.max.bytes replica.fetch.wait.max.ms replica.lag.max.messages
-replica.socket.receive.buffer.bytes replica.socket.timeout.ms socket.connection.setup.timeout.max.ms
+controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
+cordoned.log.dirs leader.imbalance.per.broker.percentage
+log.dir.failure.timeout.ms replica.lag.max.messages
+replica.socket.receive.buffer.bytes socket.connection.setup.timeout.max.ms
 socket.connection.setup.timeout.ms unclean.leader.election.interval.ms
 `},
 	{"has gone from Kafka itself", `

@@ -133,9 +133,9 @@ var (
 		Kafka: "1", Why: "One in-sync replica of three is one failure away from losing acknowledged records.",
 		Doc: "How many in-sync replicas a record needs before a producer with acks=all is told that it is kept. Where nobody says, it is 2 for a partition of three replicas or more, and 1 below."})
 
-	UncleanLeaderElection = topicBool(Row{Name: "unclean.leader.election.enable", Default: "false",
+	UncleanLeaderElection = topicBool(Row{Name: "unclean.leader.election.enable", Default: "false", Room: inController,
 		Update: ClusterWide, Family: one("unclean.leader.election.enable"),
-		Doc: "Whether a replica that may lack acknowledged records can lead when no other is alive. Kept with the topic; Barnabas elects such a replica on request only (`kafka-leader-election`)."})
+		Doc: "Whether a replica that may lack acknowledged records can lead when no other is alive. Otherwise such a replica leads on request only (`kafka-leader-election`)."})
 
 	LeaderThrottledReplicas = topicList(Row{Name: "leader.replication.throttled.replicas", check: throttledReplicas(),
 		Doc: "Kept for tools that move partitions: replicas whose leader's traffic is throttled, `partition:broker` each or `*`. Barnabas does not throttle replication yet."})

@@ -1,0 +1,31 @@
+package config
+
+// Copying between brokers, and where leaders are.
+var (
+	ReplicaFetchMaxBytes = intSetting(Row{Name: "replica.fetch.max.bytes", Default: "1048576", Room: inReplication, check: atLeast[int64](0),
+		Doc: "How many bytes a follower asks of one partition at a time. A larger batch still gets through."})
+
+	ReplicaFetchResponseMaxBytes = intSetting(Row{Name: "replica.fetch.response.max.bytes", Default: "10485760", Room: inReplication, check: atLeast[int64](0),
+		Doc: "How many bytes a follower asks of one leader at a time, all partitions together."})
+
+	ReplicaFetchMinBytes = intSetting(Row{Name: "replica.fetch.min.bytes", Default: "1", Room: inReplication, check: atLeast[int64](0),
+		Doc: "How many bytes a leader waits for before it answers a follower."})
+
+	ReplicaFetchWaitMax = msSetting(Int, Row{Name: "replica.fetch.wait.max.ms", Default: "500", Room: inReplication, check: atLeast[int64](0),
+		Doc: "How long a leader waits for replica.fetch.min.bytes before it answers a follower. It should be well below replica.lag.time.max.ms."})
+
+	ReplicaFetchBackoff = msSetting(Int, Row{Name: "replica.fetch.backoff.ms", Default: "1000", Room: inReplication, check: atLeast[int64](0),
+		Doc: "The longest pause after a fetch from a leader that failed; the first ones are much shorter."})
+
+	ReplicaSocketTimeout = msSetting(Int, Row{Name: "replica.socket.timeout.ms", Default: "30000", Room: inReplication, check: atLeast[int64](1),
+		Doc: "How long a broker waits for another's answer. It should be above replica.fetch.wait.max.ms."})
+
+	AutoLeaderRebalance = boolSetting(Row{Name: "auto.leader.rebalance.enable", Default: "true", Room: inController,
+		Doc: "Whether leadership goes back to each partition's first replica once that is in sync again."})
+
+	LeaderImbalanceCheckInterval = longSetting(Row{Name: "leader.imbalance.check.interval.seconds", Default: "300", Room: inController, check: atLeast[int64](1),
+		Doc: "How often the controller looks for partitions that their first replica could lead and does not."})
+
+	ControlledShutdown = boolSetting(Row{Name: "controlled.shutdown.enable", Default: "true", Room: inBroker,
+		Doc: "Whether a broker that is told to stop moves its leaderships away before it goes."})
+)
