@@ -1,0 +1,127 @@
+package wire
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// maxAnswer bounds the frame that a peer may answer with: the largest batch there can be, and what is around it.
+const maxAnswer = 1 << 30
+
+// Peer is a connection to another broker of the cluster, one request at a time. It belongs to one goroutine, but for
+// Close. The requests' versions are the caller's: brokers of one cluster know each other's.
+type Peer struct {
+	conn        net.Conn
+	formatter   *kmsg.RequestFormatter
+	correlation int32
+	out         []byte
+}
+
+// DialPeer connects to a broker's address.
+func DialPeer(ctx context.Context, address, clientID string) (*Peer, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return &Peer{conn: conn, formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))}, nil
+}
+
+// Close ends the connection and the call that waits on it. Anyone may call it.
+func (p *Peer) Close() { p.conn.Close() }
+
+// AwaitClose returns when the other end has gone. It is for connections on which nothing is asked.
+func (p *Peer) AwaitClose() error {
+	var one [1]byte
+	if _, err := p.conn.Read(one[:]); err != nil {
+		return err
+	}
+	return errors.New("a peer spoke without being asked")
+}
+
+// Answer is a response; byte fields of it point into memory that Free gives back.
+type Answer[R kmsg.Response] struct {
+	Response R
+	frame    *Buffer
+}
+
+// Free gives the memory back.
+func (a *Answer[R]) Free() { a.frame.Free() }
+
+// Call sends a request, its version set, and reads the response, within the time given. After an error the
+// connection is of no more use.
+func Call[R kmsg.Response](p *Peer, request kmsg.Request, within time.Duration) (Answer[R], error) {
+	var answer Answer[R]
+	response, frame, err := p.call(request, within)
+	if err != nil {
+		return answer, fmt.Errorf("%s to %s: %w", kmsg.NameForKey(request.Key()), p.conn.RemoteAddr(), err)
+	}
+	answer.Response, answer.frame = response.(R), frame
+	return answer, nil
+}
+
+func (p *Peer) call(request kmsg.Request, within time.Duration) (kmsg.Response, *Buffer, error) {
+	if err := p.conn.SetDeadline(time.Now().Add(within)); err != nil {
+		return nil, nil, err
+	}
+	p.correlation++
+	p.out = p.formatter.AppendRequest(p.out[:0], request, p.correlation)
+	if _, err := p.conn.Write(p.out); err != nil {
+		return nil, nil, err
+	}
+	if cap(p.out) > 1<<maxBufferBits {
+		p.out = nil
+	}
+	frame, err := p.receive()
+	if err != nil {
+		return nil, nil, err
+	}
+	response, err := decodeAnswer(frame.Bytes, request, p.correlation)
+	if err != nil {
+		frame.Free()
+		return nil, nil, err
+	}
+	return response, frame, nil
+}
+
+func (p *Peer) receive() (*Buffer, error) {
+	var size [sizeBytes]byte
+	if _, err := io.ReadFull(p.conn, size[:]); err != nil {
+		return nil, err
+	}
+	n := binary.BigEndian.Uint32(size[:])
+	if n > maxAnswer {
+		return nil, fmt.Errorf("%w: an answer of %d bytes", ErrMalformed, n)
+	}
+	frame := NewBuffer(int(n))
+	if _, err := io.ReadFull(p.conn, frame.Bytes); err != nil {
+		frame.Free()
+		return nil, err
+	}
+	return frame, nil
+}
+
+// decodeAnswer reads the response to a request: correlation id, tagged fields where flexible, body.
+func decodeAnswer(frame []byte, request kmsg.Request, correlation int32) (kmsg.Response, error) {
+	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != correlation {
+		return nil, fmt.Errorf("%w: not the answer to what was asked", ErrMalformed)
+	}
+	body := frame[4:]
+	response := request.ResponseKind()
+	response.SetVersion(request.GetVersion())
+	if request.IsFlexible() && request.Key() != KeyApiVersions {
+		s := scanner{src: body, budget: maxElements(len(body))}
+		if !s.skipTags() {
+			return nil, fmt.Errorf("%w: tagged fields of an answer", ErrMalformed)
+		}
+		body = s.src
+	}
+	return response, response.ReadFrom(body)
+}
