@@ -84,5 +84,8 @@ func (m *Manager) applyBrokers(image *metadata.Image) {
 
 // registered says which brokers may be in sync.
 func registered(image *metadata.Image) func(ident.BrokerID) bool {
-	return func(id ident.BrokerID) bool { return image.Broker(id) != nil }
+	return func(id ident.BrokerID) bool {
+		b := image.Broker(id)
+		return b != nil && !b.Leaving
+	}
 }

@@ -90,7 +90,10 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 func (p *Partition) begin(next *view, start record.Offset) error {
 	p.asked = 0
 	if next.role != Leading {
-		return nil
+		if next.log == nil {
+			return nil
+		}
+		return failed(next.log.ForgetFuture())
 	}
 	if next.log.EndOffset() < start {
 		if err := next.log.TruncateFullyTo(start); err != nil {
@@ -143,7 +146,9 @@ func (p *Partition) claim(v *view) {
 		if m.Broker == p.local.broker && m.Store.IsZero() {
 			members := slices.Clone(v.inSync.Committed)
 			members[i].Store = v.log.Directory().ID()
-			p.local.propose(Proposal{Partition: p, Epoch: v.epoch, ISR: members})
+			p.local.propose(Proposal{
+				Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, MinISR: v.minISR,
+			})
 			return
 		}
 	}

@@ -12,8 +12,11 @@ type Proposal struct {
 	Partition *Partition
 	// Epoch is the leader epoch that proposes: in any other the proposal is void.
 	Epoch record.Epoch
-	// ISR is the new in-sync set, nil for no change.
-	ISR []metadata.Member
+	// ISR is the new in-sync set, nil for no change. Base is the set that it is a change of: where the controller has
+	// changed that meanwhile, the proposal is void.
+	ISR, Base []metadata.Member
+	// MinISR is the effective min.insync.replicas: whoever leaves a set that falls below it stays eligible (KIP-966).
+	MinISR int
 	// Ceiling is the least new offset ceiling, 0 for no change.
 	Ceiling record.Offset
 }
@@ -23,7 +26,7 @@ func (p *Partition) proposeISR(v *view, members []metadata.Member) {
 	next := *v
 	next.inSync.Pending = members
 	p.view.Store(&next)
-	p.local.propose(Proposal{Partition: p, Epoch: v.epoch, ISR: members})
+	p.local.propose(Proposal{Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, MinISR: v.minISR})
 }
 
 // Refused tells the partition that a proposal has not come about and will not, so that it may ask again.

@@ -65,6 +65,17 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 	return end, s.cutTo(size)
 }
 
+// ForgetFuture drops the leader epochs that begin at the log's end: those of a leader, this broker perhaps, that
+// wrote nothing, so that its successors may never hear of them. Errors: ErrStorage, ErrDeleted.
+func (l *Log) ForgetFuture() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return l.failed("write leader epochs", l.setEpochs(l.epochs.Load().truncateEnd(l.EndOffset())))
+}
+
 // TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage,
 // ErrDeleted.
 func (l *Log) TruncateFullyTo(o record.Offset) error {

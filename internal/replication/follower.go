@@ -1,0 +1,182 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// Upstream is from whom a replica copies, and in which leader epoch.
+type Upstream struct {
+	Topic  ident.TopicID
+	Leader ident.BrokerID
+	Epoch  record.Epoch
+}
+
+// Upstream tells whom the replica copies from now; false while it leads, has no log, or has nobody to copy from.
+func (p *Partition) Upstream() (Upstream, bool) {
+	v := p.view.Load()
+	if v.role != Following || v.leader == ident.NoBroker || v.leader == p.local.broker || !v.online() {
+		return Upstream{}, false
+	}
+	return Upstream{Topic: v.topic, Leader: v.leader, Epoch: v.epoch}, true
+}
+
+// FetchPosition is where a follower wants to read on.
+type FetchPosition struct {
+	// Offset is its log end, LogStart where its log begins.
+	Offset, LogStart record.Offset
+	// LastEpoch is the leader epoch of its last record, record.NoEpoch when it has none. The leader finds by
+	// it where the two logs part (KIP-595).
+	LastEpoch record.Epoch
+	// Store is the one that it copies into.
+	Store ident.StoreID
+}
+
+// Position is where the replica reads on.
+func (p *Partition) Position() FetchPosition {
+	log := p.view.Load().log
+	if log == nil {
+		return FetchPosition{LastEpoch: record.NoEpoch}
+	}
+	at := FetchPosition{
+		Offset: log.EndOffset(), LogStart: log.StartOffset(), LastEpoch: record.NoEpoch, Store: log.Directory().ID(),
+	}
+	if at.Offset > at.LogStart {
+		at.LastEpoch = log.EpochAt(at.Offset - 1)
+	}
+	return at
+}
+
+// Copied is a leader's answer for one partition.
+type Copied struct {
+	// Epoch is the leader epoch in which it was asked, Offset what was asked for: an answer to another
+	// question is of no use any more.
+	Epoch  record.Epoch
+	Offset record.Offset
+	// Batches may end with a part of one.
+	Batches                 []byte
+	HighWatermark, LogStart record.Offset
+	Diverging               EpochEnd // where the logs part, if Diverges
+	Diverges                bool
+}
+
+// Cut tells of records that a follower has dropped because its leader does not have them.
+type Cut struct {
+	From, To      record.Offset // they were [From, To)
+	HighWatermark record.Offset // before; records below it had been shown as safe
+}
+
+// Any reports whether anything was cut.
+func (c Cut) Any() bool { return c.To > c.From }
+
+// Copy takes over a leader's answer: it appends, or cuts off what the leader does not have, and moves high
+// watermark and log start. Errors are storage's; ErrNotLeader and ErrFencedEpoch mean that the answer came too late.
+func (p *Partition) Copy(c Copied) (Cut, error) {
+	p.mu.Lock()
+	cut, woken, err := p.copyLocked(c)
+	p.mu.Unlock()
+	woken.make()
+	return cut, err
+}
+
+func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
+	log, err := p.copying(c.Epoch)
+	if err != nil || log.EndOffset() != c.Offset {
+		return Cut{}, nil, err
+	}
+	if c.Diverges {
+		cut, err := cutOff(log, truncation(c.Diverging, log.EndOffset(), log.EpochEnd))
+		return cut, nil, err
+	}
+	if len(c.Batches) > 0 {
+		if err := appendCopy(log, c.Batches); err != nil {
+			return Cut{}, nil, failed(err)
+		}
+	}
+	if c.HighWatermark > log.HighWatermark() {
+		log.SetHighWatermark(c.HighWatermark)
+	}
+	if start := min(c.LogStart, log.HighWatermark()); start > log.StartOffset() {
+		err = log.AdvanceStart(start)
+	}
+	return Cut{}, p.watches.passed(marksOf(log)), failed(err)
+}
+
+// copying is the log to copy into, if this broker follows in that epoch. The caller holds mu.
+func (p *Partition) copying(epoch record.Epoch) (*storage.Log, error) {
+	v := p.view.Load()
+	switch {
+	case v.role == Leading:
+		return nil, ErrNotLeader
+	case v.epoch != epoch:
+		return nil, ErrFencedEpoch
+	case !v.online():
+		return nil, ErrStorage
+	}
+	return v.log, nil
+}
+
+// appendCopy appends a leader's batches. A log that is empty may be given a batch that begins before it: the
+// leader's log starts within that batch.
+func appendCopy(log *storage.Log, batches []byte) error {
+	_, err := log.Append(batches, storage.AppendOptions{Origin: storage.Follower})
+	if !errors.Is(err, storage.ErrUnexpectedOffset) || log.StartOffset() != log.EndOffset() {
+		return err
+	}
+	first, _, framing := record.Next(batches)
+	if framing != nil || first.LastOffset() < log.EndOffset() {
+		return err
+	}
+	start := log.StartOffset()
+	if err := log.TruncateFullyTo(first.BaseOffset()); err != nil {
+		return err
+	}
+	if _, err := log.Append(batches, storage.AppendOptions{Origin: storage.Follower}); err != nil {
+		return err
+	}
+	log.SetHighWatermark(start)
+	return log.AdvanceStart(start)
+}
+
+// OutOfRange takes over that the leader's log is [start, end), and this one's end is not within. What the
+// leader does not have goes; a log that ends before the leader's begins is begun anew there.
+func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, err := p.copying(epoch)
+	if err != nil {
+		return Cut{}, err
+	}
+	switch have := log.EndOffset(); {
+	case have > end:
+		return cutOff(log, end)
+	case have < start:
+		return Cut{}, failed(log.TruncateFullyTo(start))
+	}
+	return Cut{}, nil
+}
+
+// cutOff truncates a log and tells what is gone.
+func cutOff(log *storage.Log, to record.Offset) (Cut, error) {
+	before := Cut{To: log.EndOffset(), HighWatermark: log.HighWatermark()}
+	if err := log.TruncateTo(to); err != nil {
+		return Cut{}, fmt.Errorf("truncate to %d: %w", to, failed(err))
+	}
+	before.From = log.EndOffset()
+	return before, nil
+}
+
+// truncation is where a follower's log has to end for the next try, after its leader has answered
+// that the follower's last epoch ends earlier there, or that it knows only an earlier one. Each try goes at least one
+// epoch further back, until both logs agree (KIP-279).
+func truncation(leader EpochEnd, end record.Offset, local func(record.Epoch) (record.Epoch, record.Offset)) record.Offset {
+	to := min(leader.End, end)
+	if _, ours := local(leader.Epoch); ours >= 0 {
+		to = min(to, ours)
+	}
+	return max(to, 0)
+}
