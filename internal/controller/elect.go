@@ -20,6 +20,8 @@ const (
 	live
 	// torn: live, but its end may be missing, for the machine went down before it was written out.
 	torn
+	// leaving: live, but its broker has been told to stop.
+	leaving
 	// destroyed: its broker came back without the store. It will not come back.
 	destroyed
 )
@@ -35,6 +37,8 @@ func standingOf(img *metadata.Image, m metadata.Member) standing {
 			return absent
 		}
 		return destroyed
+	case b.Leaving:
+		return leaving
 	case b.Torn:
 		return torn
 	}
@@ -85,12 +89,14 @@ func (e *election) surviving(p *metadata.Partition) (isr, elr []metadata.Member)
 	return filter(p.ISR, survives), filter(p.ELR, survives)
 }
 
-// shrink takes out of the in-sync set whoever can't keep up: the absent, and the torn unless nobody whole
-// is left. With nobody live it stays as it is, so that its members lead when they are back.
+// shrink takes out of the in-sync set whoever can't keep up: the absent, and the torn and the leaving unless nobody
+// else is left. With nobody live it stays as it is, so that its members lead when they are back.
 func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (inSync, eligible []metadata.Member) {
-	whole := filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == live })
-	if len(whole) == 0 {
-		whole = filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == torn })
+	var whole []metadata.Member
+	for _, best := range []standing{live, torn, leaving} {
+		if len(whole) == 0 {
+			whole = filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == best })
+		}
 	}
 	if len(whole) == 0 {
 		return isr, elr
@@ -133,7 +139,15 @@ func (e *election) preferred(p *metadata.Partition, members []metadata.Member) (
 
 func (e *election) canLead(m metadata.Member) bool {
 	s := standingOf(e.img, m)
-	return s == live || s == torn
+	return s == live || s == torn || s == leaving
+}
+
+// staying is the registration of a broker that is there to stay, nil for others.
+func staying(img *metadata.Image, id ident.BrokerID) *metadata.Broker {
+	if b := img.Broker(id); b != nil && !b.Leaving {
+		return b
+	}
+	return nil
 }
 
 // mustBump tells whether the leader, though it stays, is not the one that it was: it came back torn. Offsets

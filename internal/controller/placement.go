@@ -21,7 +21,7 @@ type candidate struct {
 func candidates(img *metadata.Image) []candidate {
 	var all []candidate
 	for _, b := range img.Members() {
-		all = append(all, candidate{b.ID, b.Rack, img.Broker(b.ID) == nil})
+		all = append(all, candidate{b.ID, b.Rack, staying(img, b.ID) == nil})
 	}
 	return all
 }

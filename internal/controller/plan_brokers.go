@@ -19,6 +19,7 @@ func planLeaders(s *state) changes {
 				e.minISR = s.minISR(topic.Name, len(p.Replicas))
 			}
 			next, loss := e.elect(p)
+			next = uncleanly(s, topic, p, next)
 			made.partition(topic, n, p, next, loss)
 		}
 	}

@@ -75,7 +75,7 @@ func electUnclean(s *state, topic *metadata.Topic, p *metadata.Partition) *metad
 		return next
 	}
 	for _, id := range p.Replicas {
-		if b := s.img.Broker(id); b != nil {
+		if b := staying(s.img, id); b != nil {
 			m := metadata.Member{Broker: id, Store: onlyStore(b)}
 			return led(p, m, []metadata.Member{m}, nil)
 		}

@@ -207,7 +207,7 @@ func checkAssignment(img *metadata.Image, replicas []ident.BrokerID, factor int)
 
 // checkAlive tells that a partition that is to be made would have a leader.
 func checkAlive(img *metadata.Image, replicas []ident.BrokerID, partition int32) error {
-	if slices.ContainsFunc(replicas, func(id ident.BrokerID) bool { return img.Broker(id) != nil }) {
+	if slices.ContainsFunc(replicas, func(id ident.BrokerID) bool { return staying(img, id) != nil }) {
 		return nil
 	}
 	return refuse(ErrInvalidReplicaAssignment, "All brokers specified in the manual partition assignment for "+
@@ -221,7 +221,7 @@ func newPartitions(img *metadata.Image, id ident.TopicID, first int32, assignmen
 	for i, replicas := range assignments {
 		p := &metadata.Partition{Replicas: replicas, Ceiling: metadata.CeilingStep}
 		for _, id := range replicas {
-			if b := img.Broker(id); b != nil {
+			if b := staying(img, id); b != nil {
 				p.ISR = append(p.ISR, metadata.Member{Broker: id, Store: onlyStore(b)})
 			}
 		}

@@ -100,7 +100,7 @@ func (c *Controller) state() *state {
 func (c *Controller) run(ctx context.Context) {
 	defer close(c.done)
 	unsubscribe := c.options.Feed.Subscribe(func(_, _ *metadata.Image, d *metadata.Delta) {
-		if d.Controller || len(d.Brokers) > 0 {
+		if d.Controller || len(d.Brokers) > 0 || len(d.Configs) > 0 { // a topic may allow unclean elections now
 			c.notice()
 		}
 	})
@@ -154,8 +154,15 @@ func (c *Controller) rule(ctx context.Context) error {
 	if err := c.lead(ctx); err != nil {
 		return err
 	}
+	rebalance := time.NewTimer(c.rebalanceEvery())
+	defer rebalance.Stop()
 	for {
 		select {
+		case <-rebalance.C:
+			if err := c.carry(ctx, planRebalance); err != nil {
+				return err
+			}
+			rebalance.Reset(c.rebalanceEvery())
 		case cmd := <-c.commands:
 			err := c.serve(ctx, cmd)
 			if errors.Is(err, ErrUnavailable) || errors.Is(err, errFenced) {
@@ -185,9 +192,12 @@ func (c *Controller) serve(ctx context.Context, cmd command) error {
 }
 
 // lead elects wherever the brokers registered ask for it.
-func (c *Controller) lead(ctx context.Context) error {
+func (c *Controller) lead(ctx context.Context) error { return c.carry(ctx, planLeaders) }
+
+// carry has a plan of elections come about, planned anew while leaders change their partitions.
+func (c *Controller) carry(ctx context.Context, plan func(*state) changes) error {
 	for {
-		made := planLeaders(c.state())
+		made := plan(c.state())
 		c.logElections(made)
 		err := c.settle(ctx, made)
 		if !errors.Is(err, errConflict) {

@@ -27,6 +27,8 @@ type Broker struct {
 	// Torn says that the run before this one did not end so, and that the machine has booted since:
 	// the ends of the logs may be missing.
 	Torn bool `json:"torn,omitempty"`
+	// Leaving says that the broker has been told to stop and wants others to lead. It joins no in-sync set any more.
+	Leaving bool `json:"leaving,omitempty"`
 	// Rack is broker.rack, empty if not given.
 	Rack string `json:"rack,omitempty"`
 	// Endpoints are the advertised listeners, for clients.
