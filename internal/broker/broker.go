@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"barnabas/internal/api"
@@ -53,6 +54,9 @@ type Broker struct {
 	partitions *replication.Manager
 	proposer   *proposer
 	session    *session
+	fetchers   *fetchers
+	pulses     *pulses
+	unfollow   func() // ends what fetchers and pulses hear
 	controller *controller.Controller
 	producers  *txn.Producers
 	groups     *group.Groups
@@ -66,6 +70,7 @@ type Broker struct {
 	cancel      context.CancelFunc
 	background  sync.WaitGroup
 	ready       readiness
+	leaving     atomic.Bool // told to stop, and said so to the cluster
 	stopping    sync.Once
 	stopError   error
 }
@@ -124,6 +129,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	b.settings = newSettings(b.id, b.config.View())
 	b.settings.reload(b.feed.Current())
+	b.session = b.newSession()
 	b.startPartitions(run)
 	if err := b.register(ctx); err != nil {
 		return err
@@ -212,7 +218,7 @@ func (b *Broker) mend(ctx context.Context) {
 			return
 		case <-b.directories:
 			b.partitions.Retry()
-			b.session.update(ctx)
+			b.session.update(ctx) // and the feed looks again whom to copy from
 		}
 	}
 }
@@ -239,7 +245,9 @@ func (b *Broker) startPartitions(run context.Context) {
 		Broker: b.id, Store: b.store, Settings: b.settings.replicated, Propose: b.proposer.propose,
 		Turned: b.turned, MaxLag: config.ReplicaLagTimeMax.In(b.config.View()), Logger: b.logger,
 	})
-	b.feed.Subscribe(b.follow)
+	b.fetchers, b.pulses = b.startFetchers(run), b.startPulses(run)
+	b.unfollow = b.feed.Subscribe(b.follow)
+	b.background.Go(func() { b.checkInSync(run) })
 	if strays := b.partitions.Strays(b.feed.Current()); len(strays) > 0 {
 		b.logger.Warn("logs on disk that the cluster knows nothing of are left alone; delete them if they are not missed",
 			"logs", strays)
@@ -259,6 +267,13 @@ func (b *Broker) startPartitions(run context.Context) {
 func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.settings.apply(image, delta.Configs)
 	b.partitions.Apply(old, image, delta)
+	b.fetchers.apply(delta)
+	b.pulses.apply(delta)
+	for _, change := range delta.Brokers {
+		if change.ID == b.id {
+			b.session.heard(change)
+		}
+	}
 	var deleted []group.DeletedTopic
 	for _, change := range delta.Topics {
 		if change.New != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,8 +31,9 @@ type proposer struct {
 // proposalTimeout bounds a transaction; what has not come about by then may be asked for again.
 const proposalTimeout = 10 * time.Second
 
-// proposalsAtOnce is how many partitions share a transaction: a comparison and a write each.
-const proposalsAtOnce = metadata.MaxOps / 2
+// proposalsAtOnce is how many partitions share a transaction: a write each, and comparisons of the partition's key and
+// of the newcomers' registrations.
+const proposalsAtOnce = metadata.MaxOps / 4
 
 func newProposer(store metadata.Store, image func() *metadata.Image, broker ident.BrokerID, logger *slog.Logger) *proposer {
 	return &proposer{
@@ -46,7 +48,7 @@ func (p *proposer) propose(new replication.Proposal) {
 	if old, ok := p.pending[new.Partition]; ok && old.Epoch == new.Epoch {
 		new.Ceiling = max(new.Ceiling, old.Ceiling)
 		if new.ISR == nil {
-			new.ISR = old.ISR
+			new.ISR, new.Base, new.MinISR = old.ISR, old.Base, old.MinISR
 		}
 	}
 	p.pending[new.Partition] = new
@@ -93,11 +95,11 @@ func (p *proposer) carry(ctx context.Context, batch []replication.Proposal) {
 	for _, proposal := range batch {
 		key, state := p.fromImage(proposal)
 		if next, ok := p.next(state, proposal); ok {
-			txn.If = append(txn.If, metadata.ModifiedAt(key, state.Modified))
+			txn.If = append(append(txn.If, metadata.ModifiedAt(key, state.Modified)), p.newcomers(proposal)...)
 			txn.Then = append(txn.Then, metadata.Put(key, metadata.EncodePartition(next)))
 		}
 	}
-	if len(txn.Then) == len(batch) {
+	if len(txn.Then) == len(batch) && len(txn.If) <= metadata.MaxOps {
 		if result, err := p.store.Txn(ctx, txn); err == nil && result.OK {
 			return
 		}
@@ -135,7 +137,7 @@ func (p *proposer) single(ctx context.Context, proposal replication.Proposal) er
 			return errOutdated
 		}
 		result, err := p.store.Txn(ctx, metadata.Txn{
-			If:   []metadata.Compare{metadata.ModifiedAt(key, kv.Modified)},
+			If:   append(p.newcomers(proposal), metadata.ModifiedAt(key, kv.Modified)),
 			Then: []metadata.Op{metadata.Put(key, metadata.EncodePartition(next))},
 		})
 		if err != nil || result.OK {
@@ -162,8 +164,45 @@ func (p *proposer) next(state *metadata.Partition, proposal replication.Proposal
 	next := *state
 	next.Epoch++
 	next.Ceiling = max(state.Ceiling, record.Offset(proposal.Ceiling))
-	if proposal.ISR != nil {
-		next.ISR = proposal.ISR
+	if proposal.ISR == nil {
+		return &next, true
+	}
+	if !slices.Equal(state.ISR, proposal.Base) {
+		return nil, false // the controller was first
+	}
+	next.ISR, next.ELR = proposal.ISR, nil
+	if len(proposal.ISR) < proposal.MinISR {
+		next.ELR = eligible(state, proposal.ISR)
 	}
 	return &next, true
+}
+
+// eligible are those who leave an in-sync set that falls below the minimum, and those who were eligible already:
+// no record is shown as safe from then on that they lack (KIP-966).
+func eligible(state *metadata.Partition, isr []metadata.Member) []metadata.Member {
+	var members []metadata.Member
+	for _, m := range slices.Concat(state.ELR, state.ISR) {
+		known := slices.ContainsFunc(slices.Concat(isr, members), func(o metadata.Member) bool { return o.Broker == m.Broker })
+		if !known {
+			members = append(members, m)
+		}
+	}
+	return members
+}
+
+// newcomers are the conditions that whoever joins the in-sync set is registered as the image has it: the controller
+// does not look again for a broker that has gone before it joined.
+func (p *proposer) newcomers(proposal replication.Proposal) []metadata.Compare {
+	var conditions []metadata.Compare
+	for _, m := range proposal.ISR {
+		if slices.Contains(proposal.Base, m) {
+			continue
+		}
+		var epoch metadata.Revision = -1 // holds for no key
+		if b := p.image().Broker(m.Broker); b != nil && !b.Leaving {
+			epoch = b.Epoch
+		}
+		conditions = append(conditions, metadata.CreatedAt(metadata.BrokerKey(m.Broker), epoch))
+	}
+	return conditions
 }

@@ -12,12 +12,16 @@ import (
 	"barnabas/internal/metadata"
 )
 
+// newSession is the broker's presence in the cluster, not begun yet.
+func (b *Broker) newSession() *session {
+	return &session{
+		store: b.meta.store, ttl: config.KeeperSessionTimeout.In(b.config.View()), logger: b.logger,
+		current: b.registration, evicted: make(chan struct{}, 1),
+	}
+}
+
 // register enters the broker in the cluster and begins to stand for election.
 func (b *Broker) register(ctx context.Context) error {
-	b.session = &session{
-		store: b.meta.store, ttl: config.KeeperSessionTimeout.In(b.config.View()), logger: b.logger,
-		current: b.registration,
-	}
 	if err := b.patiently(ctx, func() error { return b.enter(ctx) }); err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
@@ -73,7 +77,7 @@ func (b *Broker) awaitController(ctx context.Context) {
 func (b *Broker) registration() metadata.Broker {
 	r := metadata.Broker{
 		ID: b.id, Boot: bootID(), Clean: true, Rack: b.config.Rack,
-		Endpoints: b.endpoints(), Version: b.options.Version,
+		Endpoints: b.endpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
 	}
 	for _, d := range b.store.Dirs() {
 		if d.Err() != nil {

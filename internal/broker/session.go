@@ -18,6 +18,7 @@ type session struct {
 	ttl     time.Duration
 	logger  *slog.Logger
 	current func() metadata.Broker // the registration as it should be now
+	evicted chan struct{}          // one place: others have ended the registration
 
 	mu         sync.Mutex
 	lease      metadata.Lease   // guarded by mu
@@ -52,9 +53,11 @@ func (s *session) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-s.held().Lost():
+			s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
+				"timeout", s.ttl.String())
+		case <-s.evicted:
+			s.logger.Warn("the registration was ended by another broker, which took this one for dead")
 		}
-		s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
-			"timeout", s.ttl.String())
 		for s.open(ctx) != nil && ctx.Err() == nil {
 			pause(ctx, sessionRetry)
 		}

@@ -22,6 +22,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 func (b *Broker) stop(ctx context.Context) error {
 	began := time.Now()
 	b.ready.set(errStopping)
+	b.handOver(ctx)
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	drained := make(chan error, 1)
@@ -32,6 +33,7 @@ func (b *Broker) stop(ctx context.Context) error {
 	}
 	b.cancel()
 	b.background.Wait()
+	b.stopCopying()
 	b.producers.Close()
 	err := together(
 		func() error { b.leave(ctx); return nil },
@@ -68,6 +70,7 @@ func (b *Broker) abandon() {
 		b.groups.Close()
 	}
 	b.background.Wait()
+	b.stopCopying()
 	if b.producers != nil {
 		b.producers.Close()
 	}

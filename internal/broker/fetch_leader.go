@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/replication"
+	"barnabas/internal/wire"
+)
+
+// leaderFetch copies from one leader. Its goroutine owns the connection; mu guards what the feed touches too.
+type leaderFetch struct {
+	*fetchers
+	id     ident.BrokerID
+	logger *slog.Logger
+	wake   chan struct{}
+
+	mu     sync.Mutex
+	core   *replication.Fetcher // guarded by mu
+	peer   *wire.Peer           // guarded by mu; nil while there is no connection
+	asking bool                 // guarded by mu: a fetch is planned, or on its way
+	cut    bool                 // guarded by mu: this broker has ended the connection itself
+
+	trouble bool // the goroutine's own: the leader could not be reached the last time
+}
+
+// The pauses between attempts to reach a leader.
+const (
+	firstReachPause = 5 * time.Millisecond
+	maxReachPause   = 500 * time.Millisecond
+	dialWithin      = 2 * time.Second
+)
+
+// cutBelow is up to how many partitions a fetch that waits is given up for the sake of one that is new: it has to be
+// asked for all of them again. Above it the new one waits for replica.fetch.wait.max.ms at most.
+const cutBelow = 2000
+
+// add has a partition fetched. A fetch that waits for the others is given up, so that the new one need not.
+func (l *leaderFetch) add(key replication.FetchKey, from replication.Upstream, p *replication.Partition) {
+	l.mu.Lock()
+	l.core.Add(key, from.Epoch, p)
+	few := l.core.Len() <= cutBelow
+	l.mu.Unlock()
+	if few {
+		l.interrupt(false)
+	}
+	l.hurry()
+}
+
+func (l *leaderFetch) remove(key replication.FetchKey) {
+	l.mu.Lock()
+	l.core.Remove(key)
+	l.mu.Unlock()
+}
+
+// interrupt ends a fetch that is on its way, or, for good, whatever there is.
+func (l *leaderFetch) interrupt(always bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.asking && !always {
+		return
+	}
+	l.cut = true
+	if l.peer != nil {
+		l.peer.Close()
+	}
+}
+
+// hurry ends a pause.
+func (l *leaderFetch) hurry() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *leaderFetch) run() {
+	pause := time.Duration(0)
+	for l.ctx.Err() == nil {
+		plan, wait, ok := l.plan()
+		if !ok {
+			l.rest(wait)
+			continue
+		}
+		err := l.round(plan)
+		if err == nil || l.disconnected() {
+			l.reached(err)
+			pause = 0
+			continue
+		}
+		l.failed(err)
+		pause = min(max(2*pause, firstReachPause), maxReachPause)
+		l.rest(pause)
+	}
+	l.disconnected()
+}
+
+func (l *leaderFetch) plan() (replication.FetchPlan, time.Duration, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	plan, wait, ok := l.core.Next(time.Now())
+	l.asking = ok
+	return plan, wait, ok
+}
+
+// rest waits for as long as given, for ever for 0, or until there is news.
+func (l *leaderFetch) rest(d time.Duration) {
+	var due <-chan time.Time
+	if d > 0 {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		due = timer.C
+	}
+	select {
+	case <-due:
+	case <-l.wake:
+	case <-l.ctx.Done():
+	}
+}
+
+var errNotRegistered = errors.New("the leader is not registered")
+
+// round sends one fetch and takes over the answer.
+func (l *leaderFetch) round(plan replication.FetchPlan) error {
+	peer, err := l.connect()
+	if err != nil {
+		return err
+	}
+	answer, err := l.fetch(peer, plan)
+	l.asked()
+	if err != nil {
+		return err
+	}
+	defer answer.Free()
+	return l.take(peer, answer.Response)
+}
+
+func (l *leaderFetch) connect() (*wire.Peer, error) {
+	l.mu.Lock()
+	peer := l.peer
+	l.mu.Unlock()
+	if peer != nil {
+		return peer, nil
+	}
+	address, ok := l.address(l.id)
+	if !ok {
+		return nil, errNotRegistered
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, dialWithin)
+	defer cancel()
+	peer, err := wire.DialPeer(ctx, address, peerName(l.broker))
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.peer = peer
+	if l.cut { // meanwhile
+		peer.Close()
+	}
+	return peer, nil
+}
+
+func (l *leaderFetch) asked() {
+	l.mu.Lock()
+	l.asking = false
+	l.mu.Unlock()
+}
+
+// disconnected drops the connection, and tells whether this broker had ended it itself.
+func (l *leaderFetch) disconnected() (cut bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.peer != nil {
+		l.peer.Close()
+	}
+	cut, l.peer, l.cut, l.asking = l.cut, nil, false, false
+	l.core.Reset()
+	return cut
+}
+
+// failed says once that a leader can't be reached; reached that it can again.
+func (l *leaderFetch) failed(err error) {
+	if !l.trouble && l.ctx.Err() == nil && !errors.Is(err, errNotRegistered) {
+		l.trouble = true
+		l.logger.Warn("can't copy from the leader, trying again", "error", err)
+	}
+}
+
+func (l *leaderFetch) reached(err error) {
+	if err == nil && l.trouble {
+		l.trouble = false
+		l.logger.Info("copying from the leader again")
+	}
+}
