@@ -6,8 +6,6 @@ import static org.mockito.ArgumentMatchers.anyString;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doNothing;
 import static org.mockito.Mockito.doReturn;
-import static org.mockito.Mockito.mock;
-import static org.mockito.Mockito.withSettings;
 
 import java.util.List;
 import java.util.Map;
@@ -15,18 +13,24 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
+import kafka.log.LogManager;
 import kafka.network.SocketServer;
+import kafka.raft.KafkaRaftManager;
 import kafka.server.BrokerServer;
 import kafka.server.ControllerServer;
+import kafka.server.KafkaApis;
 import kafka.server.KafkaConfig;
+import kafka.server.ReplicaManager;
+import kafka.server.SharedServer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.controller.Controller;
+import org.apache.kafka.coordinator.group.GroupCoordinator;
 import org.apache.kafka.metadata.BrokerState;
 import org.apache.kafka.metadata.KRaftMetadataCache;
 import org.apache.kafka.metadata.LeaderAndIsr;
-import org.mockito.stubbing.Answer;
 
 /**
  * What tests that hold a broker or a controller object ask of it, answered for a broker in another process: its
@@ -34,21 +38,28 @@ import org.mockito.stubbing.Answer;
  * such a test reaches into the JVM.
  */
 public final class Faces {
-    private static final Answer<Object> INSIDE = call -> {
-        throw new UnsupportedOperationException("the test reaches into the JVM: " + call.getMethod());
-    };
-
     private Faces() {
     }
 
     public static BrokerServer broker(Cluster cluster, int id, Properties properties) {
-        BrokerServer face = mock(BrokerServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        BrokerServer face = Insides.face(BrokerServer.class);
         KafkaConfig config = KafkaConfig.fromProps(properties);
         SocketServer socketServer = socketServer(cluster.port(id));
         KRaftMetadataCache metadata = metadata(cluster);
         doReturn(config).when(face).config();
         doReturn(socketServer).when(face).socketServer();
         doReturn(metadata).when(face).metadataCache();
+        GroupCoordinator groups = groupCoordinator(config);
+        doReturn(groups).when(face).groupCoordinator();
+        Insides insides = new Insides(cluster, id);
+        LogManager logManager = insides.logManager();
+        ReplicaManager replicaManager = insides.replicaManager(logManager);
+        KafkaApis requestProcessor = insides.requestProcessor(metadata);
+        SharedServer sharedServer = Insides.sharedServer();
+        doReturn(logManager).when(face).logManager();
+        doReturn(replicaManager).when(face).replicaManager();
+        doReturn(requestProcessor).when(face).dataPlaneRequestProcessor();
+        doReturn(sharedServer).when(face).sharedServer();
         doReturn(cluster.port(id)).when(face).boundPort(any());
         doReturn(scala.Option.empty()).when(face).authorizerPlugin();
         doAnswer(call -> !cluster.alive(id)).when(face).isShutdown();
@@ -73,25 +84,40 @@ public final class Faces {
 
     /** A controller: any broker answers for it. */
     public static ControllerServer controller(Cluster cluster, Properties properties) {
-        ControllerServer face = mock(ControllerServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        ControllerServer face = Insides.face(ControllerServer.class);
         int port = cluster.port(cluster.ids().iterator().next());
         KafkaConfig config = KafkaConfig.fromProps(properties);
         SocketServer socketServer = socketServer(port);
         doReturn(config).when(face).config();
         doReturn(socketServer).when(face).socketServer();
+        KafkaRaftManager<?> raftManager = Insides.raftManager();
+        Controller active = Insides.activeController();
+        doReturn(raftManager).when(face).raftManager();
+        doReturn(active).when(face).controller();
         doReturn(scala.Option.empty()).when(face).authorizerPlugin();
         doAnswer(call -> clusterId(cluster)).when(face).clusterId();
         return face;
     }
 
     private static SocketServer socketServer(int port) {
-        SocketServer face = mock(SocketServer.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        SocketServer face = Insides.face(SocketServer.class);
         doReturn(port).when(face).boundPort(any());
         return face;
     }
 
+    /** Tests create the offsets topic themselves, with the settings that a broker would give it. */
+    private static GroupCoordinator groupCoordinator(KafkaConfig config) {
+        GroupCoordinator face = Insides.face(GroupCoordinator.class);
+        Properties settings = new Properties();
+        settings.setProperty("cleanup.policy", "compact");
+        settings.setProperty("compression.type", "producer");
+        settings.setProperty("segment.bytes", "" + config.groupCoordinatorConfig().offsetsTopicSegmentBytes());
+        doReturn(settings).when(face).groupMetadataTopicConfigs();
+        return face;
+    }
+
     private static KRaftMetadataCache metadata(Cluster cluster) {
-        KRaftMetadataCache face = mock(KRaftMetadataCache.class, withSettings().defaultAnswer(INSIDE).stubOnly());
+        KRaftMetadataCache face = Insides.face(KRaftMetadataCache.class);
         doAnswer(call -> describe(cluster, call.getArgument(0)).map(t -> t.partitions().size()))
             .when(face).numPartitions(anyString());
         doAnswer(call -> describe(cluster, call.getArgument(0)).isPresent())
@@ -109,7 +135,7 @@ public final class Faces {
         return face;
     }
 
-    private static Optional<LeaderAndIsr> leaderAndIsr(Cluster cluster, String topic, int partition) {
+    static Optional<LeaderAndIsr> leaderAndIsr(Cluster cluster, String topic, int partition) {
         return describe(cluster, topic).filter(t -> partition < t.partitions().size())
             .map(t -> t.partitions().get(partition))
             .map(p -> new LeaderAndIsr(p.leader() == null ? -1 : p.leader().id(),
