@@ -53,11 +53,11 @@ func TestForms(t *testing.T) {
 
 func TestMistakes(t *testing.T) {
 	for args, want := range map[string]string{
-		"--nosuch": "unrecognized arguments: '--nosuch'", // said before what is missing
-		"--topic":  "argument --topic: expected one argument",
-		"--topic a --record-size 3 --nosuch b":          "unrecognized arguments: '--nosuch'",
-		"--topic a --record-size 3 extra":               "unrecognized arguments: 'extra'",
-		"--topic a":                                     "one of the arguments --record-size --payload-file --payload-monotonic is required",
+		"--nosuch":                             "unrecognized arguments: '--nosuch'", // said before what is missing
+		"--topic":                              "argument --topic: expected one argument",
+		"--topic a --record-size 3 --nosuch b": "unrecognized arguments: '--nosuch'",
+		"--topic a --record-size 3 extra":      "unrecognized arguments: 'extra'",
+		"--topic a":                            "one of the arguments --record-size --payload-file --payload-monotonic is required",
 		"--topic a --record-size 3 --payload-monotonic": "argument --payload-monotonic: not allowed with argument --record-size",
 		"--topic a --num-records x":                     `argument --num-records: could not convert 'x' to Long (For input string: "x")`,
 		"--topic a --record-size 3000000000":            `argument --record-size: could not convert '3000000000' to Integer (For input string: "3000000000")`,
