@@ -108,6 +108,7 @@ func churnBroker(ts *testscript.TestScript, p *process, l *load, times int) {
 		p.kill()
 		began := time.Now()
 		ts.Check(p.start(ts.Getenv("WORK"), p.settings, p.env))
+		ts.Check(p.ready()) // an acknowledgement alone may be an old one that was under way
 		ts.Check(l.await(1))
 		slowest = max(slowest, time.Since(began))
 	}
