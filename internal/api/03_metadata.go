@@ -72,7 +72,7 @@ func (a *API) automatic(name string) controller.NewTopic {
 }
 
 func (a *API) createAll(ctx context.Context, c *Call, wanted []controller.NewTopic) {
-	made, err := a.Controller.CreateTopics(ctx, wanted, false)
+	made, err := a.CreateTopics(ctx, wanted)
 	if err != nil {
 		c.logger().Warn("topics could not be created automatically", "topics", len(wanted), "error", err)
 	}

@@ -89,7 +89,7 @@ func (a *API) findGroupCoordinator(
 func (a *API) createOffsetsTopic(c *Call) {
 	ctx, cancel := context.WithTimeout(context.Background(), createTopicWait)
 	defer cancel()
-	made, err := a.Controller.CreateTopics(ctx, []controller.NewTopic{a.automatic(group.Topic)}, false)
+	made, err := a.CreateTopics(ctx, []controller.NewTopic{a.automatic(group.Topic)})
 	for _, t := range made {
 		if err == nil && !errors.Is(t.Err, controller.ErrTopicExists) {
 			err = t.Err

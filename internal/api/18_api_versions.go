@@ -67,7 +67,7 @@ func (a *API) unknownApiVersions(x Exchange, h wire.Header) {
 
 func (a *API) listVersions(response *kmsg.ApiVersionsResponse) {
 	for _, r := range a.rows {
-		if r == nil {
+		if r == nil || r.hidden {
 			continue
 		}
 		key := kmsg.NewApiVersionsResponseApiKey()

@@ -89,6 +89,10 @@ func (a *API) serve(c *Call, body []byte) {
 		c.exchange.Abort(err)
 		return
 	}
+	if c.row.controller && a.elsewhere(c) {
+		a.forward(c)
+		return
+	}
 	c.row.handle(a, c, request)
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"barnabas/internal/replication"
 	"barnabas/internal/storage"
 	"barnabas/internal/txn"
+	"barnabas/internal/wire"
 )
 
 // Deps are the rooms that handlers call.
@@ -28,8 +30,11 @@ type Deps struct {
 	Config func() *config.View
 	// InternalTopic is what an internal topic is created with; false for topics that are not internal.
 	InternalTopic func(name string) (controller.NewTopic, bool)
-	Metrics       *metrics.Registry
-	Logger        *slog.Logger
+	// Forward brings a request, header and body, to the controller at another broker, and its answer back. It
+	// tries for as long as ctx lets it.
+	Forward func(ctx context.Context, frame []byte, from *wire.Client) ([]byte, error)
+	Metrics *metrics.Registry
+	Logger  *slog.Logger
 	// Clock is time.Now unless given.
 	Clock func() time.Time
 }

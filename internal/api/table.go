@@ -11,6 +11,10 @@ type row struct {
 	// inPlace: the handler lets nothing of the request outlive its answer, so the request's strings
 	// may point into the frame, and the frame's memory is used again.
 	inPlace bool
+	// controller: only the controller can answer; others bring the request there (58_envelope.go).
+	controller bool
+	// hidden: for brokers among themselves, clients aren't told.
+	hidden bool
 	// advertised is the lowest version told to clients, where it isn't min (Produce).
 	advertised *int16
 	metrics    *requestMetrics // set by New
@@ -47,23 +51,24 @@ func rows() []row {
 		{key: 15, min: 0, max: 6, handle: later((*API).describeGroups)},
 		{key: 16, min: 0, max: 5, handle: later((*API).listGroups)},
 		{key: 18, min: 0, max: 5, handle: now((*API).apiVersions)},
-		{key: 19, min: 2, max: 7, handle: now((*API).createTopics)},
-		{key: 20, min: 1, max: 6, handle: now((*API).deleteTopics)},
+		{key: 19, min: 2, max: 7, handle: now((*API).createTopics), controller: true},
+		{key: 20, min: 1, max: 6, handle: now((*API).deleteTopics), controller: true},
 		{key: 21, min: 0, max: 2, handle: now((*API).deleteRecords)},
 		{key: 22, min: 0, max: 5, handle: later((*API).initProducerID)},
 		{key: 23, min: 2, max: 4, handle: now((*API).offsetForLeaderEpoch)},
 		{key: 32, min: 1, max: 4, handle: now((*API).describeConfigs)},
-		{key: 33, min: 0, max: 2, handle: now((*API).alterConfigs)},
+		{key: 33, min: 0, max: 2, handle: now((*API).alterConfigs), controller: true},
 		{key: 35, min: 1, max: 5, handle: now((*API).describeLogDirs)},
-		{key: 37, min: 0, max: 3, handle: now((*API).createPartitions)},
+		{key: 37, min: 0, max: 3, handle: now((*API).createPartitions), controller: true},
 		{key: 42, min: 0, max: 3, handle: later((*API).deleteGroups)},
-		{key: 44, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs)},
+		{key: 44, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs), controller: true},
 		{key: 47, min: 0, max: 0, handle: later((*API).offsetDelete)},
 		{key: 55, min: 0, max: 2, handle: now((*API).describeQuorum)},
-		{key: 57, min: 0, max: 2, handle: now((*API).updateFeatures)},
+		{key: 57, min: 0, max: 2, handle: now((*API).updateFeatures), controller: true},
+		{key: 58, min: 0, max: 0, handle: later((*API).envelope), hidden: true},
 		{key: 60, min: 0, max: 2, handle: now((*API).describeCluster)},
 		{key: 61, min: 0, max: 0, handle: now((*API).describeProducers)},
-		{key: 64, min: 0, max: 0, handle: now((*API).unregisterBroker)},
+		{key: 64, min: 0, max: 0, handle: now((*API).unregisterBroker), controller: true},
 		{key: 74, min: 0, max: 1, handle: now((*API).listConfigResources)},
 		{key: 75, min: 0, max: 0, handle: later((*API).describeTopicPartitions)},
 	}

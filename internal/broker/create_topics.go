@@ -34,9 +34,9 @@ func (b *Broker) tryTopics(ctx context.Context, wanted []config.NewTopic) (again
 	if len(missing) == 0 {
 		return nil
 	}
-	outcomes, err := b.controller.CreateTopics(ctx, request, false)
+	outcomes, err := b.api.CreateTopics(ctx, request)
 	if err != nil {
-		return missing // no controller here: the one that is creates them, or this one once elected
+		return missing // there is no controller yet
 	}
 	for i, outcome := range outcomes {
 		topic := missing[i]

@@ -64,11 +64,6 @@ func (c *Controller) UnregisterBroker(ctx context.Context, id ident.BrokerID) er
 	return order(ctx, c, func(s *state) (changes, error) { return planUnregister(s, id) })
 }
 
-// AllocateProducerIDs takes a block of producer ids that nobody else gets.
-func (c *Controller) AllocateProducerIDs(ctx context.Context) (ProducerIDBlock, error) {
-	return ask(ctx, c, func(s *state) (ProducerIDBlock, changes) { return planProducerIDs(s) })
-}
-
 // ElectLeaders elects leaders of the given partitions, or of all for nil. The outcomes are in the order of
 // the partitions, for nil only of those that needed an election.
 func (c *Controller) ElectLeaders(ctx context.Context, kind ElectionType, partitions []Election) ([]ElectionOutcome, error) {

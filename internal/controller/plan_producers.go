@@ -1,13 +1,46 @@
 package controller
 
-import "barnabas/internal/metadata"
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"barnabas/internal/metadata"
+)
 
 // producerBlock is how many producer ids a broker takes at a time, as in Kafka.
 const producerBlock = 1000
 
-func planProducerIDs(s *state) (ProducerIDBlock, changes) {
-	block := ProducerIDBlock{First: s.img.NextProducerID(), Count: producerBlock}
-	var made changes
-	made.add(metadata.Put(metadata.ProducersKey(), metadata.EncodeProducers(block.First+producerBlock)))
-	return block, made
+// AllocateProducerIDs takes a block of producer ids that nobody else gets. Any broker may: the next free id is one key,
+// changed only by who has read it as it is.
+func (c *Controller) AllocateProducerIDs(ctx context.Context) (ProducerIDBlock, error) {
+	for range maxReplans {
+		block, ok, err := takeProducerIDs(ctx, c.options.Store)
+		if err != nil {
+			return ProducerIDBlock{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		if ok {
+			return block, nil
+		}
+	}
+	return ProducerIDBlock{}, fmt.Errorf("%w: %w", ErrUnavailable, errConflict)
+}
+
+func takeProducerIDs(ctx context.Context, store metadata.Store) (ProducerIDBlock, bool, error) {
+	key := metadata.ProducersKey()
+	kv, found, err := store.Get(ctx, key)
+	if err != nil {
+		return ProducerIDBlock{}, false, err
+	}
+	block := ProducerIDBlock{Count: producerBlock}
+	if found {
+		if block.First, err = strconv.ParseInt(string(kv.Value), 10, 64); err != nil {
+			return ProducerIDBlock{}, false, err
+		}
+	}
+	taken, err := store.Txn(ctx, metadata.Txn{
+		If:   []metadata.Compare{metadata.ModifiedAt(key, kv.Modified)}, // 0 where it does not exist
+		Then: []metadata.Op{metadata.Put(key, metadata.EncodeProducers(block.First+producerBlock))},
+	})
+	return block, taken.OK, err
 }

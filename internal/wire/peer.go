@@ -83,7 +83,7 @@ func (p *Peer) call(request kmsg.Request, within time.Duration) (kmsg.Response, 
 	if err != nil {
 		return nil, nil, err
 	}
-	response, err := decodeAnswer(frame.Bytes, request, p.correlation)
+	response, err := DecodeAnswer(frame.Bytes, request, p.correlation)
 	if err != nil {
 		frame.Free()
 		return nil, nil, err
@@ -108,8 +108,9 @@ func (p *Peer) receive() (*Buffer, error) {
 	return frame, nil
 }
 
-// decodeAnswer reads the response to a request: correlation id, tagged fields where flexible, body.
-func decodeAnswer(frame []byte, request kmsg.Request, correlation int32) (kmsg.Response, error) {
+// DecodeAnswer reads the response frame, without its size, to a request: correlation id, tagged fields where
+// flexible, body. Its byte fields point into frame.
+func DecodeAnswer(frame []byte, request kmsg.Request, correlation int32) (kmsg.Response, error) {
 	if len(frame) < 4 || int32(binary.BigEndian.Uint32(frame)) != correlation {
 		return nil, fmt.Errorf("%w: not the answer to what was asked", ErrMalformed)
 	}
