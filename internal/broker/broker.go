@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -37,6 +38,12 @@ type Options struct {
 	OpenMetadata func(ctx context.Context) (metadata.Store, error)
 	// FS holds the log directories: the real files unless given.
 	FS vfs.FS
+	// Listen binds listeners in place of TCP.
+	Listen func(address string) (net.Listener, error)
+	// Boot is the boot of the machine that FS belongs to: this machine's unless given.
+	Boot ident.BootID
+	// Guest says that the process is not the broker's own: the garbage collector is left alone.
+	Guest bool
 }
 
 // Broker is one broker, from Start to Stop.
@@ -81,6 +88,9 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if o.FS == nil {
 		o.FS = vfs.OS
 	}
+	if o.Boot.IsZero() {
+		o.Boot = bootID()
+	}
 	if o.Began.IsZero() {
 		o.Began = time.Now()
 	}
@@ -91,7 +101,9 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		directories: make(chan struct{}, 1),
 		failed:      make(chan error, 1),
 	}
-	limitMemory(b.logger)
+	if !o.Guest {
+		limitMemory(b.logger)
+	}
 	for _, n := range o.Notices {
 		level := slog.LevelWarn
 		if n.Known {
@@ -144,7 +156,9 @@ func (b *Broker) start(ctx, run context.Context) error {
 		"listeners", b.addresses(), "partitions", b.partitions.Len(),
 		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
 	b.background.Go(func() { b.createTopics(run) })
-	b.background.Go(func() { giveBack(run) })
+	if !b.options.Guest {
+		b.background.Go(func() { giveBack(run) })
+	}
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.watchKeeper(run) })
 	return nil
@@ -172,7 +186,7 @@ func (b *Broker) openStorage() error {
 		return fmt.Errorf("log directories: %w", err)
 	}
 	store, err := storage.OpenStore(storage.Options{
-		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName}, BrokerID: ident.BrokerID(b.config.NodeID), BootID: bootID(),
+		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName}, BrokerID: ident.BrokerID(b.config.NodeID), BootID: b.options.Boot,
 		Settings: storeSettings(view), Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
 		DirectoryChanged: b.directoryChanged,
 	})

@@ -19,6 +19,7 @@ func (b *Broker) listen() error {
 	o := server.Options{
 		Limits: serverLimits(view), Logger: b.logger, Watch: &b.registry.Connections,
 		MaxQueuedBytes: config.QueuedMaxRequestBytes.In(view), Backlog: config.SocketBacklog.In(view),
+		Listen: b.options.Listen,
 	}
 	for _, l := range b.config.Listeners {
 		o.Listeners = append(o.Listeners, server.Listener{

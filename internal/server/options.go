@@ -2,6 +2,7 @@ package server
 
 import (
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -53,7 +54,9 @@ type Options struct {
 	// Backlog is how many connections may wait to be accepted (socket.listen.backlog.size); zero leaves
 	// it to the system.
 	Backlog int
-	Logger  *slog.Logger
+	// Listen binds an address in place of TCP; the simulator's network does.
+	Listen func(address string) (net.Listener, error)
+	Logger *slog.Logger
 	// Watch is told of connections, for metrics; nil tells nobody.
 	Watch Watch
 }

@@ -54,8 +54,12 @@ func Listen(o Options) (*Server, error) {
 		s.watch = nobody{}
 	}
 	s.SetLimits(o.Limits)
+	bind := o.Listen
+	if bind == nil {
+		bind = func(address string) (net.Listener, error) { return listen(address, o.Backlog) }
+	}
 	for _, l := range o.Listeners {
-		socket, err := listen(l.Address, o.Backlog)
+		socket, err := bind(l.Address)
 		if err != nil {
 			s.closeListeners()
 			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
