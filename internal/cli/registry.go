@@ -32,6 +32,10 @@ func registry() []Tool {
 		{Kafka: "kafka-cluster", Run: runCluster, Command: clusterCommand},
 		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
 		{Kafka: "kafka-producer-perf-test", Run: runProducerPerf},
+		{Kafka: "kafka-consumer-perf-test", Run: runConsumerPerf},
+		{Kafka: "kafka-e2e-latency", Run: runLatency},
+		{Kafka: "kafka-verifiable-producer", Run: runVerifiableProducer},
+		{Kafka: "kafka-verifiable-consumer", Run: runVerifiableConsumer},
 	}
 }
 

@@ -89,6 +89,7 @@ type Long struct{ *number }
 
 type number struct {
 	*option
+	p    *Parser
 	bits int
 }
 
@@ -104,7 +105,7 @@ func (p *Parser) Long(name, metavar, help string) *Long {
 
 func (p *Parser) number(name, metavar, help, kind string, bits int) *number {
 	o := &option{names: []string{name}, arity: required, kind: kind, metavar: metavar, help: help}
-	return &number{p.add(o), bits}
+	return &number{p.add(o), p, bits}
 }
 
 // Default sets the value that Value returns when the option was not given.
@@ -116,6 +117,12 @@ func (n *Int) Default(value int32) *Int {
 // Default sets the value that Value returns when the option was not given.
 func (n *Long) Default(value int64) *Long {
 	n.fallback = strconv.FormatInt(value, 10)
+	return n
+}
+
+// Deprecates lets the option be given under its old name, with a warning.
+func (n *Long) Deprecates(name string) *Long {
+	n.p.alias(n.option, name, true)
 	return n
 }
 
