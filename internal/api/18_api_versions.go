@@ -16,7 +16,8 @@ import (
 // ApiVersions 0-5. Version 3 is flexible and names the client's software (KIP-511), but the response's header
 // stays version 0 for ever. Version 4 lets a feature's lowest level be 0, where 3 leaves such a feature out; version 5
 // names the cluster and node that the client believes it is talking to, and if that is another answers
-// REBOOTSTRAP_REQUIRED (KIP-1242). An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the keys.
+// REBOOTSTRAP_REQUIRED (KIP-1242). An unknown version is answered in version 0 with UNSUPPORTED_VERSION and the versions
+// of this key alone (KIP-511).
 
 // softwareName is what a client may call itself; others are INVALID_REQUEST.
 var softwareName = regexp.MustCompile(`^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$`)
@@ -61,7 +62,7 @@ func (a *API) checkIdentity(request *kmsg.ApiVersionsRequest) int16 {
 func (a *API) unknownApiVersions(x Exchange, h wire.Header) {
 	response := kmsg.NewPtrApiVersionsResponse()
 	response.ErrorCode = kerr.UnsupportedVersion.Code
-	a.listVersions(response)
+	response.ApiKeys = append(response.ApiKeys, a.rows[wire.KeyApiVersions].versions())
 	x.Reply(wire.NewReply(h, response))
 }
 
@@ -70,13 +71,18 @@ func (a *API) listVersions(response *kmsg.ApiVersionsResponse) {
 		if r == nil || r.hidden {
 			continue
 		}
-		key := kmsg.NewApiVersionsResponseApiKey()
-		key.ApiKey, key.MinVersion, key.MaxVersion = r.key, r.min, r.max
-		if r.advertised != nil {
-			key.MinVersion = *r.advertised
-		}
-		response.ApiKeys = append(response.ApiKeys, key)
+		response.ApiKeys = append(response.ApiKeys, r.versions())
 	}
+}
+
+// versions are what clients are told of an API.
+func (r *row) versions() kmsg.ApiVersionsResponseApiKey {
+	key := kmsg.NewApiVersionsResponseApiKey()
+	key.ApiKey, key.MinVersion, key.MaxVersion = r.key, r.min, r.max
+	if r.advertised != nil {
+		key.MinVersion = *r.advertised
+	}
+	return key
 }
 
 func (a *API) listFeatures(version int16, response *kmsg.ApiVersionsResponse) {
