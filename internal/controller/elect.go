@@ -65,6 +65,7 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 		return e.reborn(p)
 	}
 	next := *p
+	elr = filter(elr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }) // KIP-966
 	next.ISR, next.ELR = e.shrink(p, isr, elr)
 	next.Leader = e.leader(p, next.ISR)
 	if next.Leader == ident.NoBroker {
@@ -72,7 +73,7 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, without(elr, m.Broker)
 		}
 	}
-	if next.Leader != p.Leader || e.mustBump(p) {
+	if next.Leader != p.Leader || e.mustBump(p, next.ISR) {
 		next.LeaderEpoch++
 	}
 	if next.Leader == p.Leader && next.LeaderEpoch == p.LeaderEpoch &&
@@ -150,14 +151,12 @@ func staying(img *metadata.Image, id ident.BrokerID) *metadata.Broker {
 	return nil
 }
 
-// mustBump tells whether the leader, though it stays, is not the one that it was: it came back torn. Offsets
-// past its end have been given out under the old epoch, and followers and consumers must see that.
-func (e *election) mustBump(p *metadata.Partition) bool {
-	m, ok := p.InISR(p.Leader)
-	if !ok || standingOf(e.img, m) != torn {
-		return false
-	}
-	return e.img.Broker(m.Broker).Epoch > p.Modified
+// mustBump tells whether a member that stays in the set is not the one that it was: it came back torn. Offsets
+// past its end may have been given out under the old epoch, and followers and consumers must see that.
+func (e *election) mustBump(p *metadata.Partition, isr []metadata.Member) bool {
+	return slices.ContainsFunc(isr, func(m metadata.Member) bool {
+		return standingOf(e.img, m) == torn && e.img.Broker(m.Broker).Modified > p.Modified
+	})
 }
 
 // reborn gives a partition all of whose copies are destroyed to a replica that is there: empty, from the ceiling

@@ -37,7 +37,7 @@ func settled(img *metadata.Image, p *metadata.Partition) bool {
 		leads = leads || m.Broker == p.Leader
 	}
 	for _, m := range p.ELR {
-		if standingOf(img, m) == destroyed {
+		if s := standingOf(img, m); s == destroyed || s == torn {
 			return false
 		}
 	}

@@ -21,7 +21,9 @@ type Directory struct {
 
 	meta          atomic.Pointer[metaProperties]
 	offline       atomic.Pointer[offlineState]
-	clean         bool // what the last process left
+	clean         bool        // what the last process left
+	fresh         bool        // nobody has used it before
+	torn          atomic.Bool // see Torn
 	startsChanged atomic.Bool
 	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
 	made, madeSynced atomic.Int64
@@ -62,6 +64,19 @@ func (d *Directory) Err() error {
 
 // Clean tells whether the last process left the directory in order.
 func (d *Directory) Clean() bool { return d.clean }
+
+// Torn tells whether the machine went down under the directory's logs, or may have: the last process did not
+// end well, and the machine has booted since. It stays so over any number of starts until Settle.
+func (d *Directory) Torn() bool { return d.torn.Load() }
+
+// Settle says that the cluster knows of what a torn directory may have lost: what is appended from now on stands
+// in leader epochs of its own.
+func (d *Directory) Settle() error {
+	if !d.torn.CompareAndSwap(true, false) {
+		return nil
+	}
+	return d.markBoot()
+}
 
 // Space is the total and the usable bytes of the directory's volume; -1 for both if that is not known.
 func (d *Directory) Space() (total, usable int64) {
@@ -171,6 +186,7 @@ func (d *Directory) identify() error {
 		want.broker = m.broker
 	}
 	if want.directory.IsZero() {
+		d.fresh = true
 		want.directory = ident.NewStoreID()
 	}
 	if !exists || want != m {

@@ -57,10 +57,22 @@ func (d *Directory) readCheckpoints() (read [checkpointKinds]offsetCheckpoint, e
 		}
 		read[kind] = c
 	}
-	if _, same := read[writtenOffsets][bootMark(d.store.boot)]; !same {
-		read[writtenOffsets] = offsetCheckpoint{}
-	}
 	return read, nil
+}
+
+// markedBoot tells whether the file of written offsets is of the machine's boot that is now.
+func (d *Directory) markedBoot(written offsetCheckpoint) bool {
+	_, same := written[bootMark(d.store.boot)]
+	return same && !d.store.boot.IsZero()
+}
+
+// markBoot writes the file of written offsets with the mark of the machine's boot, whether or not the offsets
+// have changed.
+func (d *Directory) markBoot() error {
+	logs := d.Logs()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.saveCheckpoint(writtenOffsets, logs)
 }
 
 // readCleaned reads how far logs were compacted. A damaged file tells nothing.
@@ -171,7 +183,9 @@ func (d *Directory) saveCheckpoint(kind checkpointKind, logs []*Log) error {
 	var err error
 	if kind == writtenOffsets {
 		// This file is only believed until the machine starts anew: it need not be synced.
-		c[bootMark(d.store.boot)] = 0
+		if !d.torn.Load() {
+			c[bootMark(d.store.boot)] = 0
+		}
 		err = replaceFile(d.store.fs, filepath.Join(d.path, checkpointNames[kind]), c.encode())
 	} else {
 		err = d.writeCheckpoint(checkpointNames[kind], c)

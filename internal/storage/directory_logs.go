@@ -24,6 +24,10 @@ func (d *Directory) loadLogs() error {
 	if err != nil {
 		return err
 	}
+	sameBoot := d.markedBoot(checkpoints[writtenOffsets])
+	if !sameBoot {
+		checkpoints[writtenOffsets] = offsetCheckpoint{}
+	}
 	cleaned, err := d.readCleaned()
 	if err != nil {
 		return err
@@ -60,7 +64,14 @@ func (d *Directory) loadLogs() error {
 		return d.loadLog(tp, checkpoints, cleaned)
 	})
 	d.noteStale(checkpoints)
-	return err
+	if err != nil || sameBoot {
+		return err
+	}
+	if !d.clean && !d.fresh {
+		d.torn.Store(true)
+		return nil
+	}
+	return d.markBoot()
 }
 
 // noteStale finds the partitions of which only the checkpoint files speak.

@@ -180,3 +180,40 @@ func TestTornTailIsCutAndSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestTorn: only a machine that has booted anew under a process that was killed may have lost what was written, and
+// that stands until it has been settled.
+func TestTorn(t *testing.T) {
+	mem := vfs.NewMem()
+	h := newHarness(t, mem)
+	torn := func(when string, want bool) {
+		t.Helper()
+		if got := h.open().Dirs()[0].Torn(); got != want {
+			t.Errorf("%s: torn is %v", when, got)
+		}
+	}
+	killed := func(disk *vfs.Mem) {
+		mem = disk
+		h.close(false)
+		h.fs = mem
+	}
+	torn("a new directory", false)
+	h.appendMany(h.create(testTopic, small), 3)
+	killed(mem.Restart())
+	torn("killed", false)
+	killed(mem.Crash(1))
+	h.boot = ident.BootID{10}
+	torn("after a crash of the machine", true)
+	killed(mem.Restart())
+	torn("killed before anybody knew", true)
+	if err := h.store.Dirs()[0].Settle(); err != nil {
+		t.Fatal(err)
+	}
+	killed(mem.Restart())
+	torn("killed after it was settled", false)
+	h.close(true)
+	h.boot = ident.BootID{11}
+	torn("rebooted between a clean end and a start", false)
+	killed(mem.Restart())
+	torn("and then killed", false)
+}
