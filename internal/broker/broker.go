@@ -150,6 +150,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.startAPI()
 	b.addCollectors()
 	b.awaitController(ctx)
+	b.settle(ctx)
 	b.server.Serve()
 	b.ready.set(nil)
 	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
@@ -186,7 +187,8 @@ func (b *Broker) openStorage() error {
 		return fmt.Errorf("log directories: %w", err)
 	}
 	store, err := storage.OpenStore(storage.Options{
-		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName}, BrokerID: ident.BrokerID(b.config.NodeID), BootID: b.options.Boot,
+		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName},
+		BrokerID: ident.BrokerID(b.config.NodeID), BootID: b.options.Boot,
 		Settings: storeSettings(view), Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
 		DirectoryChanged: b.directoryChanged,
 	})
@@ -233,6 +235,7 @@ func (b *Broker) mend(ctx context.Context) {
 		case <-b.directories:
 			b.partitions.Retry()
 			b.session.update(ctx) // and the feed looks again whom to copy from
+			b.settle(ctx)
 		}
 	}
 }

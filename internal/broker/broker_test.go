@@ -18,6 +18,7 @@ import (
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/metadata/memstore"
+	"barnabas/internal/record"
 	"barnabas/internal/vfs"
 )
 
@@ -28,10 +29,11 @@ type world struct {
 	memory *memstore.Memory
 	store  *memstore.Store // of the broker started last
 	faults memstore.Faults // of the next one
+	boot   ident.BootID
 }
 
 func newWorld(t *testing.T) *world {
-	return &world{t: t, disk: vfs.NewMem(), memory: memstore.New()}
+	return &world{t: t, disk: vfs.NewMem(), memory: memstore.New(), boot: ident.NewBootID()}
 }
 
 // start starts a broker with settings as name=value. It is stopped with the test.
@@ -56,7 +58,7 @@ func (w *world) tryStart(settings ...string) (*Broker, error) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
 	return Start(ctx, Options{
-		Config: c, FS: w.disk, Logger: slog.New(slog.DiscardHandler), Version: "test",
+		Config: c, FS: w.disk, Logger: slog.New(slog.DiscardHandler), Version: "test", Boot: w.boot,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			w.store = w.memory.Open(w.faults)
 			return w.store, nil
@@ -196,6 +198,46 @@ func TestLostLease(t *testing.T) {
 	}
 	if n := len(w.consume(b, 10)); n != 10 {
 		t.Errorf("%d records", n)
+	}
+}
+
+// TestMachineCrash: after a machine went down under a broker its partitions go on in a new leader epoch, for the ends of
+// their logs may be missing; after no more than the process was killed, nothing may be.
+func TestMachineCrash(t *testing.T) {
+	for _, crash := range []struct {
+		name string
+		boot ident.BootID
+		disk func(*vfs.Mem) *vfs.Mem
+		more record.Epoch
+	}{
+		{"process", ident.BootID{1}, (*vfs.Mem).Restart, 0},
+		{"machine", ident.BootID{2}, func(d *vfs.Mem) *vfs.Mem { return d.Crash(1) }, 1},
+	} {
+		t.Run(crash.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.boot = ident.BootID{1}
+			b := w.start()
+			if err := w.produce(w.client(b), 0, 10); err != nil {
+				t.Fatal(err)
+			}
+			before := b.feed.Current().Topic("t").Partition(0).LeaderEpoch
+			w.store.Cut()
+			w.disk, w.boot = crash.disk(w.disk), crash.boot
+			b = w.start()
+			after := b.feed.Current().Topic("t").Partition(0).LeaderEpoch
+			if after != before+crash.more {
+				t.Errorf("leader epoch %d, was %d", after, before)
+			}
+			if err := b.feed.Await(t.Context(), b.session.revision()); err != nil {
+				t.Fatal(err)
+			}
+			if torn(b.store.Dirs()) || b.feed.Current().Broker(b.ID()).Torn {
+				t.Error("torn for ever")
+			}
+			if err := w.produce(w.client(b), 10, 20); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

@@ -86,6 +86,7 @@ func (b *Broker) registration() metadata.Broker {
 		}
 		r.Stores = append(r.Stores, d.ID())
 		r.Clean = r.Clean && d.Clean()
+		r.Torn = r.Torn || d.Torn()
 	}
 	for _, e := range r.Endpoints {
 		if e.Listener == b.config.InterBroker {

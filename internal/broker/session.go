@@ -85,6 +85,16 @@ func (s *session) update(ctx context.Context) {
 	s.mu.Unlock()
 }
 
+// revision is that of the registration's last change.
+func (s *session) revision() metadata.Revision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.registered == nil {
+		return 0
+	}
+	return s.registered.Modified
+}
+
 // held is the lease as it is now.
 func (s *session) held() metadata.Lease {
 	s.mu.Lock()

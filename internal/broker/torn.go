@@ -1,0 +1,73 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/storage"
+)
+
+// settlePoll is how often a broker whose logs may have lost their ends looks whether the cluster has taken that in.
+const settlePoll = 2 * time.Millisecond
+
+// settle waits, where the machine went down under the logs, until the controller has put every partition that counts
+// this broker into a new leader epoch, or has taken it out of the sets: offsets past the ends may have been
+// given out, and must not be given out again under the same epoch. Then the registration says so no more.
+func (b *Broker) settle(ctx context.Context) {
+	if !torn(b.store.Dirs()) {
+		return
+	}
+	b.logger.Warn("the machine went down while the broker ran: what was not written out is gone from its logs")
+	began := time.Now()
+	for !b.tornIsKnown() {
+		if pause(ctx, settlePoll); ctx.Err() != nil {
+			return
+		}
+	}
+	for _, d := range b.store.Dirs() {
+		if err := d.Settle(); err != nil {
+			b.logger.Warn("log directory can't be marked", "directory", d.Path(), "error", err)
+		}
+	}
+	b.session.update(ctx)
+	b.logger.Info("the partitions go on in new leader epochs", "took", time.Since(began).Round(time.Millisecond).String())
+}
+
+func torn(dirs []*storage.Directory) bool {
+	for _, d := range dirs {
+		if d.Torn() && d.Err() == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// tornIsKnown tells whether the controller has acted on the registration as it is now.
+func (b *Broker) tornIsKnown() bool {
+	image, registered := b.feed.Current(), b.session.revision()
+	if image.Revision() < registered {
+		return false
+	}
+	for topic := range image.Topics() {
+		for _, p := range topic.Partitions() {
+			if counts(p, b.id) && p.Modified < registered {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// counts tells whether the broker is in one of the partition's sets.
+func counts(p *metadata.Partition, id ident.BrokerID) bool {
+	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
+		for _, m := range set {
+			if m.Broker == id {
+				return true
+			}
+		}
+	}
+	return false
+}
