@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -51,7 +52,7 @@ func (v *View) DescribeTopic(replicas int) []Entry {
 		if has {
 			e.Synonyms = append(e.Synonyms, SynonymEntry{name, text(own), DynamicTopic})
 		}
-		e.Synonyms = append(e.Synonyms, v.layers.given(d.Family, replicas)...)
+		e.Synonyms = append(e.Synonyms, v.layers.given(d.Family, first(d.Family), replicas)...)
 		e.Value = text(d.print(v.value(d), replicas))
 		e.finish()
 		entries = append(entries, e)
@@ -71,7 +72,7 @@ func (v *View) DescribeBroker(brokers int) []Entry {
 		if family == nil {
 			family = one(d.Name)
 		}
-		e.Synonyms = v.layers.given(family, replicas)
+		e.Synonyms = v.layers.given(family, name, replicas)
 		if written, ok := v.Broker().Text(d.Name); ok {
 			e.Value = text(d.resolveAuto(written, replicas))
 		}
@@ -112,8 +113,10 @@ func (e *Entry) finish() {
 	}
 }
 
-// given lists the values of a family of broker's settings in Kafka's order: by layer, then by name.
-func (l *layers) given(family []Synonym, replicas int) []SynonymEntry {
+// given lists the values of a family of broker's settings in Kafka's order: by layer, then by name. As in
+// Kafka, what comes before the first value under the setting's own name is not listed: a topic's
+// retention.ms that log.retention.hours decides is said to be a default, without synonyms.
+func (l *layers) given(family []Synonym, own string, replicas int) []SynonymEntry {
 	var list []SynonymEntry
 	for _, layer := range []struct {
 		values map[string]string
@@ -135,7 +138,21 @@ func (l *layers) given(family []Synonym, replicas int) []SynonymEntry {
 			list = append(list, SynonymEntry{synonym.Name, text(d.resolveAuto(d.Default, replicas)), Default})
 		}
 	}
+	if !slices.ContainsFunc(family, func(s Synonym) bool { return s.Name == own }) {
+		return list
+	}
+	for len(list) > 0 && list[0].Name != own {
+		list = list[1:]
+	}
 	return list
+}
+
+// first is the setting of the broker that a topic's is named after.
+func first(family []Synonym) string {
+	if len(family) == 0 {
+		return ""
+	}
+	return family[0].Name
 }
 
 // resolveAuto replaces `auto` by the number that it stands for: clients expect a number.
