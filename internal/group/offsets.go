@@ -97,6 +97,9 @@ func decodeOffset(value []byte) (offset, error) {
 	if v.Version < 0 || v.Version > 4 {
 		return offset{}, fmt.Errorf("%w: an offset of version %d", errBadRecord, v.Version)
 	}
+	if err := checkOffsetTags(value); err != nil {
+		return offset{}, err
+	}
 	if err := v.ReadFrom(value); err != nil {
 		return offset{}, fmt.Errorf("%w: an offset: %w", errBadRecord, err)
 	}

@@ -2,6 +2,8 @@ package group
 
 import (
 	"encoding/hex"
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -177,6 +179,29 @@ func FuzzReplay(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A count of tagged fields is not believed: these would be walked for half a minute.
+func TestTagsThatAreNotThere(t *testing.T) {
+	began := time.Now()
+	for name, decode := range map[string]func(string) error{
+		kafkaOffsetValue4: func(value string) error { _, err := decodeOffset(unhex(t, value)); return err },
+		kafkaGroupValue4:  func(value string) error { _, err := decodeGroup(unhex(t, value)); return err },
+	} {
+		if err := decode(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		cut := strings.TrimSuffix(name, "00")
+		if cut == name {
+			t.Fatalf("%s does not end with a count of 0", name)
+		}
+		if err := decode(cut + "ffffffff0f"); !errors.Is(err, errBadRecord) {
+			t.Errorf("%s with 2^32-1 tags: %v", name, err)
+		}
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
 }
 
 // The partitions are what Java's String.hashCode and Kafka's Utils.abs give.

@@ -44,6 +44,9 @@ func decodeGroup(value []byte) (*kmsg.GroupMetadataValue, error) {
 	if v.Version < 0 || v.Version > 4 {
 		return nil, fmt.Errorf("%w: a group of version %d", errBadRecord, v.Version)
 	}
+	if err := checkGroupTags(value); err != nil {
+		return nil, err
+	}
 	if err := v.ReadFrom(bytes.Clone(value)); err != nil {
 		return nil, fmt.Errorf("%w: a group: %w", errBadRecord, err)
 	}
