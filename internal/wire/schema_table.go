@@ -106,6 +106,8 @@ var requestSchemas = map[int16]string{
 	55: "0; [(s [(4)])]",
 	// UpdateFeatures
 	57: "0; 4 [(s 2 1@0-0 1@1)] 1@1",
+	// Envelope
+	58: "0; y y y",
 	// DescribeCluster
 	60: "0; 1 1@1 1@2",
 	// DescribeProducers
