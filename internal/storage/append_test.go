@@ -50,7 +50,12 @@ func TestRefusedBatches(t *testing.T) {
 		{"from long ago", func(c *LogConfig) { c.TimestampBeforeMs = 1000 }, func(t testing.TB) []byte {
 			return batchOf(t, now-2000, "a")
 		}, ErrInvalidTimestamp},
-		{"a producer's append time", nil, built(record.Options{Type: record.LogAppendTime, AppendTimeMs: now}, "a"),
+		{"a producer's append time", func(c *LogConfig) { c.TimestampType = record.LogAppendTime },
+			built(record.Options{Type: record.LogAppendTime, AppendTimeMs: now}, "a"), ErrInvalidTimestamp},
+		{"a producer's append time, of none", nil,
+			built(record.Options{Type: record.LogAppendTime, AppendTimeMs: record.NoTimestamp}, "a"), ErrInvalidTimestamp},
+		{"a producer's append time, out of range", nil,
+			built(record.Options{Type: record.LogAppendTime, AppendTimeMs: now + 2*time.Hour.Milliseconds()}, "a"),
 			ErrInvalidTimestamp},
 		{"fewer records than it says", func(c *LogConfig) { c.Strict = true }, func(t testing.TB) []byte {
 			b := buildBatch(t, record.Options{}, now, "a", "b")
@@ -119,6 +124,30 @@ func TestHeaderIsPatchedAndTheRestStaysAsItCame(t *testing.T) {
 	}
 	if epoch, end := l.EpochEnd(4); epoch != 4 || end != 1 {
 		t.Fatalf("epoch 4 is answered with %d, %d", epoch, end)
+	}
+}
+
+// TestProducersAppendTime: on a topic whose records keep their own time, Kafka takes a batch that claims the time of a
+// leader, if that is in range, for one of the producer's.
+func TestProducersAppendTime(t *testing.T) {
+	h := newHarness(t, vfs.NewMem())
+	l := h.log(nil)
+	now := testStart.UnixMilli()
+	_, err := l.Append(buildBatch(t, record.Options{Type: record.LogAppendTime, AppendTimeMs: now}, now, "a"), AppendOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	span, err := l.Read(0, ReadOptions{MaxBytes: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer span.Release()
+	stored := make(record.Batch, span.Len())
+	if _, err := span.CopyTo(stored); err != nil {
+		t.Fatal(err)
+	}
+	if stored.TimestampType() != record.CreateTime || stored.MaxTimestamp() != now || stored.Check(record.StoredLimits) != nil {
+		t.Errorf("stored with %v and %d", stored.TimestampType(), stored.MaxTimestamp())
 	}
 }
 

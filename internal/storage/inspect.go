@@ -66,10 +66,6 @@ func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Ap
 	if err != nil {
 		return nil, l.refused(err, done)
 	}
-	if b.TimestampType() == record.LogAppendTime && len(found.Errors) == 0 {
-		found.Errors = []record.RecordError{{Err: record.ErrInvalidTimestamp,
-			Message: "a producer may not set the timestamp type LogAppendTime"}}
-	}
 	if len(found.Errors) > 0 {
 		return nil, l.refusedRecords(found.Errors, done)
 	}
