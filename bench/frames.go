@@ -15,6 +15,7 @@ const (
 	produceVersion = 7 // the last without flexible fields: its replies have fixed places
 	ackTimeoutMs   = 10_000
 	readBuffer     = 64 << 10
+	sizeBytes      = 4 // before a frame
 )
 
 // kafkaError is a protocol error that a reply carried.
@@ -71,6 +72,11 @@ func (c *conn) roundTrip(frame []byte, topicLen int) error {
 	if err != nil {
 		return err
 	}
+	return produceError(body, topicLen)
+}
+
+// produceError is the error code of the one partition in a Produce reply.
+func produceError(body []byte, topicLen int) error {
 	// correlation id, one topic, its name, one partition, its index
 	at := 4 + 4 + 2 + topicLen + 4 + 4
 	if len(body) < at+2 {
@@ -84,15 +90,15 @@ func (c *conn) roundTrip(frame []byte, topicLen int) error {
 
 // reply reads one frame. The bytes are good until the next call.
 func (c *conn) reply() ([]byte, error) {
-	head, err := c.reader.Peek(4)
+	head, err := c.reader.Peek(sizeBytes)
 	if err != nil {
 		return nil, err
 	}
 	size := int(binary.BigEndian.Uint32(head))
-	if size+4 > readBuffer {
+	if size+sizeBytes > readBuffer {
 		return nil, fmt.Errorf("a reply of %d bytes", size)
 	}
-	if _, err := c.reader.Discard(4); err != nil {
+	if _, err := c.reader.Discard(sizeBytes); err != nil {
 		return nil, err
 	}
 	body, err := c.reader.Peek(size)

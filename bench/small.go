@@ -1,7 +1,7 @@
 package main
 
 import (
-	"sync"
+	"os"
 	"sync/atomic"
 	"time"
 )
@@ -23,19 +23,26 @@ func measureSmall(s system) (figures, error) {
 	}
 	defer n.close()
 	var acked atomic.Int64
-	stop := make(chan struct{})
-	failed := make(chan error, smallConnections)
-	var group sync.WaitGroup
-	for i := range smallConnections {
-		group.Go(func() {
-			if err := sendSmall(n.address(), int32(i%smallPartitions), &acked, stop); err != nil {
-				failed <- err
-			}
-		})
+	p, err := newPoller(&acked)
+	if err != nil {
+		return nil, err
 	}
+	defer p.close()
+	for i := range smallConnections {
+		frame := produceFrame(loadTopic, int32(i%smallPartitions), make([]byte, smallValue))
+		if err := p.add(n.address(), frame, len(loadTopic)); err != nil {
+			return nil, err
+		}
+	}
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- p.run(stop) }()
 	time.Sleep(smallWarmUp)
 	count := acked.Load()
 	cpu, err := cpuTime(n.cmd.Process.Pid)
+	if err != nil {
+		return nil, err
+	}
+	own, err := cpuTime(os.Getpid())
 	if err != nil {
 		return nil, err
 	}
@@ -47,37 +54,19 @@ func measureSmall(s system) (figures, error) {
 	if err != nil {
 		return nil, err
 	}
-	close(stop)
-	group.Wait()
-	select {
-	case err := <-failed:
+	ownAfter, err := cpuTime(os.Getpid())
+	if err != nil {
 		return nil, err
-	default:
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		return nil, err
 	}
 	resident, err := residentMiB(n.cmd.Process.Pid)
 	return figures{
 		"requests/s":                   float64(done) / took.Seconds(),
 		"broker CPU-s per million":     (after - cpu).Seconds() / float64(done) * 1e6,
+		"generator CPU-s per million":  (ownAfter - own).Seconds() / float64(done) * 1e6,
 		"resident after the load, MiB": resident,
 	}, err
-}
-
-func sendSmall(address string, partition int32, acked *atomic.Int64, stop <-chan struct{}) error {
-	c, err := dial(address)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	frame := produceFrame(loadTopic, partition, make([]byte, smallValue))
-	for {
-		select {
-		case <-stop:
-			return nil
-		default:
-		}
-		if err := c.roundTrip(frame, len(loadTopic)); err != nil {
-			return err
-		}
-		acked.Add(1)
-	}
 }
