@@ -209,7 +209,7 @@ func TestCoordinatorFormatterRefusesShortRecords(t *testing.T) {
 		value[1] = 3
 		record := &kgo.Record{Key: []byte("\x00\x01\x00\x01g\x00\x01t\x00\x00\x00\x00"), Value: value[:cut]}
 		w := bufio.NewWriter(io.Discard)
-		if err := (coordinatorFormatter{offsetCommitKind}).write(w, record); !errors.Is(err, errShortRecord) {
+		if err := (coordinatorFormatter{kind: offsetCommitKind}).write(w, record); !errors.Is(err, errShortRecord) {
 			t.Errorf("a value of %d bytes: %v", cut, err)
 		}
 	}

@@ -22,7 +22,11 @@ const (
 
 // coordinatorFormatter shows the records of __consumer_offsets of one kind as JSON, in the form of
 // Kafka's formatters: one object after another, with nothing between. Other kinds are left out.
-type coordinatorFormatter struct{ kind string }
+type coordinatorFormatter struct {
+	kind string
+	// decodeMembers shows what members of consumer groups ask for and are given, not their bytes.
+	decodeMembers bool
+}
 
 var errShortRecord = errors.New("the record of __consumer_offsets is too short")
 
@@ -64,7 +68,7 @@ func (f coordinatorFormatter) value(r *recordReader, version int16) string {
 	case f.kind == offsetCommitKind:
 		return offsetCommitValue(r, version)
 	}
-	return groupMetadataValue(r, version)
+	return groupMetadataValue(r, version, f.decodeMembers)
 }
 
 func offsetCommitValue(r *recordReader, version int16) string {
@@ -88,9 +92,14 @@ func offsetCommitValue(r *recordReader, version int16) string {
 	return o.String()
 }
 
-func groupMetadataValue(r *recordReader, version int16) string {
+func groupMetadataValue(r *recordReader, version int16, decode bool) string {
 	r.flexible = version >= 4
-	o := (&object{}).text("protocolType", r.string()).number("generation", int64(r.int32()))
+	protocol := r.string()
+	subscription, assignment := inBase64, inBase64
+	if decode && protocol == "consumer" {
+		subscription, assignment = memberSubscription, memberAssignment
+	}
+	o := (&object{}).text("protocolType", protocol).number("generation", int64(r.int32()))
 	o.nullable("protocol", r.nullableString()).nullable("leader", r.nullableString())
 	if version >= 2 {
 		o.number("currentStateTimestamp", r.int64())
@@ -109,8 +118,7 @@ func groupMetadataValue(r *recordReader, version int16) string {
 			m.number("rebalanceTimeout", int64(r.int32()))
 		}
 		m.number("sessionTimeout", int64(r.int32()))
-		m.text("subscription", base64.StdEncoding.EncodeToString(r.bytes()))
-		m.text("assignment", base64.StdEncoding.EncodeToString(r.bytes()))
+		m.raw("subscription", subscription(r.bytes())).raw("assignment", assignment(r.bytes()))
 		if r.flexible {
 			r.tags()
 		}
@@ -118,6 +126,8 @@ func groupMetadataValue(r *recordReader, version int16) string {
 	}
 	return o.raw("members", "["+strings.Join(members, ",")+"]").String()
 }
+
+func inBase64(data []byte) string { return quote(base64.StdEncoding.EncodeToString(data)) }
 
 // object is JSON with its fields in the order in which they were added.
 type object struct{ b strings.Builder }
@@ -203,8 +213,11 @@ func (r *recordReader) string() string {
 	return ""
 }
 
-// length reads the length of an array or of bytes.
-func (r *recordReader) length() int {
+// length reads the length of an array or of bytes; that of null is 0.
+func (r *recordReader) length() int { return max(r.nullableLength(), 0) }
+
+// nullableLength reads the length of an array or of bytes; that of null is below 0.
+func (r *recordReader) nullableLength() int {
 	n := 0
 	if r.flexible {
 		n = r.uvarint() - 1
@@ -215,7 +228,7 @@ func (r *recordReader) length() int {
 		r.failed = true
 		return 0
 	}
-	return max(n, 0)
+	return n
 }
 
 func (r *recordReader) bytes() []byte { return r.take(r.length()) }

@@ -129,7 +129,7 @@ func (r *latencyRun) run(ctx context.Context, to target) error {
 		}
 		if n%latencyReport == 0 {
 			bar.clear()
-			r.env.printf("%d\t%s\n", n, plainDouble(float64(took.Nanoseconds())/1000/1000))
+			r.env.printf("%d\t%s\n", n, javaFloat(float64(took.Nanoseconds())/1000/1000, 64))
 		}
 		bar.at(int64(n))
 		total += took

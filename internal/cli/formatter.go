@@ -32,9 +32,9 @@ var formatters = []struct {
 		func(*Env, properties) formatter { return silentFormatter{} }},
 	{[]string{formatterPackage + "OffsetsMessageFormatter", "kafka.coordinator.group.GroupMetadataManager$OffsetsMessageFormatter",
 		"kafka.server.OffsetManager$OffsetsMessageFormatter"},
-		func(*Env, properties) formatter { return coordinatorFormatter{offsetCommitKind} }},
+		func(*Env, properties) formatter { return coordinatorFormatter{kind: offsetCommitKind} }},
 	{[]string{formatterPackage + "GroupMetadataMessageFormatter", "kafka.coordinator.group.GroupMetadataManager$GroupMetadataMessageFormatter"},
-		func(*Env, properties) formatter { return coordinatorFormatter{groupMetadataKind} }},
+		func(*Env, properties) formatter { return coordinatorFormatter{kind: groupMetadataKind} }},
 }
 
 func formatterNames() []string {

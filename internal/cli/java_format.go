@@ -21,28 +21,6 @@ func fixed(v float64, digits int) string {
 	return strconv.FormatFloat(v, 'f', digits, 64)
 }
 
-// plainDouble is how Java turns a double into text: at least one digit after the point, and an
-// exponent below a thousandth and from ten million on.
-func plainDouble(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fixed(v, 0)
-	}
-	size := math.Abs(v)
-	if size != 0 && (size < 1e-3 || size >= 1e7) {
-		mantissa, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'E', -1, 64), "E")
-		if !strings.Contains(mantissa, ".") {
-			mantissa += ".0"
-		}
-		power, _ := strconv.Atoi(exponent)
-		return fmt.Sprintf("%sE%d", mantissa, power)
-	}
-	text := strconv.FormatFloat(v, 'f', -1, 64)
-	if !strings.Contains(text, ".") {
-		text += ".0"
-	}
-	return text
-}
-
 // dateFormat is a pattern of Java's SimpleDateFormat, taken apart.
 type dateFormat []datePart
 

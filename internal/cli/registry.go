@@ -31,6 +31,7 @@ func registry() []Tool {
 		{Kafka: "kafka-broker-api-versions", Run: runAPIVersions, Command: brokersCommand},
 		{Kafka: "kafka-cluster", Run: runCluster, Command: clusterCommand},
 		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
+		{Kafka: "kafka-dump-log", Run: runDumpLog, Command: dumpLogCommand},
 		{Kafka: "kafka-producer-perf-test", Run: runProducerPerf},
 		{Kafka: "kafka-consumer-perf-test", Run: runConsumerPerf},
 		{Kafka: "kafka-e2e-latency", Run: runLatency},

@@ -136,7 +136,7 @@ func (v *verifiableProducer) run(ctx context.Context, to target) error {
 func (v *verifiableProducer) summary(elapsed time.Duration) *object {
 	perSecond := 1000 * (float64(v.acked) / float64(max(elapsed.Milliseconds(), 1)))
 	return event("tool_data").number("sent", v.sent).number("acked", v.acked).
-		number("target_throughput", v.perSecond).raw("avg_throughput", plainDouble(perSecond))
+		number("target_throughput", v.perSecond).raw("avg_throughput", javaFloat(perSecond, 64))
 }
 
 // send sends the next record; missing is why there is no topic to send it to, if so.
