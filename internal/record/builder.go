@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Producer is what an idempotent producer stamps a batch with.
@@ -68,6 +69,9 @@ func (b *Builder) Count() int { return int(b.count) }
 
 // Size is what the batch would take up in bytes if it isn't compressed.
 func (b *Builder) Size() int { return HeaderSize + len(b.records) }
+
+// Grow makes room for so many bytes of records that are still to come.
+func (b *Builder) Grow(bytes int) { b.records = slices.Grow(b.records, bytes) }
 
 // Append adds a record after the last one. A nil key or value is Kafka's null.
 func (b *Builder) Append(timestampMs int64, key, value []byte, headers ...Header) {

@@ -25,11 +25,15 @@ const (
 type Decompressor struct {
 	// MaxExpanded overrides DefaultMaxExpanded.
 	MaxExpanded int64
+	// Large, if set, is called once for a batch before more than 1 MiB is held of one record, which may then come to
+	// one and a half times MaxRecordSize. It may wait.
+	Large func()
 
 	stream   expander
 	window   []byte
 	pooled   *[]byte // where the window came from
 	expanded int64
+	large    bool
 }
 
 // expander is a decompressing stream that can be given back to its pool.
@@ -48,7 +52,7 @@ func (d *Decompressor) open(codec Codec, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	d.stream, d.expanded = stream, 0
+	d.stream, d.expanded, d.large = stream, 0, false
 	d.pooled = windows.Get().(*[]byte)
 	d.window = *d.pooled
 	return nil
@@ -94,6 +98,10 @@ func (d *Decompressor) fill(unread []byte) ([]byte, error) {
 		if len(unread) >= MaxRecordSize {
 			return unread, fmt.Errorf("a record of more than %d bytes: %w", MaxRecordSize, ErrExpands)
 		}
+		if len(d.window) >= pooledWindowSize && !d.large && d.Large != nil {
+			d.Large()
+		}
+		d.large = len(d.window) >= pooledWindowSize
 		grown := make([]byte, 2*len(d.window))
 		copy(grown, unread)
 		d.window = grown

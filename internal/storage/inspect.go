@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 
 	"barnabas/internal/record"
 )
@@ -13,8 +12,6 @@ import (
 // shownRecordErrors is how many records the message of a refusal names. All are in
 // Appended.RecordErrors.
 const shownRecordErrors = 3
-
-var decompressors = sync.Pool{New: func() any { return new(record.Decompressor) }}
 
 // rules are what a topic wants of each record.
 func (c *LogConfig) rules(nowMs int64) record.Rules {
@@ -47,33 +44,55 @@ func needsInspection(b record.Batch, c *LogConfig, nowMs int64) bool {
 // inspect checks every record of a batch. It returns the batch as it's to be stored: the same, its
 // largest timestamp set right, or another in the topic's own compression.
 func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Appended) (record.Batch, error) {
-	d := decompressors.Get().(*record.Decompressor)
-	defer decompressors.Put(d)
-	d.MaxExpanded = int64(l.store.settings.MaxDecompressedBytes)
-	if c.MaxDecompressedBytes > 0 {
-		d.MaxExpanded = int64(c.MaxDecompressedBytes)
-	}
-
+	x := l.expand(c)
+	defer x.end()
 	var builder *record.Builder
 	if recompresses(b, c) {
 		builder = record.NewBuilder(rebuilt(b, c))
 		rules.Each = func(rec *record.Record) error {
-			builder.AppendRecord(rec.Offset, rec)
+			if builder != nil && builder.Size()+len(rec.Raw) > rebuildAtOnce {
+				builder = nil
+			}
+			if builder != nil {
+				builder.AppendRecord(rec.Offset, rec)
+			}
 			return nil
 		}
 	}
-	found, err := b.CheckRecords(d, &rules)
+	found, err := b.CheckRecords(x.decompressor, &rules)
 	if err != nil {
 		return nil, l.refused(err, done)
 	}
 	if len(found.Errors) > 0 {
 		return nil, l.refusedRecords(found.Errors, done)
 	}
-	if builder != nil {
+	switch {
+	case builder != nil:
 		return builder.Build()
+	case recompresses(b, c):
+		return l.rebuild(b, c, x, found.ExpandedSize)
 	}
 	b.SetCreateTime(found.MaxTimestamp)
 	return b, nil
+}
+
+// rebuildAtOnce is how many bytes of records are compressed anew while they are checked. A batch that expands to more
+// is read a second time, when it is known to be sound and how much memory that will take.
+const rebuildAtOnce = 1 << 20
+
+// rebuild compresses a large batch anew that has been found sound.
+func (l *Log) rebuild(b record.Batch, c *LogConfig, x *expanding, size int64) (record.Batch, error) {
+	x.reserve(size)
+	builder := record.NewBuilder(rebuilt(b, c))
+	builder.Grow(int(size) + rebuildAtOnce)
+	_, err := b.CheckRecords(x.decompressor, &record.Rules{Type: record.LogAppendTime, Each: func(rec *record.Record) error {
+		builder.AppendRecord(rec.Offset, rec)
+		return nil
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: read again: %w", l, err)
+	}
+	return builder.Build()
 }
 
 // rebuilt are the options for a batch that is to hold the same in the topic's compression.

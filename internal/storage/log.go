@@ -252,7 +252,7 @@ func (l *Log) failed(operation string, err error) error {
 		return err
 	case l.closed.Load() && errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s: %w", l, ErrDeleted)
-	case errors.Is(err, record.ErrCorrupt) || errors.Is(err, record.ErrUnsupportedMagic):
+	case isBadBatch(err):
 		return fmt.Errorf("%s: %s: %w: %w", l, operation, ErrCorruptMessage, err)
 	}
 	return l.dir.fail(fmt.Errorf("%s: %s: %w", l, operation, err))

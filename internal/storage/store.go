@@ -61,6 +61,7 @@ type Store struct {
 
 	dirs      []*Directory
 	handles   handles
+	expansion expansion
 	flusher   flusher
 	deletions deletions
 	cleaner   *cleaner

@@ -104,14 +104,14 @@ func (l *Log) searchTime(s *segment, ts int64) (at TimestampOffset, found bool, 
 		if b.MaxTimestamp() < ts || b.LastOffset() < start {
 			continue
 		}
-		if at, found, err = searchBatch(h, pos, b.Size(), ts, start); err != nil || found {
+		if at, found, err = l.searchBatch(h, pos, b.Size(), ts, start); err != nil || found {
 			return at, found, err
 		}
 	}
 }
 
 // searchBatch finds the first record of the batch at a position.
-func searchBatch(h *handle, pos int64, size int, ts int64, start record.Offset) (TimestampOffset, bool, error) {
+func (l *Log) searchBatch(h *handle, pos int64, size int, ts int64, start record.Offset) (TimestampOffset, bool, error) {
 	batch := make(record.Batch, size)
 	if err := readFull(h, batch, pos); err != nil {
 		return TimestampOffset{}, false, err
@@ -119,10 +119,10 @@ func searchBatch(h *handle, pos int64, size int, ts int64, start record.Offset) 
 	if err := batch.Check(record.StoredLimits); err != nil {
 		return TimestampOffset{}, false, err
 	}
-	d := decompressors.Get().(*record.Decompressor)
-	defer decompressors.Put(d)
+	x := l.expand(l.config.Load())
+	defer x.end()
 	var r record.Reader
-	r.Reset(batch, d)
+	r.Reset(batch, x.decompressor)
 	defer r.Close()
 	for r.Next() {
 		if rec := r.Record(); rec.Timestamp >= ts && rec.Offset >= start {
