@@ -29,7 +29,7 @@ var dumpCases = []struct{ name, args string }{
 	{"indexes", "--files orders-0/00000000000000000000.index,orders-0/00000000000000000000.timeindex"},
 	{"verify", "--files orders-0/00000000000000000000.index,orders-0/00000000000000000000.timeindex --verify-index-only"},
 	{"sanity", "--files orders-0/00000000000000000000.index,orders-0/00000000000000000000.timeindex --index-sanity-check"},
-	{"state", "--files orders-0/00000000000000000067.snapshot,orders-0/00000000000000000000.txnindex,other.file"},
+	{"state", "--files orders-0/00000000000000000067.snapshot,aborted/00000000000000000000.txnindex,other.file"},
 	{"torn", "--files torn/00000000000000000000.log"},
 	{"wrong", "--files wrong/00000000000000000000.index,wrong/00000000000000000000.timeindex"},
 	{"transactions", "--files __transaction_state-0/00000000000000000000.log --transaction-log-decoder"},
@@ -251,6 +251,14 @@ func damage(t *testing.T, dir string) {
 		writeFile(t, filepath.Join(dir, "wrong", name), data)
 	}
 	writeFile(t, filepath.Join(dir, "other.file"), nil)
+	var aborted []byte // version, producer, first and last offset of a transaction, last stable offset
+	for _, txn := range [][4]uint64{{8, 62, 63, 62}, {9, 70, 79, 75}} {
+		aborted = binary.BigEndian.AppendUint16(aborted, 0)
+		for _, field := range txn {
+			aborted = binary.BigEndian.AppendUint64(aborted, field)
+		}
+	}
+	writeFile(t, filepath.Join(dir, "aborted", "00000000000000000000.txnindex"), aborted)
 }
 
 func writeFile(t *testing.T, path string, data []byte) {
