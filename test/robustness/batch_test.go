@@ -112,13 +112,23 @@ func (b *broker) mustCreateTopic(t *testing.T, name string, settings ...string) 
 
 // leads asks without writing anything.
 func (p *peer) leads(topic string) bool {
+	p.t.Helper()
+	return p.offsetAt(topic, latest).ErrorCode == 0
+}
+
+// latest stands for the end of a partition where a time is asked for.
+const latest = -1
+
+// offsetAt looks for an offset of partition 0 by time.
+func (p *peer) offsetAt(topic string, timestamp int64) kmsg.ListOffsetsResponseTopicPartition {
+	p.t.Helper()
 	request := kmsg.NewPtrListOffsetsRequest()
 	request.ReplicaID = -1
 	in := kmsg.NewListOffsetsRequestTopic()
 	in.Topic = topic
 	partition := kmsg.NewListOffsetsRequestTopicPartition()
-	partition.Timestamp = -1
+	partition.Timestamp = timestamp
 	in.Partitions = append(in.Partitions, partition)
 	request.Topics = append(request.Topics, in)
-	return p.call(request, 7).(*kmsg.ListOffsetsResponse).Topics[0].Partitions[0].ErrorCode == 0
+	return p.call(request, 7).(*kmsg.ListOffsetsResponse).Topics[0].Partitions[0]
 }

@@ -108,9 +108,9 @@ func (b *broker) await(t *testing.T, what string, so func() bool) {
 	for !so() {
 		select {
 		case <-b.exited:
-			t.Fatalf("the broker ended; it should %s:\n%s", what, b.output)
+			t.Fatalf("the broker ended; it should %s:\n%s", what, b.output.tail())
 		case <-deadline:
-			t.Fatalf("%s have passed; the broker should %s:\n%s", patience, what, b.output)
+			t.Fatalf("%s have passed; the broker should %s:\n%s", patience, what, b.output.tail())
 		case <-time.After(3 * time.Millisecond):
 		}
 	}
@@ -128,7 +128,7 @@ func (b *broker) end(t *testing.T) {
 	}
 	b.kill()
 	if t.Failed() {
-		t.Logf("the broker said:\n%s", b.output)
+		t.Logf("the broker said:\n%s", b.output.tail())
 	}
 }
 
@@ -155,7 +155,7 @@ func (b *broker) wait(t *testing.T, within time.Duration) int {
 	case <-b.exited:
 		return b.command.ProcessState.ExitCode()
 	case <-time.After(within):
-		t.Fatalf("the broker still runs after %s:\n%s", within, b.output)
+		t.Fatalf("the broker still runs after %s:\n%s", within, b.output.tail())
 		return 0
 	}
 }
@@ -164,7 +164,7 @@ func (b *broker) wait(t *testing.T, within time.Duration) int {
 func (b *broker) mustServe(t *testing.T) {
 	t.Helper()
 	if err := b.produce("still-serving", "here"); err != nil {
-		t.Errorf("the broker does not serve any more: %v\n%s", err, b.output)
+		t.Errorf("the broker does not serve any more: %v\n%s", err, b.output.tail())
 	}
 	if said := b.output.String(); strings.Contains(said, "panic") {
 		t.Errorf("the broker panicked:\n%s", said)
@@ -245,6 +245,12 @@ func (o *output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()
+}
+
+// tail is the last of it.
+func (o *output) tail() string {
+	all := o.String()
+	return all[max(0, len(all)-4<<10):]
 }
 
 // says tells whether the process has printed something.
