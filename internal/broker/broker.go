@@ -252,7 +252,7 @@ func (b *Broker) startFeed(ctx context.Context) error {
 
 // startPartitions takes the roles that the image gives this broker, and follows it from there.
 func (b *Broker) startPartitions(run context.Context) {
-	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, b.logger)
+	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, &b.registry.Replication.FailedISRUpdates, b.logger)
 	b.background.Go(func() { b.proposer.run(run) })
 	b.groups = group.New(group.Options{
 		Config: groupConfig(b.config.View()), Logger: b.logger,
@@ -283,6 +283,7 @@ func (b *Broker) startPartitions(run context.Context) {
 // follow is told of every change of the cluster, on the feed's goroutine.
 func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.settings.apply(image, delta.Configs)
+	countChanges(&b.registry.Replication, b.id, old, image, delta)
 	b.partitions.Apply(old, image, delta)
 	b.fetchers.apply(delta)
 	b.pulses.apply(delta)

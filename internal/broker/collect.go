@@ -29,7 +29,7 @@ func (s partitionSource) AppendPartitions(list []metrics.Partition) []metrics.Pa
 		known := image.Partition(name)
 		row := metrics.Partition{
 			Topic: name.Topic, Partition: name.Partition,
-			Leader: state.Role == replication.Leading, Offline: !state.Online,
+			Leader: state.Role == replication.Leading, Broker: int32(s.b.id), Offline: !state.Online,
 			LogStartOffset: int64(state.LogStart), LogEndOffset: int64(state.LogEnd),
 			HighWatermark: int64(state.HighWatermark), LastStableOffset: int64(state.LastStable),
 			SizeBytes: state.Size, Segments: state.Segments,

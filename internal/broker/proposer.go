@@ -11,6 +11,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/metrics"
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
 )
@@ -21,6 +22,7 @@ type proposer struct {
 	store  metadata.Store
 	image  func() *metadata.Image
 	broker ident.BrokerID
+	failed *metrics.Counter // in-sync sets that were refused
 	logger *slog.Logger
 	wake   chan struct{}
 
@@ -35,9 +37,11 @@ const proposalTimeout = 10 * time.Second
 // of the newcomers' registrations.
 const proposalsAtOnce = metadata.MaxOps / 4
 
-func newProposer(store metadata.Store, image func() *metadata.Image, broker ident.BrokerID, logger *slog.Logger) *proposer {
+func newProposer(
+	store metadata.Store, image func() *metadata.Image, broker ident.BrokerID, failed *metrics.Counter, logger *slog.Logger,
+) *proposer {
 	return &proposer{
-		store: store, image: image, broker: broker, logger: logger,
+		store: store, image: image, broker: broker, failed: failed, logger: logger,
 		wake: make(chan struct{}, 1), pending: map[*replication.Partition]replication.Proposal{},
 	}
 }
@@ -110,6 +114,7 @@ func (p *proposer) carry(ctx context.Context, batch []replication.Proposal) {
 				p.logger.Warn("partition state not changed",
 					"partition", proposal.Partition.Name().String(), "leaderEpoch", int32(proposal.Epoch), "why", err)
 			}
+			p.failed.Add(one(proposal.ISR != nil))
 			proposal.Partition.Refused(proposal)
 		}
 	}

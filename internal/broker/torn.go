@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"barnabas/internal/ident"
@@ -52,7 +53,7 @@ func (b *Broker) tornIsKnown() bool {
 	}
 	for topic := range image.Topics() {
 		for _, p := range topic.Partitions() {
-			if counts(p, b.id) && p.Modified < registered {
+			if inSets(p, b.id) && p.Modified < registered {
 				return false
 			}
 		}
@@ -60,14 +61,8 @@ func (b *Broker) tornIsKnown() bool {
 	return true
 }
 
-// counts tells whether the broker is in one of the partition's sets.
-func counts(p *metadata.Partition, id ident.BrokerID) bool {
-	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
-		for _, m := range set {
-			if m.Broker == id {
-				return true
-			}
-		}
-	}
-	return false
+// inSets tells whether the broker is in one of the partition's sets.
+func inSets(p *metadata.Partition, id ident.BrokerID) bool {
+	is := func(m metadata.Member) bool { return m.Broker == id }
+	return slices.ContainsFunc(p.ISR, is) || slices.ContainsFunc(p.ELR, is)
 }

@@ -7,6 +7,7 @@ type Partition struct {
 	Topic            string
 	Partition        int32
 	Leader           bool // this broker leads it
+	Broker           int32
 	Preferred        bool // and is the first of its replicas
 	Offline          bool // its log directory has failed
 	LogStartOffset   int64
@@ -93,6 +94,7 @@ var partitionFamilies = []struct {
 	{"kafka_topic_partition_replicas", "Replicas of the partition.", true, func(p *Partition) int64 { return int64(p.Replicas) }},
 	{"kafka_topic_partition_in_sync_replica", "Replicas in sync.", true, func(p *Partition) int64 { return int64(p.InSync) }},
 	{"kafka_topic_partition_under_replicated_partition", "1 where a replica is out of sync.", true, func(p *Partition) int64 { return one(p.underReplicated()) }},
+	{"kafka_topic_partition_leader", "The broker that leads the partition.", true, func(p *Partition) int64 { return int64(p.Broker) }},
 	{"kafka_topic_partition_leader_is_preferred", "1 where the leader is the first of the replicas.", true, func(p *Partition) int64 { return one(p.Preferred) }},
 }
 
