@@ -1,0 +1,217 @@
+// Package cluster runs three real brokers, the first with the keeper inside, kills and stops them under a load of
+// numbered records, and counts what became of those.
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// program is what is tested, built once by TestMain.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
+
+func runTests(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "barnabas-cluster-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "barnabas")
+	build := exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// cluster is three brokers of a test; the first is the keeper's home and stays.
+type cluster struct {
+	t      *testing.T
+	nodes  []*node
+	keeper string
+}
+
+// node is a broker; address and directory stay when it is started again.
+type node struct {
+	id            int
+	address, http string
+	dir           string
+	command       *exec.Cmd
+	exited        chan struct{}
+	output        output
+}
+
+func start(t *testing.T, brokers int) *cluster {
+	c := &cluster{t: t, keeper: freeAddress(t)}
+	for id := range brokers {
+		c.nodes = append(c.nodes, &node{
+			id: id, address: freeAddress(t), http: freeAddress(t), dir: filepath.Join(t.TempDir(), strconv.Itoa(id)),
+		})
+	}
+	t.Cleanup(c.end)
+	for _, n := range c.nodes {
+		c.launch(n)
+	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
+	return c
+}
+
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (c *cluster) launch(n *node) {
+	settings := []string{
+		"broker.id=" + strconv.Itoa(n.id), "listeners=PLAINTEXT://" + n.address, "http.listener=" + n.http,
+		"log.dirs=" + n.dir, "group.initial.rebalance.delay.ms=0", "leader.imbalance.check.interval.seconds=1",
+	}
+	if n.id == 0 {
+		settings = append(settings, "keeper.listener="+c.keeper)
+	} else {
+		settings = append(settings, "zookeeper.connect="+c.keeper)
+	}
+	args := []string{"server"}
+	for _, s := range settings {
+		args = append(args, "--override", s)
+	}
+	n.command = exec.Command(program, args...)
+	n.command.Stdout, n.command.Stderr = &n.output, &n.output
+	if err := n.command.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	n.exited = make(chan struct{})
+	go func(command *exec.Cmd, exited chan struct{}) {
+		command.Wait()
+		close(exited)
+	}(n.command, n.exited)
+}
+
+// patience bounds every wait, on a machine with much else to do.
+const patience = 30 * time.Second
+
+func (c *cluster) ready(n *node) {
+	c.await(fmt.Sprintf("broker %d to be ready", n.id), func() bool {
+		select {
+		case <-n.exited:
+			c.t.Fatalf("broker %d ended while starting:\n%s", n.id, n.output.tail())
+		default:
+		}
+		response, err := http.Get("http://" + n.http + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		io.Copy(io.Discard, response.Body)
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+// await looks until something holds.
+func (c *cluster) await(what string, holds func() bool) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			c.t.Fatalf("waited in vain for %s\n%s", what, c.outputs())
+		case <-tick.C:
+		}
+	}
+}
+
+func (c *cluster) outputs() string {
+	var all bytes.Buffer
+	for _, n := range c.nodes {
+		fmt.Fprintf(&all, "broker %d:\n%s\n", n.id, n.output.tail())
+	}
+	return all.String()
+}
+
+// kill ends a broker as a crash does; stop asks it to end, and waits until it has.
+func (c *cluster) kill(n *node) {
+	n.command.Process.Signal(syscall.SIGKILL)
+	<-n.exited
+}
+
+func (c *cluster) stop(n *node) {
+	c.t.Helper()
+	n.command.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-n.exited:
+	case <-time.After(patience):
+		c.t.Fatalf("broker %d does not stop\n%s", n.id, n.output.tail())
+	}
+	if code := n.command.ProcessState.ExitCode(); code != 0 {
+		c.t.Errorf("broker %d stopped with %d\n%s", n.id, code, n.output.tail())
+	}
+}
+
+func (c *cluster) again(n *node) {
+	c.launch(n)
+	c.ready(n)
+}
+
+func (c *cluster) end() {
+	for i := len(c.nodes) - 1; i >= 0; i-- {
+		if n := c.nodes[i]; n.command != nil && n.command.Process != nil {
+			if err := n.command.Process.Kill(); err == nil || errors.Is(err, os.ErrProcessDone) {
+				<-n.exited
+			}
+		}
+	}
+}
+
+func (c *cluster) addresses() []string {
+	var all []string
+	for _, n := range c.nodes {
+		all = append(all, n.address)
+	}
+	return all
+}
+
+// output keeps what a broker prints.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) tail() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text := o.text.Bytes()
+	return bytes.Clone(text[max(0, len(text)-3000):])
+}
