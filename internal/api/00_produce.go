@@ -218,11 +218,6 @@ func (p *produceCall) finish() {
 }
 
 func (p *produceCall) reply() {
-	for _, t := range p.response.Topics {
-		for i := range t.Partitions {
-			p.call.countCode(t.Partitions[i].ErrorCode)
-		}
-	}
 	p.call.Reply(p.response)
 }
 

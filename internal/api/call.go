@@ -18,6 +18,7 @@ type Call struct {
 	exchange Exchange
 	began    time.Time
 	waited   time.Duration // for others: replicas, records
+	ready    time.Time     // when there was an answer
 	follower bool          // a replica fetches
 }
 
@@ -27,19 +28,21 @@ func (c *Call) Done() <-chan struct{} { return c.exchange.Done() }
 // Reply sends the response in the request's version. A call gets exactly one answer: Reply, ReplyRaw or Abort.
 func (c *Call) Reply(response kmsg.Response) {
 	response.SetVersion(c.Header.Version)
-	c.countError(response)
+	c.countErrors(response)
 	c.ReplyRaw(wire.NewReply(c.Header, response))
 }
 
 // ReplyRaw sends an encoded response. The zero Reply sends nothing (Produce with acks=0).
 func (c *Call) ReplyRaw(r wire.Reply) {
-	c.observe()
+	c.ready = time.Now()
+	r.OnSent(c)
 	c.exchange.Reply(r)
 }
 
 // Abort closes the connection in the reply's turn; the reason is logged.
 func (c *Call) Abort(reason error) {
-	c.observe()
+	c.ready = time.Now()
+	c.Sent()
 	c.exchange.Abort(reason)
 }
 

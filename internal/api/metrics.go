@@ -22,7 +22,7 @@ type requestMetrics struct {
 	counters *metrics.Request
 	// Of Fetch, which Kafka counts by who asks, too.
 	consumer, follower *metrics.Request
-	errorField         []int // of the response; nil if it has no error of its own
+	errors             *errorFields // of the response
 }
 
 func (m *requestMetrics) get() *requestMetrics {
@@ -34,18 +34,61 @@ func (m *requestMetrics) get() *requestMetrics {
 			m.consumer = m.registry.Requests.Get("FetchConsumer")
 			m.follower = m.registry.Requests.Get("FetchFollower")
 		}
-		kind := reflect.TypeOf(kmsg.ResponseForKey(m.key)).Elem()
-		if field, ok := kind.FieldByName("ErrorCode"); ok {
-			m.errorField = field.Index
-		}
+		m.errors = errorFieldsOf(reflect.TypeOf(kmsg.ResponseForKey(m.key)).Elem())
 	})
 	return m
 }
 
 const keyFetch = 1
 
-// observe counts an answered request.
-func (c *Call) observe() {
+// errorFields are where a kind of response, or a part of one, has its error codes.
+type errorFields struct {
+	code  int // index of the field; -1 for none
+	lists []errorList
+}
+
+type errorList struct {
+	field int
+	parts *errorFields
+}
+
+// errorFieldsOf is nil for a type without error codes.
+func errorFieldsOf(kind reflect.Type) *errorFields {
+	fields := &errorFields{code: -1}
+	for i := range kind.NumField() {
+		field := kind.Field(i)
+		switch {
+		case field.Name == "ErrorCode" && field.Type.Kind() == reflect.Int16:
+			fields.code = i
+		case field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct:
+			if parts := errorFieldsOf(field.Type.Elem()); parts != nil {
+				fields.lists = append(fields.lists, errorList{i, parts})
+			}
+		}
+	}
+	if fields.code < 0 && fields.lists == nil {
+		return nil
+	}
+	return fields
+}
+
+// count counts the codes of a response, or of a part of one.
+func (f *errorFields) count(v reflect.Value, counters *metrics.Request) {
+	if f == nil {
+		return
+	}
+	if f.code >= 0 {
+		counters.Error(int16(v.Field(f.code).Int()))
+	}
+	for _, list := range f.lists {
+		for parts, i := v.Field(list.field), 0; i < parts.Len(); i++ {
+			list.parts.count(parts.Index(i), counters)
+		}
+	}
+}
+
+// Sent counts the request: its answer was sent, or never will be.
+func (c *Call) Sent() {
 	m := c.row.metrics.get()
 	c.count(m.counters)
 	if m.key != keyFetch {
@@ -59,22 +102,22 @@ func (c *Call) observe() {
 }
 
 func (c *Call) count(r *metrics.Request) {
-	total := time.Since(c.began)
+	send := time.Since(c.ready)
+	handled := c.ready.Sub(c.began)
 	r.Done(c.Header.Version)
-	r.Total.Observe(total)
-	r.Local.Observe(total - c.waited)
+	r.Total.Observe(handled + send)
+	r.Local.Observe(handled - c.waited)
 	r.Remote.Observe(c.waited)
+	r.Send.Observe(send)
 }
 
-// countError counts the error code of a whole response.
-func (c *Call) countError(response kmsg.Response) {
+// countErrors counts all error codes of a response: its own, and those of its topics, partitions, groups, and so on.
+func (c *Call) countErrors(response kmsg.Response) {
 	m := c.row.metrics.get()
-	if m.errorField != nil {
-		m.counters.Error(int16(reflect.ValueOf(response).Elem().FieldByIndex(m.errorField).Int()))
-	}
+	m.errors.count(reflect.ValueOf(response).Elem(), m.counters)
 }
 
-// countCode counts the error code of a partition.
+// countCode counts the error code of one partition, of a response that is written without kmsg.
 func (c *Call) countCode(code int16) { c.row.metrics.get().counters.Error(code) }
 
 // countAppend counts what a producer's batch came to.

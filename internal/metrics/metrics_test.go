@@ -231,7 +231,8 @@ a keeper runs inside the broker ` + "`etcd_*` and `grpc_*`" + `, as etcd has the
 
 There are no pools of threads whose idleness would say how busy a broker is
 (` + "`kafka_network_socketserver_networkprocessoravgidle_percent`, `kafka_server_kafkarequesthandlerpool_requesthandleravgidle_percent`" + `):
-` + "`rate(process_cpu_seconds_total[1m])`" + ` says it. An answer waits in no queue (` + "`…_responsequeuetimems`" + `). There is no Java virtual machine (` + "`jvm_*`" + `).
+` + "`rate(process_cpu_seconds_total[1m])`" + ` says it. Neither a request nor its answer waits in a queue
+(` + "`…_requestqueuetimems`, `…_responsequeuetimems`" + `), and none is throttled, for there are no quotas yet (` + "`…_throttletimems`" + `). There is no Java virtual machine (` + "`jvm_*`" + `).
 `
 
 func TestReferencePageIsCurrent(t *testing.T) {

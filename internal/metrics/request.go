@@ -18,12 +18,10 @@ const (
 // Request are the counters of one kind of request: a protocol key, or one of its uses that Kafka
 // counts apart (FetchConsumer, FetchFollower). Whoever answers the requests keeps the pointer.
 type Request struct {
-	Total    Durations // from the last byte received to the last byte sent
-	Local    Durations // in the handler
-	Remote   Durations // waiting: for replicas, for records, for members of a group
-	Queue    Durations // before the handler began
-	Send     Durations // from the ready answer to the last byte sent
-	Throttle Durations // held back for a quota
+	Total  Durations // from the last byte received to the last byte sent
+	Local  Durations // in the handler
+	Remote Durations // waiting: for replicas, for records, for members of a group
+	Send   Durations // from the ready answer to the last byte sent
 
 	versions [maxVersions]Counter
 	errors   [maxErrors]Counter
@@ -46,9 +44,7 @@ var requestTimes = []struct {
 	{"totaltimems", "From the last byte of the request to the last of the answer.", func(r *Request) *Durations { return &r.Total }},
 	{"localtimems", "In the handler.", func(r *Request) *Durations { return &r.Local }},
 	{"remotetimems", "Waiting: for replicas, records, or members of a group.", func(r *Request) *Durations { return &r.Remote }},
-	{"requestqueuetimems", "From the last byte of the request until its handler began.", func(r *Request) *Durations { return &r.Queue }},
 	{"responsesendtimems", "From the ready answer to its last byte.", func(r *Request) *Durations { return &r.Send }},
-	{"throttletimems", "Held back for a quota.", func(r *Request) *Durations { return &r.Throttle }},
 }
 
 // Requests are the counters of all kinds of requests. The zero value is ready.

@@ -30,7 +30,11 @@ type Reply struct {
 	cuts    []cut
 	inFiles int
 	release func()
+	sent    Sent
 }
+
+// Sent is told once that a reply was sent or dropped.
+type Sent interface{ Sent() }
 
 // cut is a range that goes out after the first at bytes of the buffer.
 type cut struct {
@@ -74,6 +78,9 @@ func (r *Reply) AppendRange(part Range) {
 // OnFree has release called when the reply was sent or dropped: it unpins the files of its ranges.
 func (r *Reply) OnFree(release func()) { r.release = release }
 
+// OnSent has whoever made the reply told when it is freed: the last byte has left, or none will.
+func (r *Reply) OnSent(s Sent) { r.sent = s }
+
 // End writes the frame's size into its place. A frame past 2 GiB is a caller that ignored its bounds.
 func (r Reply) End() Reply {
 	size := r.Size() - sizeBytes
@@ -104,5 +111,9 @@ func (r *Reply) Free() {
 	if r.release != nil {
 		r.release()
 	}
+	sent := r.sent
 	*r = Reply{}
+	if sent != nil {
+		sent.Sent()
+	}
 }
