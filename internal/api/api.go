@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"barnabas/internal/config"
@@ -27,6 +28,7 @@ type API struct {
 	Deps
 	rows     [numKeys]*row
 	sessions *sessionCache
+	waits    sync.Pool // of *fetchWait
 }
 
 // numKeys is one more than the highest key in the table.
@@ -38,7 +40,7 @@ func New(d Deps) *API {
 		d.Clock = time.Now
 	}
 	slots := config.FetchSessionSlots.In(d.Config())
-	a := &API{Deps: d, sessions: newSessionCache(slots, d.Clock)}
+	a := &API{Deps: d, sessions: newSessionCache(slots, d.Clock), waits: sync.Pool{New: newFetchWait}}
 	name := errorName
 	d.Metrics.Requests.ErrorName.Store(&name)
 	for _, r := range rows() {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"sync"
 	"time"
 
 	"barnabas/internal/record"
@@ -11,20 +10,25 @@ import (
 // longestWait bounds what a client may ask for, so that the goroutine of a client that went away is not kept for weeks.
 const longestWait = 5 * time.Minute
 
-// waitTimers are reused: most fetches of an idle consumer wait.
-var waitTimers = sync.Pool{New: func() any {
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	return timer
-}}
+// fetchWait is what a fetch waits with. They are reused, by one API: most fetches of an idle consumer wait.
+type fetchWait struct {
+	timer  *time.Timer
+	waiter *replication.Waiter
+}
+
+func newFetchWait() any {
+	w := &fetchWait{timer: time.NewTimer(time.Hour), waiter: replication.NewWaiter()}
+	w.timer.Stop()
+	return w
+}
 
 // wait leaves one waiter with all partitions, and reads again whenever it is woken, until there is enough or time
 // is up. Nothing is pinned meanwhile: what was read is let go.
 func (f *fetchCall) wait() {
 	began := time.Now()
-	timer := waitTimers.Get().(*time.Timer)
+	wait := f.api.waits.Get().(*fetchWait)
+	timer, waiter := wait.timer, wait.waiter
 	timer.Reset(min(time.Duration(f.request.MaxWaitMillis)*time.Millisecond, longestWait))
-	waiter := replication.NewWaiter()
 	for waiting := true; waiting && !f.enough(); {
 		f.watch(waiter)
 		f.release()
@@ -40,8 +44,8 @@ func (f *fetchCall) wait() {
 		f.readAll()
 	}
 	timer.Stop()
-	waitTimers.Put(timer)
-	waiter.Release()
+	waiter.Rest()
+	f.api.waits.Put(wait)
 	f.call.waited = time.Since(began)
 }
 

@@ -180,7 +180,7 @@ func TestCommitWaitsForFollowers(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-w.Woken()
-	w.Release()
+	w.Rest()
 	if done, err := p.Committed(at.Epoch, at.LastOffset+1); !done || err != nil {
 		t.Errorf("Committed = %v, %v", done, err)
 	}

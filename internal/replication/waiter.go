@@ -1,8 +1,6 @@
 package replication
 
 import (
-	"sync"
-
 	"barnabas/internal/record"
 )
 
@@ -21,19 +19,17 @@ const (
 // Waiter waits for the progress of many partitions through one channel: no goroutine stands behind it.
 // It is woken once or more, and says not why: whoever waits looks again at what it waits for, and
 // leaves the waiter anew with [Partition.Watch] where that has not come yet. A Waiter belongs to one
-// goroutine at a time; [Waiter.Release] gives it back after Unwatch from every partition.
+// goroutine at a time; after Unwatch from every partition and [Waiter.Rest] it may be used again.
 type Waiter struct {
 	woken  chan struct{} // one place: waking twice is waking once
 	notify func()        // called instead, where a state machine waits and no goroutine does
 }
 
-var waiters = sync.Pool{New: func() any { return &Waiter{woken: make(chan struct{}, 1)} }}
-
-// NewWaiter takes a waiter from the pool.
-func NewWaiter() *Waiter { return waiters.Get().(*Waiter) }
+// NewWaiter makes a waiter.
+func NewWaiter() *Waiter { return &Waiter{woken: make(chan struct{}, 1)} }
 
 // NewCallback is a waiter that calls notify, on the goroutine that made the progress and with no lock held.
-// It must not block. Such a waiter is not pooled: Release is not for it.
+// It must not block.
 func NewCallback(notify func()) *Waiter { return &Waiter{notify: notify} }
 
 // Woken receives when a watched partition has moved, or will never move (leadership lost, log gone).
@@ -51,13 +47,12 @@ func (w *Waiter) Wake() {
 	}
 }
 
-// Release gives the waiter back to the pool. No partition may hold it any more.
-func (w *Waiter) Release() {
+// Rest makes the waiter ready to wait for something else. No partition may hold it any more.
+func (w *Waiter) Rest() {
 	select {
 	case <-w.woken:
 	default:
 	}
-	waiters.Put(w)
 }
 
 // watch is a waiter left with a partition: wake it when the mark has passed the offset.
