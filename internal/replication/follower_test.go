@@ -1,0 +1,217 @@
+package replication
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// pair is a leader and a follower of one partition, each on a store of its own; both believe to be broker 1,
+// and the other one to be broker 2.
+type pair struct {
+	t        *testing.T
+	leader   *bench
+	follower *bench
+}
+
+func newPair(t *testing.T) *pair { return &pair{t: t, leader: newBench(t), follower: newBench(t)} }
+
+var otherBroker = metadata.Member{Broker: 2, Store: [16]byte{2}}
+
+// roles has the one lead and the other follow in a leader epoch.
+func (p *pair) roles(epoch record.Epoch) (leads, follows *Partition) {
+	leads = p.leader.topic(p.leader.led(epoch, otherBroker))
+	state := p.follower.led(epoch, otherBroker)
+	state.Leader = otherBroker.Broker
+	return leads, p.follower.topic(state)
+}
+
+// swap changes who is who.
+func (p *pair) swap() { p.leader, p.follower = p.follower, p.leader }
+
+// once has the follower fetch once, as the broker does it.
+func once(t *testing.T, leads, follows *Partition) error {
+	t.Helper()
+	up, ok := follows.Upstream()
+	if !ok {
+		t.Fatal("follows nobody")
+	}
+	at := follows.Position()
+	read, err := leads.Read(ReadRequest{
+		Offset: at.Offset, MaxBytes: 1 << 20, MinOneBatch: true, UpTo: AtLogEnd,
+		CurrentEpoch: up.Epoch, LastFetchedEpoch: at.LastEpoch,
+	})
+	if errors.Is(err, ErrOffsetOutOfRange) {
+		_, err = follows.OutOfRange(up.Epoch, leads.State().LogStart, leads.State().LogEnd)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	defer read.Span.Release()
+	batches := make([]byte, read.Span.Len())
+	if _, err := read.Span.CopyTo(batches); err != nil {
+		t.Fatal(err)
+	}
+	_, err = follows.Copy(Copied{
+		Epoch: up.Epoch, Offset: at.Offset, Batches: batches, HighWatermark: read.HighWatermark, LogStart: read.LogStart,
+		Diverging: read.Diverging, Diverges: read.Diverges,
+	})
+	return err
+}
+
+// copyAll fetches until the follower has everything, which takes few fetches.
+func copyAll(t *testing.T, leads, follows *Partition) {
+	t.Helper()
+	for range 10 {
+		if err := once(t, leads, follows); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := content(t, follows), content(t, leads); bytes.Equal(got, want) {
+			if follows.State().LogStart != leads.State().LogStart || follows.State().LogEnd != leads.State().LogEnd {
+				t.Fatalf("follower %+v, leader %+v", follows.State(), leads.State())
+			}
+			return
+		}
+	}
+	t.Fatalf("never the same: follower %+v, leader %+v", follows.State(), leads.State())
+}
+
+func content(t *testing.T, p *Partition) []byte {
+	t.Helper()
+	log := p.Log()
+	span, err := log.Read(log.StartOffset(), storage.ReadOptions{MaxBytes: 1 << 20, UpTo: log.EndOffset()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer span.Release()
+	all := make([]byte, span.Len())
+	if _, err := span.CopyTo(all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// write appends to whom is leader, without waiting for anybody.
+func (p *pair) write(to *Partition, records int) {
+	p.t.Helper()
+	if _, err := to.Append(batch(p.t, records), AppendRequest{Acks: 1, Epoch: record.NoEpoch}); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestFollowerCopies(t *testing.T) {
+	p := newPair(t)
+	leads, follows := p.roles(1)
+	for range 5 {
+		p.write(leads, 3)
+		copyAll(t, leads, follows)
+	}
+	leads.Log().SetHighWatermark(12)
+	copyAll(t, leads, follows)
+	if err := once(t, leads, follows); err != nil {
+		t.Fatal(err)
+	}
+	if got := follows.State().HighWatermark; got != 12 {
+		t.Errorf("high watermark %d", got)
+	}
+}
+
+func TestFollowerCutsWhatTheLeaderDoesNotHave(t *testing.T) {
+	p := newPair(t)
+	leads, follows := p.roles(1)
+	p.write(leads, 10)
+	copyAll(t, leads, follows)
+
+	p.swap() // the follower leads for a while, and nobody copies
+	deposed, _ := p.roles(2)
+	p.write(deposed, 5)
+	p.write(deposed, 5)
+
+	p.swap()
+	leads, follows = p.roles(3)
+	p.write(leads, 3)
+	copyAll(t, leads, follows)
+	if end := follows.State().LogEnd; end != 13 {
+		t.Errorf("ends at %d", end)
+	}
+	if epoch, end := follows.Log().EpochEnd(1); epoch != 1 || end != 10 {
+		t.Errorf("epoch %d ends at %d", epoch, end)
+	}
+	if got := follows.Log().EpochAt(11); got != 3 {
+		t.Errorf("record 11 is of epoch %d", got)
+	}
+}
+
+func TestFollowerForgetsAnEpochWithoutRecords(t *testing.T) {
+	p := newPair(t)
+	leads, follows := p.roles(1)
+	p.write(leads, 10)
+	p.write(leads, 10)
+	if err := once(t, leads, follows); err != nil { // both batches at once
+		t.Fatal(err)
+	}
+	p.swap()
+	p.roles(5) // leads, and writes nothing
+	p.swap()
+	leads, follows = p.roles(6)
+	p.write(leads, 1)
+	copyAll(t, leads, follows)
+	if epoch, _ := follows.Log().EpochEnd(5); epoch != 1 {
+		t.Errorf("epoch 5 is answered by %d", epoch)
+	}
+}
+
+func TestFollowerBeginsWhereTheLeaderDoes(t *testing.T) {
+	p := newPair(t)
+	leads, follows := p.roles(1)
+	p.write(leads, 10)
+	p.write(leads, 10)
+	leads.Log().SetHighWatermark(20)
+	if err := leads.Log().AdvanceStart(13); err != nil { // in the middle of a batch
+		t.Fatal(err)
+	}
+	copyAll(t, leads, follows)
+	if start := follows.State().LogStart; start != 13 {
+		t.Errorf("starts at %d", start)
+	}
+	p.write(leads, 1)
+	copyAll(t, leads, follows)
+}
+
+func TestFollowerIgnoresWhatComesTooLate(t *testing.T) {
+	p := newPair(t)
+	_, follows := p.roles(1)
+	if _, err := follows.Copy(Copied{Epoch: 0, Batches: batch(t, 1)}); !errors.Is(err, ErrFencedEpoch) {
+		t.Errorf("an answer of another epoch: %v", err)
+	}
+	if _, err := follows.Copy(Copied{Epoch: 1, Offset: 7, Batches: batch(t, 1)}); err != nil {
+		t.Error(err)
+	}
+	p.swap()
+	leads, _ := p.roles(2)
+	if _, err := leads.Copy(Copied{Epoch: 2, Batches: batch(t, 1)}); !errors.Is(err, ErrNotLeader) {
+		t.Errorf("an answer to a leader: %v", err)
+	}
+	if end := leads.State().LogEnd; end != 0 {
+		t.Errorf("%d records came in", end)
+	}
+}
+
+func TestLaggardsLeaveTheInSyncSet(t *testing.T) {
+	b := newBench(t)
+	p := b.topic(b.led(1, otherBroker))
+	b.append(p, 1)
+	b.now = b.now.Add(31e9)
+	b.manager.CheckInSync()
+	if n := len(b.proposals); n != 1 || len(b.proposals[0].ISR) != 1 || len(b.proposals[0].Base) != 2 {
+		t.Fatalf("proposed %+v", b.proposals)
+	}
+	if got := p.State().HighWatermark; got != 0 {
+		t.Errorf("high watermark %d before the set has shrunk", got)
+	}
+}
