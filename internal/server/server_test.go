@@ -361,6 +361,18 @@ func TestStopAnswersWhatWasRead(t *testing.T) {
 	}
 }
 
+// TestClientGone: a request that waits, for records say, ends with its connection and not with its own time.
+func TestClientGone(t *testing.T) {
+	waiting := make(chan *Exchange, 1)
+	s, _ := start(t, Limits{}, func(x *Exchange) { waiting <- x })
+	c := dial(t, s)
+	c.Write(frame(9))
+	x := <-waiting
+	c.Close()
+	<-x.Done()
+	x.Reply(answer(x.Frame()))
+}
+
 func TestStopCutsWhatNeverEnds(t *testing.T) {
 	waiting := make(chan *Exchange, 1)
 	s, err := Listen(Options{
