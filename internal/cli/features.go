@@ -127,7 +127,7 @@ func runFeatures(ctx context.Context, env *Env, args []string) error {
 	case "version-mapping":
 		err = o.printMapping(env)
 	case "feature-dependencies":
-		err = o.printDependencies(env)
+		err = printDependencies(env, o.feature.Values())
 	default:
 		if err := o.required(); err != nil {
 			return err

@@ -87,6 +87,10 @@ func (o *featuresOptions) printMapping(env *Env) error {
 	if o.release.Set() {
 		version = o.release.Must()
 	}
+	return printMapping(env, version)
+}
+
+func printMapping(env *Env, version string) error {
 	levels, err := releaseLevels(version)
 	if err != nil {
 		return err
@@ -98,8 +102,8 @@ func (o *featuresOptions) printMapping(env *Env) error {
 	return nil
 }
 
-func (o *featuresOptions) printDependencies(env *Env) error {
-	for _, word := range o.feature.Values() {
+func printDependencies(env *Env, words []string) error {
+	for _, word := range words {
 		levels, err := parseLevels([]string{word}, false)
 		if err != nil {
 			return err
