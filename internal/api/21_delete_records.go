@@ -1,6 +1,9 @@
 package api
 
 import (
+	"context"
+	"time"
+
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
@@ -10,11 +13,14 @@ import (
 )
 
 // DeleteRecords 0-2. Version 2 is flexible. Offset -1 stands for the high watermark. Compacted topics that never
-// delete are refused with POLICY_VIOLATION, internal ones with INVALID_TOPIC_EXCEPTION.
+// delete are refused with POLICY_VIOLATION, internal ones with INVALID_TOPIC_EXCEPTION. The answer waits until the live
+// replicas have deleted too, or for the request's timeout.
 
 func (a *API) deleteRecords(c *Call, request *kmsg.DeleteRecordsRequest) *kmsg.DeleteRecordsResponse {
 	response := kmsg.NewPtrDeleteRecordsResponse()
 	image := a.Metadata.Current()
+	ctx, cancel := within(request.TimeoutMillis)
+	defer cancel()
 	for _, t := range request.Topics {
 		topic := kmsg.NewDeleteRecordsResponseTopic()
 		topic.Topic = t.Topic
@@ -27,8 +33,47 @@ func (a *API) deleteRecords(c *Call, request *kmsg.DeleteRecordsRequest) *kmsg.D
 		}
 		response.Topics = append(response.Topics, topic)
 	}
+	for i := range response.Topics {
+		t := &response.Topics[i]
+		for j := range t.Partitions {
+			if t.Partitions[j].ErrorCode == 0 {
+				a.awaitDeleted(ctx, t.Topic, &t.Partitions[j])
+			}
+		}
+	}
 	return response
 }
+
+// awaitDeleted waits until the replicas have followed to where the leader's log starts.
+func (a *API) awaitDeleted(ctx context.Context, topic string, answer *kmsg.DeleteRecordsResponseTopicPartition) {
+	partition, err := a.Partitions.Get(topic, answer.Partition)
+	if err != nil {
+		answer.LowWatermark, answer.ErrorCode = -1, kerr.NotLeaderForPartition.Code
+		return
+	}
+	for {
+		low, err := partition.LowWatermark()
+		if err != nil {
+			answer.LowWatermark, answer.ErrorCode = -1, codeOf(err)
+			return
+		}
+		if int64(low) >= answer.LowWatermark {
+			answer.LowWatermark = int64(low)
+			return
+		}
+		timer := time.NewTimer(deletedPoll)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			answer.LowWatermark, answer.ErrorCode = int64(low), kerr.RequestTimedOut.Code
+			return
+		}
+	}
+}
+
+// deletedPoll is how often awaitDeleted looks.
+const deletedPoll = 5 * time.Millisecond
 
 func (a *API) deleteBefore(
 	c *Call, image *metadata.Image, tp ident.TopicPartition, before record.Offset,

@@ -111,8 +111,8 @@ func (p *Partition) Producers() ([]storage.ProducerState, error) {
 // ToHighWatermark as the offset of DeleteRecords stands for the high watermark.
 const ToHighWatermark record.Offset = -1
 
-// DeleteRecords makes the log start at an offset, which may be ToHighWatermark, and returns the low watermark:
-// the least log start of the live replicas. ErrPolicy, ErrOffsetOutOfRange, ErrNotLeader, ErrStorage.
+// DeleteRecords makes the log start at an offset, which may be ToHighWatermark, and returns where it starts. Followers
+// do so with their next fetches: see LowWatermark. ErrPolicy, ErrOffsetOutOfRange, ErrNotLeader, ErrStorage.
 func (p *Partition) DeleteRecords(before record.Offset) (record.Offset, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,16 +133,23 @@ func (p *Partition) DeleteRecords(before record.Offset) (record.Offset, error) {
 	if err := log.AdvanceStart(before); err != nil {
 		return -1, failed(err)
 	}
-	return p.lowWatermark(log), nil
+	return log.StartOffset(), nil
 }
 
-// lowWatermark is the least log start among the leader and the followers that have fetched. The caller holds mu.
-func (p *Partition) lowWatermark(log *storage.Log) record.Offset {
+// LowWatermark is the least log start of the live replicas: what lies before is gone everywhere. It is -1 while a
+// follower has not been heard of. ErrNotLeader, ErrStorage.
+func (p *Partition) LowWatermark() (record.Offset, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	log, err := p.view.Load().serving(record.NoEpoch, false)
+	if err != nil {
+		return -1, err
+	}
 	low := log.StartOffset()
 	for i := range p.followers {
-		if start := p.followers[i].Progress.LogStart; start >= 0 {
-			low = min(low, start)
+		if p.followers[i].Eligible {
+			low = min(low, p.followers[i].Progress.LogStart)
 		}
 	}
-	return low
+	return low, nil
 }
