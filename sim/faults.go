@@ -1,0 +1,182 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"barnabas/internal/vfs"
+	"barnabas/sim/check"
+	"barnabas/sim/world"
+)
+
+// kind is a kind of fault, drawn as often as its weight says.
+type kind struct {
+	name   string
+	weight int
+	strike func(*run)
+}
+
+var kinds = []kind{
+	{"kill", 5, (*run).kill},
+	{"crash", 3, (*run).crash},
+	{"restart", 2, (*run).restart},
+	{"wipe", 1, (*run).wipe},
+	{"disk error", 3, (*run).diskError},
+	{"disk full", 2, (*run).diskFull},
+	{"slow keepers", 2, (*run).slowKeepers},
+	{"keepers gone", 2, (*run).keepersGone},
+	{"connections reset", 3, (*run).connectionsReset},
+	{"quiet", 2, (*run).quiet},
+}
+
+// harmless leaves out, for some runs, what voids promises, so that most runs are held to all of them.
+func (r *run) harmless(k kind) bool {
+	switch k.name {
+	case "wipe":
+		return r.Seed%4 != 1
+	case "crash":
+		return r.Seed%2 == 0
+	}
+	return false
+}
+
+// plague lets faults happen, one after another.
+func (r *run) plague() {
+	var drawn []kind
+	for _, k := range kinds {
+		if len(r.Only) > 0 && !slices.Contains(r.Only, k.name) || len(r.Only) == 0 && r.harmless(k) {
+			continue
+		}
+		for range k.weight {
+			drawn = append(drawn, k)
+		}
+	}
+	r.idle(2 * time.Second)
+	for range 3 + r.rng.IntN(5) {
+		drawn[r.rng.IntN(len(drawn))].strike(r)
+		r.idle(4 * time.Second)
+	}
+}
+
+// idle lets clients work for a while.
+func (r *run) idle(most time.Duration) {
+	time.Sleep(time.Duration(r.rng.Int64N(int64(most))))
+}
+
+// heal ends all faults and has the broker run.
+func (r *run) heal() {
+	r.machine.FailDisk(nil)
+	r.machine.FullDisk(false)
+	r.machine.SlowKeepers(0)
+	r.machine.CutKeepers(false)
+	r.up()
+	r.fault("healed")
+}
+
+// up starts the broker, if it is down, on a disk that works.
+func (r *run) up() {
+	if r.machine.Running() {
+		return
+	}
+	if err := r.machine.Start(); err != nil {
+		r.fault("does not start: %v", err)
+		r.machine.FailDisk(nil)
+		r.machine.FullDisk(false)
+		if err := r.machine.Start(); err != nil {
+			r.violation("does not start on a disk that works: %w", err)
+		}
+	}
+}
+
+func (r *run) kill() {
+	r.fault("kill -9")
+	r.env.History.Fault(check.Killed)
+	r.machine.Kill()
+	r.idle(time.Second)
+	r.up()
+}
+
+func (r *run) crash() {
+	r.fault("machine crash")
+	r.env.History.Fault(check.Crashed)
+	r.machine.Crash(r.rng.Uint64())
+	r.idle(time.Second)
+	r.up()
+}
+
+func (r *run) restart() {
+	r.fault("restart")
+	if err := r.machine.Stop(); err != nil {
+		r.fault("stopped: %v", err)
+	}
+	r.idle(time.Second)
+	r.up()
+}
+
+func (r *run) wipe() {
+	for _, t := range r.env.Topics.All() {
+		for number := range t.Partitions {
+			r.wiped = append(r.wiped, t.Partition(number))
+		}
+	}
+	r.fault("wipe")
+	r.env.History.Fault(check.Wiped)
+	r.machine.Wipe()
+	r.idle(time.Second)
+	r.machine.FailDisk(nil)
+	r.machine.FullDisk(false)
+	r.up()
+}
+
+// diskError fails an operation, or all from one on for a while.
+func (r *run) diskError() {
+	err := []error{world.ErrIO, world.ErrFull}[r.rng.IntN(2)]
+	nth, forever := 1+r.rng.Int64N(200), r.rng.IntN(2) == 0
+	r.fault("disk: operation %d fails (for ever: %v) with %v", nth, forever, err)
+	r.machine.FailDisk(vfs.FailNth(nth, forever, err, func(op vfs.Op) bool { return op.Kind.Changes() }))
+	r.idle(6 * time.Second)
+	if r.rng.IntN(4) == 0 {
+		r.kill() // while it fails
+	}
+	r.machine.FailDisk(nil)
+	r.fault("disk mended")
+}
+
+func (r *run) diskFull() {
+	r.fault("disk full")
+	r.machine.FullDisk(true)
+	r.idle(6 * time.Second)
+	r.machine.FullDisk(false)
+	r.fault("room again")
+}
+
+func (r *run) slowKeepers() {
+	most := time.Duration(1 + r.rng.Int64N(int64(2*time.Second)))
+	r.fault("keepers take up to %v", most)
+	r.machine.SlowKeepers(most)
+	r.idle(10 * time.Second)
+	if r.rng.IntN(3) == 0 {
+		r.kill()
+	}
+	r.machine.SlowKeepers(0)
+	r.fault("keepers answer at once")
+}
+
+func (r *run) keepersGone() {
+	r.fault("keepers gone")
+	r.machine.CutKeepers(true)
+	r.idle(12 * time.Second)
+	r.machine.CutKeepers(false)
+	r.fault("keepers back")
+}
+
+func (r *run) connectionsReset() {
+	r.fault("connections reset")
+	r.machine.ResetConnections()
+}
+
+// quiet is a time in which much grows old.
+func (r *run) quiet() {
+	r.fault("quiet")
+	time.Sleep(time.Duration(r.rng.Int64N(int64(time.Minute))))
+}

@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	seeds    = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
+	from     = flag.Uint64("from", 1, "the first seed")
+	one      = flag.Uint64("seed", 0, "run this seed alone")
+	brokerIn = flag.Bool("log", false, "show the broker's log")
+)
+
+// TestSeeds runs seed after seed. A failure names its seed and the command that runs it again.
+func TestSeeds(t *testing.T) {
+	first, count := *from, uint64(*seeds)
+	if *one != 0 {
+		first, count = *one, 1
+	}
+	for seed := first; seed < first+count; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			if *one == 0 {
+				t.Parallel()
+			}
+			simulate(t, Options{Seed: seed})
+		})
+	}
+}
+
+// simulate runs one seed and fails with what is wrong.
+func simulate(t *testing.T, o Options) {
+	if *one != 0 {
+		o.Say = t.Logf
+	}
+	if *brokerIn {
+		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	began := time.Now()
+	var s Summary
+	synctest.Test(t, func(t *testing.T) { s = Run(o) })
+	if *one != 0 {
+		t.Logf("%v of virtual time in %v: %d attempts to send, %d records read, %d commits", s.Took, time.Since(began),
+			len(s.History.Sends), len(s.History.Reads), len(s.History.Commits))
+	}
+	if len(s.Violations) == 0 {
+		return
+	}
+	t.Errorf("seed %d: %d violations; again: go test ./sim -run 'TestSeeds' -seed %d -v\n%s\nfaults:\n%s", o.Seed,
+		len(s.Violations), o.Seed, lines(s.Violations, 8), strings.Join(s.Faults, "\n"))
+}
+
+func lines(errs []error, most int) string {
+	var out strings.Builder
+	for i, err := range errs {
+		if i == most {
+			fmt.Fprintf(&out, "  ... and %d more\n", len(errs)-most)
+			break
+		}
+		fmt.Fprintf(&out, "  %v\n", err)
+	}
+	return out.String()
+}

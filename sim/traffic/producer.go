@@ -1,0 +1,182 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"barnabas/internal/record"
+	"barnabas/sim/check"
+)
+
+// producer appends batches, one at a time, and tries each again until it knows what came of it.
+type producer struct {
+	*client
+	idempotent bool
+	acks       int16
+
+	made     int // numbers records
+	id       int64
+	epoch    int16
+	sequence map[check.Partition]int32
+	lives    int // how often it began anew under another producer id
+}
+
+// Produce runs a producer until ctx ends.
+func (e *Env) Produce(ctx context.Context, number int) {
+	p := &producer{client: e.client(fmt.Sprintf("producer-%d", number), uint64(number)), id: -1}
+	defer p.close()
+	switch number % 3 {
+	case 0:
+		p.idempotent, p.acks = true, -1
+	case 1:
+		p.acks = -1
+	case 2:
+		p.acks = int16(p.rng.IntN(2))
+	}
+	for p.rest(ctx, 250*time.Millisecond) {
+		if p.idempotent && p.id < 0 && !p.begin() {
+			continue
+		}
+		if topic := p.Topics.any(p.rng); topic != nil {
+			p.produce(ctx, topic)
+		}
+	}
+}
+
+// begin takes a producer id.
+func (p *producer) begin() bool {
+	request := kmsg.NewPtrInitProducerIDRequest()
+	request.Version = 4
+	request.ProducerID, request.ProducerEpoch = -1, -1
+	answer, err := ask[*kmsg.InitProducerIDResponse](p.client, request)
+	if err != nil || answer.ErrorCode != 0 {
+		return false
+	}
+	p.id, p.epoch, p.sequence = answer.ProducerID, answer.ProducerEpoch, map[check.Partition]int32{}
+	p.lives++
+	return true
+}
+
+// batch is records on their way.
+type batch struct {
+	topic     *Topic
+	partition int32
+	records   []check.Record
+	sequence  int32
+}
+
+func (p *producer) produce(ctx context.Context, topic *Topic) {
+	b := batch{topic: topic, partition: p.rng.Int32N(topic.Partitions)}
+	for range 1 + p.rng.IntN(4) {
+		p.made++
+		b.records = append(b.records, check.Record{
+			Key:   fmt.Sprintf("key-%d", p.rng.IntN(6)),
+			Value: fmt.Sprintf("%s-%d%s", p.name, p.made, strings.Repeat(".", p.rng.IntN(120))),
+		})
+	}
+	if p.idempotent {
+		b.sequence = p.sequence[topic.Partition(b.partition)]
+	}
+	outcome := p.insist(ctx, b)
+	if !p.idempotent {
+		return
+	}
+	if outcome != check.Done {
+		p.id = -1 // the next sequence isn't known: begin anew
+		return
+	}
+	p.sequence[topic.Partition(b.partition)] += int32(len(b.records))
+	if p.chance(6) {
+		p.attempt(b) // a retry of what has been answered, as after a lost answer
+	}
+}
+
+// insist tries until the outcome is known. A plain producer gives up sometimes.
+func (p *producer) insist(ctx context.Context, b batch) check.Outcome {
+	for {
+		outcome := p.attempt(b)
+		if outcome != check.Unknown || p.acks == 0 || !p.idempotent && p.chance(3) {
+			return outcome
+		}
+		if !p.rest(ctx, 300*time.Millisecond) {
+			return check.Unknown
+		}
+	}
+}
+
+// attempt sends the batch once.
+func (p *producer) attempt(b batch) check.Outcome {
+	name := fmt.Sprintf("%s/%d", p.name, p.lives)
+	send := &check.Send{
+		Client: name, Partition: b.topic.Partition(b.partition), Records: b.records,
+		Acks: p.acks, Idempotent: p.idempotent,
+	}
+	p.History.Begin(send)
+	outcome, base, why := p.send(b)
+	p.History.End(send, outcome, base, why)
+	return outcome
+}
+
+func (p *producer) send(b batch) (check.Outcome, int64, string) {
+	request := kmsg.NewPtrProduceRequest()
+	request.Version, request.Acks, request.TimeoutMillis = 13, p.acks, 3000
+	topic := kmsg.NewProduceRequestTopic()
+	topic.TopicID = b.topic.ID
+	partition := kmsg.NewProduceRequestTopicPartition()
+	partition.Partition, partition.Records = b.partition, p.encode(b)
+	topic.Partitions = append(topic.Partitions, partition)
+	request.Topics = append(request.Topics, topic)
+	if p.acks == 0 {
+		if err := p.tell(request); err != nil {
+			return check.Unknown, -1, err.Error()
+		}
+		return check.Unknown, -1, "acks=0"
+	}
+	answer, err := ask[*kmsg.ProduceResponse](p.client, request)
+	if errors.Is(err, errNotSent) {
+		return check.Unknown, -1, err.Error() // try again, and count nothing as refused that was never heard
+	}
+	if err != nil {
+		return check.Unknown, -1, err.Error()
+	}
+	got := answer.Topics[0].Partitions[0]
+	why := kerr.ErrorForCode(got.ErrorCode)
+	switch why {
+	case nil:
+		return check.Done, got.BaseOffset, ""
+	case kerr.UnknownTopicID, kerr.OutOfOrderSequenceNumber, kerr.InvalidProducerEpoch, kerr.UnknownProducerID,
+		kerr.NotEnoughReplicas, kerr.CorruptMessage, kerr.MessageTooLarge, kerr.InvalidRecord, kerr.DuplicateSequenceNumber:
+		if got.ErrorCode == kerr.NotEnoughReplicas.Code || got.ErrorCode == kerr.DuplicateSequenceNumber.Code {
+			return check.Unknown, -1, why.Error()
+		}
+		return check.Refused, -1, why.Error()
+	}
+	return check.Unknown, -1, why.Error()
+}
+
+func (p *producer) encode(b batch) []byte {
+	o := record.Options{}
+	if p.idempotent {
+		o.Producer = &record.Producer{
+			ID: record.ProducerID(p.id), Epoch: record.ProducerEpoch(p.epoch), Sequence: record.Sequence(b.sequence),
+		}
+	}
+	if p.chance(4) {
+		o.Codec = record.LZ4
+	}
+	builder := record.NewBuilder(o)
+	for _, r := range b.records {
+		builder.Append(time.Now().UnixMilli(), []byte(r.Key), []byte(r.Value))
+	}
+	made, err := builder.Build()
+	if err != nil {
+		panic(err)
+	}
+	return made
+}

@@ -1,0 +1,64 @@
+package traffic
+
+import (
+	"encoding/hex"
+	"math/rand/v2"
+	"sync"
+
+	"barnabas/sim/check"
+)
+
+// Topic is a topic that exists as far as its creator knows.
+type Topic struct {
+	Name       string
+	ID         [16]byte
+	Partitions int32
+	Promise    check.Promise
+	Deleted    bool // being deleted: nobody begins anything new with it
+}
+
+// Partition is one of them as the checkers know it.
+func (t *Topic) Partition(number int32) check.Partition {
+	return check.Partition{Topic: t.Name, ID: hex.EncodeToString(t.ID[:]), Number: number}
+}
+
+// Topics are the topics that there are.
+type Topics struct {
+	mu  sync.Mutex
+	all []*Topic
+}
+
+func (t *Topics) add(topic *Topic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = append(t.all, topic)
+}
+
+// remove hides a topic from clients.
+func (t *Topics) remove(topic *Topic) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	topic.Deleted = true
+}
+
+// All lists those that are not deleted.
+func (t *Topics) All() []*Topic {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var left []*Topic
+	for _, topic := range t.all {
+		if !topic.Deleted {
+			left = append(left, topic)
+		}
+	}
+	return left
+}
+
+// any picks one, nil while there is none.
+func (t *Topics) any(rng *rand.Rand) *Topic {
+	all := t.All()
+	if len(all) == 0 {
+		return nil
+	}
+	return all[rng.IntN(len(all))]
+}
