@@ -33,6 +33,7 @@ func registry() []Tool {
 		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
 		{Kafka: "kafka-dump-log", Run: runDumpLog, Command: dumpLogCommand},
 		{Kafka: "kafka-storage", Run: runStorage, Command: storageCommand},
+		{Kafka: "kafka-server-stop", Run: runServerStop, Command: stopCommand},
 		{Kafka: "kafka-producer-perf-test", Run: runProducerPerf},
 		{Kafka: "kafka-consumer-perf-test", Run: runConsumerPerf},
 		{Kafka: "kafka-e2e-latency", Run: runLatency},
