@@ -79,6 +79,35 @@ func (v *View) DescribeBroker(brokers int) []Entry {
 		e.finish()
 		entries = append(entries, e)
 	}
+	entries = append(entries, v.layers.describeUnlisted()...)
+	slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return entries
+}
+
+// describeUnlisted answers for the dynamic settings of this broker that have no row: those of plug-ins, of listeners,
+// and Kafka's own without a meaning here.
+func (l *layers) describeUnlisted() []Entry {
+	names := map[string]bool{}
+	for _, layer := range []map[string]string{l.brokerDynamic, l.clusterDynamic} {
+		for name := range layer {
+			names[name] = server[name] == nil
+		}
+	}
+	var entries []Entry
+	for _, name := range sortedKeys(names) {
+		if !names[name] {
+			continue
+		}
+		e := Entry{Name: name, Sensitive: sensitiveUnlisted(name), ReadOnly: !dynamicUnlisted(name)}
+		if value, ok := l.clusterDynamic[name]; ok {
+			e.Value, e.Synonyms = text(value), []SynonymEntry{{name, text(value), DynamicClusterDefault}}
+		}
+		if value, ok := l.brokerDynamic[name]; ok {
+			e.Value, e.Synonyms = text(value), append([]SynonymEntry{{name, text(value), DynamicBroker}}, e.Synonyms...)
+		}
+		e.finish()
+		entries = append(entries, e)
+	}
 	return entries
 }
 
@@ -87,7 +116,7 @@ func (v *View) DescribeClusterDefaults() []Entry {
 	var entries []Entry
 	for _, name := range sortedKeys(v.layers.clusterDynamic) {
 		value := v.layers.clusterDynamic[name]
-		e := Entry{Name: name, Value: text(value), Sensitive: true, ReadOnly: true}
+		e := Entry{Name: name, Value: text(value), Sensitive: sensitiveUnlisted(name), ReadOnly: !dynamicUnlisted(name)}
 		if d := server[name]; d != nil {
 			e.Kind, e.Doc, e.Sensitive, e.ReadOnly = d.Kind, d.Doc, d.Sensitive(), d.Update == ReadOnly
 		}
@@ -100,6 +129,9 @@ func (v *View) DescribeClusterDefaults() []Entry {
 
 // finish derives the source, and hides what is sensitive.
 func (e *Entry) finish() {
+	if e.Name == KeeperConnect.Name || slices.Contains(KeeperConnect.Aliases, e.Name) {
+		e.hidePassword()
+	}
 	e.Source = Default
 	if len(e.Synonyms) > 0 {
 		e.Source = e.Synonyms[0].Source
@@ -110,6 +142,18 @@ func (e *Entry) finish() {
 	e.Value = nil
 	for i := range e.Synonyms {
 		e.Synonyms[i].Value = nil
+	}
+}
+
+// hidePassword shows all of an address but the password in it.
+func (e *Entry) hidePassword() {
+	if e.Value != nil {
+		e.Value = text(withoutPassword(*e.Value))
+	}
+	for i, s := range e.Synonyms {
+		if s.Value != nil {
+			e.Synonyms[i].Value = text(withoutPassword(*s.Value))
+		}
 	}
 }
 

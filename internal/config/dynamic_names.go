@@ -40,6 +40,10 @@ ssl.key.password ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.lo
 ssl.keystore.password ssl.keystore.type ssl.truststore.certificates ssl.truststore.location
 ssl.truststore.password ssl.truststore.type`
 
+const secretInKafka = `
+sasl.jaas.config ssl.key.password ssl.keystore.certificate.chain ssl.keystore.key ssl.keystore.password
+ssl.truststore.certificates ssl.truststore.password`
+
 var dynamicNames = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	for _, name := range strings.Fields(dynamicInKafka) {
@@ -64,4 +68,17 @@ func listenerSecurity(name string) bool {
 func dynamicPerBroker(name string) bool {
 	return dynamicNames()[name] && (strings.HasPrefix(name, "ssl.") || strings.HasPrefix(name, "sasl.") ||
 		name == "cordoned.log.dirs" || name == "principal.builder.class")
+}
+
+// dynamicUnlisted reports whether Kafka lets a setting without a row change while it runs.
+func dynamicUnlisted(name string) bool {
+	return dynamicNames()[listenerPrefix().ReplaceAllString(name, "")]
+}
+
+// sensitiveUnlisted reports whether the value of a setting without a row must not be shown: Kafka
+// shows neither secrets nor what it doesn't know.
+func sensitiveUnlisted(name string) bool {
+	base := listenerPrefix().ReplaceAllString(name, "")
+	_, real := unusedSettings()[base]
+	return !real && !dynamicNames()[base] || slices.Contains(strings.Fields(secretInKafka), base)
 }

@@ -257,3 +257,32 @@ func FuzzCreateTopics(f *testing.F) {
 		}
 	})
 }
+
+func TestDescribeUnlistedSettings(t *testing.T) {
+	view := Defaults().WithDynamic(
+		map[string]string{"plugin.setting": "1", "num.io.threads": "3"},
+		map[string]string{
+			"listener.name.internal.ssl.keystore.location": "/k", "listener.name.internal.ssl.key.password": "secret",
+			"num.io.threads": "4",
+		})
+	got := map[string]string{}
+	for _, e := range view.DescribeBroker(1) {
+		if server[e.Name] != nil {
+			continue
+		}
+		value := "null"
+		if e.Value != nil {
+			value = *e.Value
+		}
+		got[e.Name] = fmt.Sprintf("%s %d %t %d", value, e.Source, e.ReadOnly, len(e.Synonyms))
+	}
+	want := map[string]string{
+		"plugin.setting": "null 3 true 1",
+		"num.io.threads": "4 2 false 2",
+		"listener.name.internal.ssl.keystore.location": "/k 2 false 1",
+		"listener.name.internal.ssl.key.password":      "null 2 false 1",
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
