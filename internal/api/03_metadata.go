@@ -53,7 +53,7 @@ func (a *API) autoCreate(c *Call, request *kmsg.MetadataRequest) {
 	image := a.Metadata.Current()
 	for _, t := range request.Topics {
 		if t.Topic == nil || image.Topic(*t.Topic) != nil || controller.CheckTopicName(*t.Topic) != nil ||
-			!a.authorized(c, opCreate, metadata.TopicResource, *t.Topic) {
+			*t.Topic == clusterMetadataTopic || !a.authorized(c, opCreate, metadata.TopicResource, *t.Topic) {
 			continue
 		}
 		wanted = append(wanted, a.automatic(*t.Topic))

@@ -11,7 +11,10 @@ import (
 
 // CreateTopics 2-7. Version 4 lets partitions and replication factor be -1, the broker's defaults (KIP-464), 5 is flexible and
 // answers what was made with its configs (KIP-525), 6 may answer THROTTLING_QUOTA_EXCEEDED, 7 tells the topic id. A topic
-// named twice is INVALID_REQUEST, once. A topic that is answered without error has its leaders.
+// named twice is INVALID_REQUEST, once; so is the name that Kafka's own metadata log has. A topic that is answered without error has its leaders.
+
+// clusterMetadataTopic is the log of Kafka's controllers. Nothing of that name is here, and clients must not make it.
+const clusterMetadataTopic = "__cluster_metadata"
 
 func (a *API) createTopics(c *Call, request *kmsg.CreateTopicsRequest) *kmsg.CreateTopicsResponse {
 	response := kmsg.NewPtrCreateTopicsResponse()
@@ -47,6 +50,9 @@ func (a *API) creatable(c *Call, request *kmsg.CreateTopicsRequest) ([]controlle
 			refused = append(refused, refusedTopic(name, kerr.InvalidRequest.Code, "Duplicate topic name."))
 			times[name] = -1 // told once
 		case times[name] < 0:
+		case name == clusterMetadataTopic:
+			refused = append(refused, refusedTopic(name, kerr.InvalidRequest.Code,
+				"Creation of internal topic "+name+" is prohibited."))
 		case !a.authorized(c, opCreate, metadata.TopicResource, name):
 			refused = append(refused, refusedTopic(name, kerr.TopicAuthorizationFailed.Code, "Authorization failed."))
 		default:
