@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 
 	"barnabas/internal/config"
@@ -33,7 +34,7 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 		return &metadataAccess{store: store}, err
 	}
 	if at := b.config.Keepers; len(at.Servers) > 0 {
-		store, err := keeper.Dial(keeper.Remote{Servers: at.Servers, Chroot: at.Chroot, Logger: b.logger})
+		store, err := dialKeepers(at, b.logger)
 		return &metadataAccess{store: store}, err
 	}
 	inside, err := keeper.Start(keeper.Options{
@@ -49,6 +50,20 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 		return nil, err
 	}
 	return &metadataAccess{store: inside.Store(""), keeper: inside}, nil
+}
+
+func dialKeepers(at config.Keepers, logger *slog.Logger) (metadata.Store, error) {
+	remote := keeper.Remote{
+		Servers: at.Servers, Chroot: at.Chroot, Username: at.User, Password: at.Password, Logger: logger,
+	}
+	if at.TLS != nil {
+		c, err := keeper.TLSFiles(*at.TLS).Config()
+		if err != nil {
+			return nil, fmt.Errorf("keeper.tls: %w", err)
+		}
+		remote.TLS = c
+	}
+	return keeper.Dial(remote)
 }
 
 // watchKeeper says so when the keeper in this process ends by itself.

@@ -43,7 +43,14 @@ type Keepers struct {
 	Chroot string
 	// Etcd says that the servers are an etcd cluster that others run.
 	Etcd bool
+	// User and Password are those of an etcd cluster with authentication.
+	User, Password string
+	// TLS, if given, is spoken with the servers.
+	TLS *KeeperTLSFiles
 }
+
+// KeeperTLSFiles are PEM files; each may be empty.
+type KeeperTLSFiles struct{ CA, Certificate, Key string }
 
 // NewTopic is a topic to be created once the cluster is up.
 type NewTopic struct {

@@ -24,6 +24,9 @@ func doubleSetting(row Row) Setting[float64] {
 func stringSetting(row Row) Setting[string] {
 	return define[string](row, String, false, parseString)
 }
+func passwordSetting(row Row) Setting[string] {
+	return define[string](row, Password, false, parseString)
+}
 func listSetting(row Row) Setting[[]string] {
 	return define[[]string](row, List, false, parseList)
 }

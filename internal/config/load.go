@@ -223,6 +223,19 @@ func (l *loading) keepers() {
 	if err != nil {
 		l.problem(KeeperConnect.Def, err.Error())
 	}
+	if user := KeeperUser.In(l.view); user != "" {
+		keepers.User = user
+	}
+	if password := KeeperPassword.In(l.view); password != "" {
+		keepers.Password = password
+	}
+	files := KeeperTLSFiles{KeeperTLSCA.In(l.view), KeeperTLSCertificate.In(l.view), KeeperTLSKey.In(l.view)}
+	if KeeperTLS.In(l.view) || files != (KeeperTLSFiles{}) {
+		keepers.TLS = &files
+	}
+	if (files.Certificate == "") != (files.Key == "") {
+		l.problem(KeeperTLSCertificate.Def, "keeper.tls.certificate and keeper.tls.key are given together or not at all")
+	}
 	l.broker.Keepers = keepers
 }
 

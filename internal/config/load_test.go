@@ -192,6 +192,12 @@ func TestKeepers(t *testing.T) {
 		{address: "zoo1:2181,zoo2:2181,zoo3:2181", want: Keepers{Servers: []string{"zoo1:2181", "zoo2:2181", "zoo3:2181"}}},
 		{address: "zoo1, zoo2:99/kafka/", want: Keepers{Servers: []string{"zoo1:2181", "zoo2:99"}, Chroot: "/kafka"}},
 		{address: "etcd://e1:2379,e2/x", want: Keepers{Servers: []string{"e1:2379", "e2:2379"}, Chroot: "/x", Etcd: true}},
+		{address: "etcd://me:p%40ss@e1,e2", want: Keepers{
+			Servers: []string{"e1:2379", "e2:2379"}, Etcd: true, User: "me", Password: "p@ss"}},
+		{address: "etcd://me@e1", want: Keepers{Servers: []string{"e1:2379"}, Etcd: true, User: "me"}},
+		{address: "etcd://:secret@e1", wrong: true},
+		{address: "etcd://me:%zz@e1", wrong: true},
+		{address: "me:secret@zoo1", wrong: true},
 		{address: "[::1],[::2]:5", want: Keepers{Servers: []string{"[::1]:2181", "[::2]:5"}}},
 		{address: "zoo1/kafka,zoo2/kafka", wrong: true},
 		{address: "zoo1:2181:3", wrong: true},
@@ -204,5 +210,27 @@ func TestKeepers(t *testing.T) {
 		if (err != nil) != c.wrong || err == nil && !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%q: got %+v, %v", c.address, got, err)
 		}
+	}
+}
+
+func TestKeepersSecrets(t *testing.T) {
+	b := mustLoad(t, "zookeeper.connect=etcd://me:secret@e1\nkeeper.password=other\nkeeper.tls.ca=/ca.pem\n", nil)
+	want := Keepers{
+		Servers: []string{"e1:2379"}, Etcd: true, User: "me", Password: "other", TLS: &KeeperTLSFiles{CA: "/ca.pem"},
+	}
+	if !reflect.DeepEqual(b.Keepers, want) {
+		t.Errorf("got %+v", b.Keepers)
+	}
+	entries := b.View().DescribeBroker(1)
+	for name, want := range map[string]string{
+		"zookeeper.connect": "zookeeper.connect=etcd://me:[hidden]@e1 4 true zookeeper.connect=etcd://me:[hidden]@e1:4",
+		"keeper.password":   "keeper.password=null 4 true keeper.password=null:4",
+	} {
+		if got := show(entries, name); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+	if _, _, err := Load(Sources{Overrides: []string{"keeper.tls.key=/key.pem"}}); err == nil {
+		t.Error("a key without a certificate is taken")
 	}
 }

@@ -25,7 +25,25 @@ var (
 // The keeper: the ensemble that holds the cluster's metadata, in ZooKeeper's place.
 var (
 	KeeperConnect = listSetting(Row{Name: "zookeeper.connect", Aliases: []string{"keeper.connect"}, Null: true, Room: inKeeper,
-		Doc: "The keepers, as `host:2181,host:2181/chroot`; or an etcd cluster of your own, as `etcd://host:2379,host:2379/prefix`. Empty runs a keeper inside the broker."})
+		Doc: "The keepers, as `host:2181,host:2181/chroot`; or an etcd cluster of your own, as `etcd://host:2379,host:2379/prefix`, with `user:password@` before the first host where it wants that. Empty runs a keeper inside the broker."})
+
+	KeeperUser = stringSetting(Row{Name: "keeper.user", Room: inKeeper,
+		Doc: "The user in the etcd cluster that zookeeper.connect names, where it has authentication."})
+
+	KeeperPassword = passwordSetting(Row{Name: "keeper.password", Null: true, Room: inKeeper,
+		Doc: "That user's password."})
+
+	KeeperTLS = boolSetting(Row{Name: "keeper.tls.enable", Default: "false", Room: inKeeper,
+		Doc: "Whether TLS is spoken with the etcd cluster that zookeeper.connect names; a file given below says so too."})
+
+	KeeperTLSCA = stringSetting(Row{Name: "keeper.tls.ca", Room: inKeeper,
+		Doc: "A PEM file with the certificates of those who may sign the etcd servers' certificates. Empty trusts whom the system trusts."})
+
+	KeeperTLSCertificate = stringSetting(Row{Name: "keeper.tls.certificate", Room: inKeeper,
+		Doc: "A PEM file with the broker's own certificate for the etcd cluster, and those that signed it. It is read anew for each connection, so that it can be replaced."})
+
+	KeeperTLSKey = stringSetting(Row{Name: "keeper.tls.key", Room: inKeeper,
+		Doc: "A PEM file with the key of keeper.tls.certificate."})
 
 	KeeperListener = stringSetting(Row{Name: "keeper.listener", Room: inKeeper, check: address(),
 		Doc: "Where the keeper inside the broker listens for tools and other brokers, as `host:port`; 2181 is the usual port. Empty listens nowhere. It has no meaning where zookeeper.connect names keepers."})

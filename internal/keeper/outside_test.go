@@ -2,13 +2,16 @@ package keeper_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/url"
 	"testing"
 
+	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
 
 	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
@@ -36,16 +39,34 @@ func startOutside(t *testing.T) *outside {
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = nil, loopback("http")
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = loopback("https"), loopback("https")
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.ClientAutoTLS, cfg.EnableGRPCGateway, cfg.BcryptCost = true, false, 4
+	cfg.EnableGRPCGateway, cfg.BcryptCost = false, 4
+	files := certificates(t)
+	cfg.ClientTLSInfo.TrustedCAFile, cfg.ClientTLSInfo.ClientCertAuth = files.CA, true
+	cfg.ClientTLSInfo.CertFile, cfg.ClientTLSInfo.KeyFile = files.Certificate, files.Key
 	server, err := embed.StartEtcd(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
 	<-server.Server.ReadyNotify()
-	o := &outside{address: server.Clients[0].Addr().String(), tls: &tls.Config{InsecureSkipVerify: true}}
+	secured, err := files.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &outside{address: server.Clients[0].Addr().String(), tls: secured}
 	o.login(t)
 	return o
+}
+
+// certificates writes a certificate for loopback addresses that has signed itself, and its key. Server and client use it.
+func certificates(t *testing.T) keeper.TLSFiles {
+	t.Helper()
+	dir := t.TempDir()
+	info, err := transport.SelfCert(zap.NewNop(), dir, []string{"127.0.0.1:0"}, 1, x509.ExtKeyUsageClientAuth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keeper.TLSFiles{CA: info.CertFile, Certificate: info.CertFile, Key: info.KeyFile}
 }
 
 // login makes the user and leaves a client that may do anything.
@@ -142,5 +163,29 @@ func TestWrongPassword(t *testing.T) {
 	})
 	if !errors.Is(err, keeper.ErrLogin) {
 		t.Errorf("store %v, error %v", s, err)
+	}
+}
+
+func TestTLSFiles(t *testing.T) {
+	o, files := startOutside(t), certificates(t)
+	stranger, err := files.Config() // well made, and of another authority
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]*tls.Config{"no TLS": nil, "another authority": stranger} {
+		_, err := keeper.Dial(keeper.Remote{
+			Servers: []string{o.address}, TLS: c, Username: outsideUser, Password: outsidePassword, Logger: slog.New(slog.DiscardHandler),
+		})
+		if !errors.Is(err, metadata.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, wrong := range map[string]keeper.TLSFiles{
+		"no such file": {CA: "/nowhere"}, "a key for an authority": {CA: files.Key},
+		"no key": {CA: files.CA, Certificate: files.Certificate},
+	} {
+		if _, err := wrong.Config(); err == nil {
+			t.Errorf("%s is taken", name)
+		}
 	}
 }
