@@ -23,6 +23,7 @@ import (
 	"barnabas/internal/storage"
 	"barnabas/internal/txn"
 	"barnabas/internal/vfs"
+	"barnabas/internal/wire"
 )
 
 // Options are what a broker is made of.
@@ -40,6 +41,8 @@ type Options struct {
 	FS vfs.FS
 	// Listen binds listeners in place of TCP.
 	Listen func(address string) (net.Listener, error)
+	// Dial connects to other brokers: by TCP unless given.
+	Dial wire.Dial
 	// Boot is the boot of the machine that FS belongs to: this machine's unless given.
 	Boot ident.BootID
 	// Guest says that the process is not the broker's own: the garbage collector is left alone.
@@ -87,6 +90,9 @@ type Broker struct {
 func Start(ctx context.Context, o Options) (*Broker, error) {
 	if o.FS == nil {
 		o.FS = vfs.OS
+	}
+	if o.Dial == nil {
+		o.Dial = wire.DialTCP
 	}
 	if o.Boot.IsZero() {
 		o.Boot = bootID()

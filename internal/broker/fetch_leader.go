@@ -152,7 +152,7 @@ func (l *leaderFetch) connect() (*wire.Peer, error) {
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, dialWithin)
 	defer cancel()
-	peer, err := wire.DialPeer(ctx, address, peerName(l.broker))
+	peer, err := wire.DialPeer(ctx, l.dial, address, peerName(l.broker))
 	if err != nil {
 		return nil, err
 	}

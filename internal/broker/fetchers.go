@@ -11,6 +11,7 @@ import (
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/replication"
+	"barnabas/internal/wire"
 )
 
 // fetchers copy from the leaders of the partitions that this broker follows: one goroutine and one connection to
@@ -20,6 +21,7 @@ type fetchers struct {
 	epoch      func() metadata.Revision // this broker's
 	image      func() *metadata.Image
 	partitions *replication.Manager
+	dial       wire.Dial
 	settings   fetchSettings
 	logger     *slog.Logger
 	ctx        context.Context
@@ -49,7 +51,7 @@ func newFetchSettings(v *config.View) fetchSettings {
 func (b *Broker) startFetchers(ctx context.Context) *fetchers {
 	return &fetchers{
 		broker: b.id, epoch: func() metadata.Revision { return b.session.epoch() },
-		image: b.feed.Current, partitions: b.partitions,
+		image: b.feed.Current, partitions: b.partitions, dial: b.options.Dial,
 		settings: newFetchSettings(b.config.View()), logger: b.logger, ctx: ctx,
 		leaders:  map[ident.BrokerID]*leaderFetch{},
 		assigned: map[ident.TopicPartition]replication.Upstream{},

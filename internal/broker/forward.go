@@ -43,7 +43,7 @@ func (b *Broker) forwardOnce(ctx context.Context, frame []byte, from *wire.Clien
 	if deadline, ok := ctx.Deadline(); ok {
 		within = time.Until(deadline)
 	}
-	peer, err := wire.DialPeer(ctx, address, peerName(b.id))
+	peer, err := wire.DialPeer(ctx, b.options.Dial, address, peerName(b.id))
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type pulses struct {
 	broker  ident.BrokerID
 	store   metadata.Store
 	image   func() *metadata.Image
+	dial    wire.Dial
 	logger  *slog.Logger
 	ctx     context.Context
 	running sync.WaitGroup
@@ -40,7 +41,7 @@ const (
 
 func (b *Broker) startPulses(ctx context.Context) *pulses {
 	return &pulses{
-		broker: b.id, store: b.meta.store, image: b.feed.Current, logger: b.logger, ctx: ctx,
+		broker: b.id, store: b.meta.store, image: b.feed.Current, dial: b.options.Dial, logger: b.logger, ctx: ctx,
 		watched: map[ident.BrokerID]watchedBroker{},
 	}
 }
@@ -88,9 +89,9 @@ func (p *pulses) watch(ctx context.Context, b *metadata.Broker) {
 
 // hold connects and returns when the connection has ended.
 func (p *pulses) hold(ctx context.Context, b *metadata.Broker) (reached bool, err error) {
-	dial, cancel := context.WithTimeout(ctx, dialWithin)
+	within, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
-	peer, err := wire.DialPeer(dial, internalAddress(b), peerName(p.broker))
+	peer, err := wire.DialPeer(within, p.dial, internalAddress(b), peerName(p.broker))
 	if err != nil {
 		return false, err
 	}

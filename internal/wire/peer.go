@@ -24,10 +24,18 @@ type Peer struct {
 	out         []byte
 }
 
-// DialPeer connects to a broker's address.
-func DialPeer(ctx context.Context, address, clientID string) (*Peer, error) {
+// Dial connects to host:port.
+type Dial func(ctx context.Context, address string) (net.Conn, error)
+
+// DialTCP is the Dial of real networks.
+func DialTCP(ctx context.Context, address string) (net.Conn, error) {
 	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", address)
+	return dialer.DialContext(ctx, "tcp", address)
+}
+
+// DialPeer connects to a broker's address.
+func DialPeer(ctx context.Context, dial Dial, address, clientID string) (*Peer, error) {
+	conn, err := dial(ctx, address)
 	if err != nil {
 		return nil, err
 	}

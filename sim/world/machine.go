@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -91,6 +92,7 @@ func (m *Machine) Start() error {
 	var store *memstore.Store
 	b, err := broker.Start(ctx, broker.Options{
 		Config: settings, Logger: m.logger, Version: "sim", FS: m.files(), Listen: m.network.Listen,
+		Dial: func(_ context.Context, address string) (net.Conn, error) { return m.network.Dial(address) },
 		Boot: m.boot, Guest: true,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			store = m.memory.Open(m.keepers())
