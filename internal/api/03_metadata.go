@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"barnabas/internal/config"
@@ -156,6 +157,9 @@ func (m *metadataCall) describe(t *metadata.Topic) kmsg.MetadataResponseTopic {
 		partition.LeaderEpoch = int32(p.LeaderEpoch)
 		partition.Replicas, partition.ISR = brokerIDs(p.Replicas), memberIDs(p.ISR)
 		partition.OfflineReplicas = m.offline(p)
+		if m.call.Header.Key == keyMetadata && m.call.Header.Version == 0 {
+			m.onlyAlive(&partition)
+		}
 		topic.Partitions = append(topic.Partitions, partition)
 	}
 	return topic
@@ -173,6 +177,20 @@ func (m *metadataCall) leader(p *metadata.Partition) (code int16, leader int32) 
 		return kerr.LeaderNotAvailable.Code, -1
 	}
 	return kerr.ListenerNotFound.Code, -1
+}
+
+// onlyAlive leaves out the replicas whose broker isn't there, which is an error for clients of version 0.
+func (m *metadataCall) onlyAlive(partition *kmsg.MetadataResponseTopicPartition) {
+	absent := func(id int32) bool {
+		_, _, ok := endpointOf(m.image, ident.BrokerID(id), m.call.Client.Listener)
+		return !ok
+	}
+	all := len(partition.Replicas) + len(partition.ISR)
+	partition.Replicas = slices.DeleteFunc(partition.Replicas, absent)
+	partition.ISR = slices.DeleteFunc(partition.ISR, absent)
+	if partition.ErrorCode == 0 && len(partition.Replicas)+len(partition.ISR) < all {
+		partition.ErrorCode = kerr.ReplicaNotAvailable.Code
+	}
 }
 
 const keyMetadata = 3
