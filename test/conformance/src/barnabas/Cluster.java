@@ -8,20 +8,22 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 
 /**
- * Brokers of Barnabas as processes, started with the properties a test asks for. The first broker has the
- * keeper inside; the others find it. Ports and directories stay the same over a restart.
+ * Brokers of Barnabas as processes, started with the properties a test asks for. The last broker has the
+ * keeper inside, for tests stop the first ones; the others find it. Ports and directories stay the same over a restart.
  */
 public final class Cluster {
     private static final long START_TIMEOUT_MS = 20_000;
@@ -32,6 +34,13 @@ public final class Cluster {
         "security.inter.broker.protocol", "listener.security.protocol.map", "control.plane.listener.name",
         "log.dir", "log.dirs", "metric.reporters", "unstable.api.versions.enable",
         "unstable.feature.versions.enable", "early.start.listeners");
+
+    /** What is to be ended should the run be. */
+    private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> RUNNING.forEach(Process::destroyForcibly)));
+    }
 
     private final String binary = System.getProperty("barnabas.binary");
     private final String listener;
@@ -65,16 +74,16 @@ public final class Cluster {
         try {
             home = Files.createTempDirectory("barnabas-conformance");
             keeperPort = properties.size() > 1 ? freePort() : 0;
-            int first = properties.keySet().iterator().next();
+            int last = Collections.max(properties.keySet());
             for (Map.Entry<Integer, Map<String, String>> entry : properties.entrySet()) {
-                nodes.put(entry.getKey(), node(entry.getKey(), entry.getValue(), first, dirsPerBroker));
+                nodes.put(entry.getKey(), node(entry.getKey(), entry.getValue(), last, dirsPerBroker));
             }
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    private Node node(int id, Map<String, String> asked, int first, int dirsPerBroker) throws IOException {
+    private Node node(int id, Map<String, String> asked, int keeper, int dirsPerBroker) throws IOException {
         int port = freePort();
         Path dir = Files.createDirectories(home.resolve("broker-" + id));
         Properties settings = new Properties();
@@ -89,21 +98,22 @@ public final class Cluster {
         settings.setProperty("inter.broker.listener.name", listener);
         settings.setProperty("http.listener", "");
         List<String> dirs = new ArrayList<>();
-        for (int d = 0; d < dirsPerBroker; d++) {
+        int wanted = Math.max(dirsPerBroker, asked.getOrDefault("log.dirs", "").split(",").length);
+        for (int d = 0; d < wanted; d++) {
             dirs.add(dir.resolve("data-" + d).toString());
         }
         settings.setProperty("log.dirs", String.join(",", dirs));
-        settings.setProperty("keeper.listener", id == first && keeperPort > 0 ? "127.0.0.1:" + keeperPort : "");
-        if (id != first) {
+        settings.setProperty("keeper.listener", id == keeper && keeperPort > 0 ? "127.0.0.1:" + keeperPort : "");
+        if (id != keeper) {
             settings.setProperty("zookeeper.connect", "127.0.0.1:" + keeperPort);
         }
         return new Node(id, port, dir, settings);
     }
 
     public void start() {
-        for (Node node : nodes.values()) {
-            launch(node);
-        }
+        List<Node> keeperFirst = new ArrayList<>(nodes.values());
+        Collections.reverse(keeperFirst);
+        keeperFirst.forEach(this::launch);
         awaitAll();
     }
 
@@ -126,6 +136,8 @@ public final class Cluster {
             builder.redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(node.dir.resolve("log").toFile()));
             node.process = builder.start();
+            RUNNING.add(node.process);
+            node.process.onExit().thenAccept(RUNNING::remove);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }

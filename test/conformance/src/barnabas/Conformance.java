@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.support.descriptor.MethodSource;
@@ -44,7 +46,7 @@ public final class Conformance {
         Conformance run = new Conformance();
         List<DiscoverySelector> selectors = new ArrayList<>();
         for (String name : List.of(args).subList(3, args.length)) {
-            selectors.add(name.contains("#") ? selectMethod(name) : selectClass(name));
+            selectors.addAll(select(name));
         }
         run.execute(selectors);
         List<String> lines = new ArrayList<>();
@@ -53,11 +55,26 @@ public final class Conformance {
         System.exit(run.compare(read(args[1]), exceptions(args[2])) ? 0 : 1);
     }
 
+    /** A class, or its methods of a name, whatever their parameters. */
+    private static List<DiscoverySelector> select(String name) {
+        String[] parts = name.split("#", 2);
+        if (parts.length == 1) {
+            return List.of(selectClass(name));
+        }
+        try {
+            Class<?> type = Class.forName(parts[0]);
+            return Stream.of(type.getMethods()).filter(method -> method.getName().equals(parts[1]) && !method.isBridge())
+                .<DiscoverySelector>map(method -> selectMethod(type, method)).collect(Collectors.toList());
+        } catch (ClassNotFoundException e) {
+            throw new IllegalArgumentException(name, e);
+        }
+    }
+
     private void execute(List<DiscoverySelector> selectors) {
         LauncherDiscoveryRequest request = LauncherDiscoveryRequestBuilder.request().selectors(selectors)
             .configurationParameter("junit.jupiter.extensions.autodetection.enabled", "true")
             .configurationParameter("junit.jupiter.execution.timeout.mode", "enabled")
-            .configurationParameter("junit.jupiter.execution.timeout.testable.method.default", "150 s")
+            .configurationParameter("junit.jupiter.execution.timeout.testable.method.default", "90 s")
             .build();
         Launcher launcher = LauncherFactory.create();
         launcher.execute(request, new TestExecutionListener() {
@@ -101,7 +118,7 @@ public final class Conformance {
         StringBuilder text = new StringBuilder(String.valueOf(thrown));
         int frames = 0;
         for (StackTraceElement frame : thrown.getStackTrace()) {
-            if (frame.getClassName().contains("kafka") && frames++ < 4) {
+            if (frame.getClassName().contains("kafka") && frames++ < 8) {
                 text.append("\n      at ").append(frame);
             }
         }

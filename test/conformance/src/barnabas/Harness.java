@@ -24,6 +24,7 @@ public final class Harness {
         properties.setProperty("inter.broker.listener.name", listener.value());
         properties.setProperty("listener.security.protocol.map", listener.value() + ":PLAINTEXT,CONTROLLER:PLAINTEXT");
         properties.setProperty("log.dirs", String.join(",", cluster.dirs(id)));
+        properties.remove("security.inter.broker.protocol");
         properties.remove("control.plane.listener.name");
         properties.remove("early.start.listeners");
         return properties;

@@ -8,6 +8,7 @@ import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.withSettings;
 
 import java.io.File;
+import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,12 +23,15 @@ import kafka.server.SharedServer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.requests.MetadataRequest;
+import org.apache.kafka.common.requests.MetadataResponse;
 import org.apache.kafka.controller.Controller;
 import org.apache.kafka.image.loader.MetadataLoader;
 import org.apache.kafka.metadata.LeaderAndIsr;
 import org.apache.kafka.metadata.MetadataCache;
 import org.apache.kafka.raft.LogOffsetMetadata;
 import org.apache.kafka.raft.RaftLog;
+import org.apache.kafka.server.IntegrationTestUtils;
 import org.apache.kafka.storage.internals.log.UnifiedLog;
 import org.mockito.stubbing.Answer;
 import scala.Option;
@@ -38,7 +42,10 @@ import scala.jdk.javaapi.CollectionConverters;
  * starts and ends. Answered from the broker's directories and over the protocol; see {@link Faces}.
  */
 final class Insides {
-    static final Answer<Object> UNKNOWN = call -> {
+    private static final Answer<Object> UNKNOWN = call -> {
+        if (call.getMethod().getName().equals("toString")) {
+            return "a stand-in for " + call.getMethod().getDeclaringClass().getSimpleName();
+        }
         throw new UnsupportedOperationException("the test reaches into the JVM: " + call.getMethod());
     };
 
@@ -85,7 +92,15 @@ final class Insides {
         doReturn(leader == id ? known : Option.empty()).when(face).leaderIdIfLocal();
         doAnswer(call -> leader == id ? log(tp) : Option.empty()).when(face).leaderLogIfLocal();
         doAnswer(call -> log(tp)).when(face).log();
+        doAnswer(call -> leaderEpoch(tp)).when(face).getLeaderEpoch();
         return Option.apply(face);
+    }
+
+    private int leaderEpoch(TopicPartition tp) throws IOException {
+        MetadataRequest request = new MetadataRequest.Builder(List.of(tp.topic()), false).build();
+        MetadataResponse answer = IntegrationTestUtils.connectAndReceive(request, cluster.port(id));
+        return answer.data().topics().find(tp.topic()).partitions().stream()
+            .filter(partition -> partition.partitionIndex() == tp.partition()).findFirst().orElseThrow().leaderEpoch();
     }
 
     private Option<UnifiedLog> log(TopicPartition tp) {
