@@ -2,16 +2,17 @@ package api
 
 import (
 	"fmt"
-	"time"
+	"slices"
+	"sync"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
 	"barnabas/internal/storage"
+	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Produce 3-13; 0 is advertised as the lowest, as Kafka does for the sake of old librdkafkas (KAFKA-18659).
@@ -22,86 +23,101 @@ import (
 
 const adminClient = "__admin_client" // the client id that may write to internal topics
 
-func (a *API) produce(c *Call, request *kmsg.ProduceRequest) {
-	p := &produceCall{api: a, call: c, image: a.Metadata.Current(), request: request}
-	p.response = kmsg.NewPtrProduceResponse()
-	for i := range request.Topics {
-		p.appendTopic(&request.Topics[i])
+func (a *API) produce(c *Call, body []byte) {
+	p := produceCalls.Get().(*produceCall)
+	p.api, p.call, p.image = a, c, a.Metadata.Current()
+	if !p.read(c.Header.Version, body) {
+		c.Abort(fmt.Errorf("%w: Produce version %d", wire.ErrMalformed, c.Header.Version))
+		return
 	}
-	p.finish()
+	for i := range p.topics {
+		p.appendTopic(&p.topics[i])
+	}
+	if len(p.waits) > 0 {
+		p.await()
+		return
+	}
+	p.answer()
+	p.recycle()
 }
 
 // produceCall is a Produce request being answered.
 type produceCall struct {
-	api      *API
-	call     *Call
-	image    *metadata.Image
-	request  *kmsg.ProduceRequest
-	response *kmsg.ProduceResponse
-	waits    []produceWait
-	failed   error // of acks=0, to be logged
+	produceMessage
+	api    *API
+	call   *Call
+	image  *metadata.Image
+	waits  []produceWait
+	failed error // of acks=0, to be logged
 }
 
-// produceWait is a partition whose records are not on all in-sync replicas yet. The indexes say where the
-// response speaks of it.
+// produceCalls are used again unless they had to wait: then it isn't known who looks at them last.
+var produceCalls = sync.Pool{New: func() any { return new(produceCall) }}
+
+// keptParts is how many partitions a call may have had to be used again.
+const keptParts = 256
+
+func (p *produceCall) recycle() {
+	if cap(p.parts) > keptParts {
+		return
+	}
+	p.forget()
+	*p = produceCall{produceMessage: p.produceMessage}
+	produceCalls.Put(p)
+}
+
+// produceWait is a partition whose records are not on all in-sync replicas yet; part says where the answer
+// speaks of it.
 type produceWait struct {
-	topic, index int
-	partition    *replication.Partition
-	epoch        record.Epoch
-	required     record.Offset
+	part      int
+	partition *replication.Partition
+	epoch     record.Epoch
+	required  record.Offset
 }
 
-func (p *produceCall) appendTopic(t *kmsg.ProduceRequestTopic) {
-	ref := topicRef{name: t.Topic, id: t.TopicID, byID: p.call.Header.Version >= 13}
+func (p *produceCall) appendTopic(t *produceTopic) {
+	ref := topicRef{name: t.name, id: t.id, byID: p.call.Header.Version >= produceTopicIDs}
 	name, code := ref.resolve(p.image)
-	out := kmsg.NewProduceResponseTopic()
-	out.Topic, out.TopicID = t.Topic, t.TopicID
-	out.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(t.Partitions))
-	p.response.Topics = append(p.response.Topics, out)
-	topic := len(p.response.Topics) - 1
-	for i := range t.Partitions {
-		answer := &out.Partitions[i]
-		*answer = kmsg.NewProduceResponseTopicPartition()
-		answer.Partition, answer.BaseOffset = t.Partitions[i].Partition, -1
+	for i := t.first; i < t.end; i++ {
 		if code == 0 {
-			p.appendPartition(name, &t.Partitions[i], topic, i)
+			p.appendPartition(name, i)
 		} else {
-			answer.ErrorCode = code
+			p.parts[i].code = code
 		}
 	}
 }
 
-func (p *produceCall) appendPartition(topic string, in *kmsg.ProduceRequestTopicPartition, at, i int) {
-	answer := &p.response.Topics[at].Partitions[i]
-	tp := ident.TopicPartition{Topic: topic, Partition: in.Partition}
-	if err := p.check(topic, in.Records); err != nil {
-		p.refuse(answer, tp, codeOf(err), err)
+func (p *produceCall) appendPartition(topic string, i int) {
+	part := &p.parts[i]
+	tp := ident.TopicPartition{Topic: topic, Partition: part.partition}
+	if err := p.check(topic, part.records); err != nil {
+		p.refuse(part, tp, codeOf(err), err)
 		return
 	}
-	partition, err := p.api.Partitions.Get(topic, in.Partition)
+	partition, err := p.api.Partitions.Get(topic, part.partition)
 	if err != nil {
-		p.refuse(answer, tp, missing(p.image, tp), err)
+		p.refuse(part, tp, missing(p.image, tp), err)
 		return
 	}
-	appended, err := partition.Append(in.Records, replication.AppendRequest{
-		Acks: p.request.Acks, Epoch: record.NoEpoch, Origin: storage.Client,
+	appended, err := partition.Append(part.records, replication.AppendRequest{
+		Acks: p.acks, Epoch: record.NoEpoch, Origin: storage.Client,
 	})
-	p.api.countAppend(partition.Name().Topic, len(in.Records), appended.Appended, err)
+	p.api.countAppend(topic, len(part.records), appended.Appended, err)
 	if err != nil {
-		p.explain(answer, appended.Appended, err)
-		p.refuse(answer, tp, codeOf(err), err)
+		p.explain(part, appended.Appended, err)
+		p.refuse(part, tp, codeOf(err), err)
 		return
 	}
-	answer.BaseOffset = int64(appended.BaseOffset)
-	answer.LogAppendTime = appended.LogAppendTime
+	part.baseOffset = int64(appended.BaseOffset)
+	part.logAppendTime = appended.LogAppendTime
 	if appended.Duplicate && appended.LogAppendTime < 0 {
-		answer.LogAppendTime = record.Batch(in.Records).MaxTimestamp() // as Kafka does
+		part.logAppendTime = record.Batch(part.records).MaxTimestamp() // as Kafka does
 	}
-	answer.LogStartOffset = int64(appended.LogStartOffset)
-	if p.request.Acks != replication.AcksAll {
+	part.logStart = int64(appended.LogStartOffset)
+	if p.acks != replication.AcksAll {
 		return
 	}
-	w := produceWait{at, i, partition, appended.Epoch, appended.LastOffset + 1}
+	w := produceWait{i, partition, appended.Epoch, appended.LastOffset + 1}
 	if !p.settle(w) {
 		p.waits = append(p.waits, w)
 	}
@@ -110,7 +126,7 @@ func (p *produceCall) appendPartition(topic string, in *kmsg.ProduceRequestTopic
 // check is what can be refused without a partition.
 func (p *produceCall) check(topic string, records []byte) error {
 	switch {
-	case p.request.Acks < replication.AcksAll || p.request.Acks > 1:
+	case p.acks < replication.AcksAll || p.acks > 1:
 		return kerr.InvalidRequiredAcks
 	case internalTopics[topic] && p.call.Header.ClientID != adminClient:
 		return kerr.InvalidTopicException
@@ -131,7 +147,7 @@ func checkBatch(records []byte, version int16) error {
 		return err
 	case len(rest) > 0:
 		return fmt.Errorf("%w: more than one record batch", storage.ErrInvalidRecord)
-	case batch.Codec() == record.Zstd && version < 7:
+	case batch.Codec() == record.Zstd && version < produceZstd:
 		return storage.ErrUnsupportedCompression
 	case batch.IsTransactional():
 		// Nobody may use a transactional id: no coordinator hands out transactional producer ids.
@@ -150,80 +166,63 @@ var withoutLogStart = map[int16]bool{
 }
 
 // explain fills in what only versions from 8 on show: which records were wrong and why (KIP-467).
-func (p *produceCall) explain(answer *kmsg.ProduceResponseTopicPartition, at storage.Appended, err error) {
+func (p *produceCall) explain(part *producePart, at storage.Appended, err error) {
 	if code := codeOf(err); !withoutLogStart[code] {
-		answer.LogStartOffset = int64(at.LogStartOffset)
+		part.logStart = int64(at.LogStartOffset)
 	}
-	if at.Message != "" {
-		answer.ErrorMessage = &at.Message
-	}
-	for _, r := range at.RecordErrors {
-		bad := kmsg.NewProduceResponseTopicPartitionErrorRecord()
-		bad.RelativeOffset, bad.ErrorMessage = r.Index, &r.Message
-		answer.ErrorRecords = append(answer.ErrorRecords, bad)
-	}
+	part.message, part.errors = at.Message, at.RecordErrors
 	if codeOf(err) == kerr.UnknownServerError.Code {
 		p.call.logger().Error("append failed", "error", err)
 	}
 }
 
-func (p *produceCall) refuse(answer *kmsg.ProduceResponseTopicPartition, tp ident.TopicPartition, code int16, err error) {
-	answer.ErrorCode, answer.BaseOffset, answer.LogAppendTime = code, -1, -1
+func (p *produceCall) refuse(part *producePart, tp ident.TopicPartition, code int16, err error) {
+	part.code, part.baseOffset, part.logAppendTime = code, -1, -1
 	if code == kerr.NotLeaderForPartition.Code {
-		leader, epoch := leaderNow(p.image, tp)
-		answer.CurrentLeader.LeaderID, answer.CurrentLeader.LeaderEpoch = int32(leader), epoch
-		p.addBroker(leader)
+		part.leader, part.leaderEpoch = leaderNow(p.image, tp)
+		p.addBroker(part.leader)
 	}
 	if p.failed == nil {
 		p.failed = fmt.Errorf("%s: %w", tp, err)
 	}
 }
 
-// addBroker tells where a leader is, once for each.
+// addBroker tells where a leader is, once for each that clients can reach.
 func (p *produceCall) addBroker(id ident.BrokerID) {
-	for _, known := range p.response.Brokers {
-		if known.NodeID == int32(id) {
-			return
-		}
+	_, _, reachable := endpointOf(p.image, id, p.call.Client.Listener)
+	if reachable && !slices.Contains(p.brokers, id) {
+		p.brokers = append(p.brokers, id)
 	}
-	broker, endpoint, ok := endpointOf(p.image, id, p.call.Client.Listener)
-	if !ok {
-		return
-	}
-	node := kmsg.NewProduceResponseBroker()
-	node.NodeID, node.Host, node.Port, node.Rack = int32(id), endpoint.Host, endpoint.Port, rackOf(broker)
-	p.response.Brokers = append(p.response.Brokers, node)
 }
 
 // settle asks whether a partition's records are committed, and notes an error if they never will be.
 func (p *produceCall) settle(w produceWait) bool {
 	done, err := w.partition.Committed(w.epoch, w.required)
 	if done && err != nil {
-		p.refuse(&p.response.Topics[w.topic].Partitions[w.index], w.partition.Name(), codeOf(err), err)
+		p.refuse(&p.parts[w.part], w.partition.Name(), codeOf(err), err)
 	}
 	return done
 }
 
-func (p *produceCall) finish() {
-	switch {
-	case p.request.Acks == 0 && p.failed != nil:
-		p.call.Abort(fmt.Errorf("produce with acks=0: %w", p.failed))
-	case p.request.Acks == 0:
+// answer ends the call.
+func (p *produceCall) answer() {
+	if p.acks == 0 && p.failed == nil {
 		p.call.ReplyNothing()
-	case len(p.waits) == 0:
-		p.reply()
-	default:
-		p.await()
+		return
 	}
-}
-
-func (p *produceCall) reply() {
-	p.call.Reply(p.response)
+	for i := range p.parts {
+		p.call.countCode(p.parts[i].code)
+	}
+	if p.acks == 0 {
+		p.call.Abort(fmt.Errorf("produce with acks=0: %w", p.failed))
+		return
+	}
+	p.call.ReplyRaw(p.encode())
 }
 
 // await answers when the last partition is committed, or when time is up.
 func (p *produceCall) await() {
 	w := &commitWait{produce: p}
 	w.waiter = replication.NewCallback(w.look)
-	w.start(time.Duration(p.request.TimeoutMillis) * time.Millisecond)
+	w.start(p.timeout)
 }

@@ -55,7 +55,8 @@ func New(d Deps) *API {
 
 // Handle answers one request.
 func (a *API) Handle(x Exchange) {
-	h, body, err := wire.ParseHeader(x.Frame())
+	client := x.Client()
+	h, body, err := client.ParseHeader(x.Frame())
 	r := a.row(h.Key)
 	unknown := r == nil || h.Version < r.min || h.Version > r.max
 	switch {
@@ -69,7 +70,9 @@ func (a *API) Handle(x Exchange) {
 		x.Abort(fmt.Errorf("%w: key %d version %d", wire.ErrUnsupported, h.Key, h.Version))
 		return
 	}
-	a.serve(&Call{Header: h, Client: x.Client(), api: a, row: r, exchange: x, began: time.Now()}, body)
+	c := calls.Get().(*Call)
+	*c = Call{Header: h, Client: client, api: a, row: r, exchange: x, began: elapsed()}
+	a.serve(c, body)
 }
 
 func (a *API) row(key int16) *row {
@@ -80,6 +83,14 @@ func (a *API) row(key int16) *row {
 }
 
 func (a *API) serve(c *Call, body []byte) {
+	if c.row.raw != nil {
+		if err := wire.CheckBody(c.Header.Key, c.Header.Version, body); err != nil {
+			c.exchange.Abort(err)
+			return
+		}
+		c.row.raw(a, c, body)
+		return
+	}
 	decode := wire.Decode
 	if c.row.inPlace {
 		decode = wire.DecodeInPlace

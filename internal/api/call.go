@@ -1,6 +1,7 @@
 package api
 
 import (
+	"sync"
 	"time"
 
 	"barnabas/internal/wire"
@@ -16,11 +17,19 @@ type Call struct {
 	api      *API
 	row      *row
 	exchange Exchange
-	began    time.Time
+	began    time.Duration // by elapsed
 	waited   time.Duration // for others: replicas, records
-	ready    time.Time     // when there was an answer
+	ready    time.Duration // when there was an answer
 	follower bool          // a replica fetches
 }
+
+// calls are used again once they were answered, but for those whose handler may keep them.
+var calls = sync.Pool{New: func() any { return new(Call) }}
+
+var counting = time.Now()
+
+// elapsed is a clock for differences. It asks the system once, time.Now twice.
+func elapsed() time.Duration { return time.Since(counting) }
 
 // Done is closed when nobody waits for the reply any more: a handler that waits gives up.
 func (c *Call) Done() <-chan struct{} { return c.exchange.Done() }
@@ -34,16 +43,17 @@ func (c *Call) Reply(response kmsg.Response) {
 
 // ReplyRaw sends an encoded response. The zero Reply sends nothing (Produce with acks=0).
 func (c *Call) ReplyRaw(r wire.Reply) {
-	c.ready = time.Now()
+	c.ready = elapsed()
 	r.OnSent(c)
 	c.exchange.Reply(r)
 }
 
 // Abort closes the connection in the reply's turn; the reason is logged.
 func (c *Call) Abort(reason error) {
-	c.ready = time.Now()
-	c.Sent()
-	c.exchange.Abort(reason)
+	x := c.exchange
+	c.ready = elapsed()
+	c.Sent() // and c may be another's from here on
+	x.Abort(reason)
 }
 
 // ReplyNothing takes the call's turn and sends nothing.

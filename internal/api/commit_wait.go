@@ -18,7 +18,7 @@ type commitWait struct {
 
 	began time.Time
 
-	mu       sync.Mutex // guards produce's waits and response from here on
+	mu       sync.Mutex // guards produce's waits and parts from here on
 	timer    *time.Timer
 	answered bool
 }
@@ -77,7 +77,7 @@ func (w *commitWait) expire() {
 	p := w.produce
 	left := slices.DeleteFunc(p.waits, p.settle)
 	for _, one := range left {
-		p.refuse(&p.response.Topics[one.topic].Partitions[one.index], one.partition.Name(),
+		p.refuse(&p.parts[one.part], one.partition.Name(),
 			kerr.RequestTimedOut.Code, kerr.RequestTimedOut)
 	}
 	w.mu.Unlock()
@@ -89,5 +89,5 @@ func (w *commitWait) expire() {
 
 func (w *commitWait) reply() {
 	w.produce.call.waited = time.Since(w.began)
-	w.produce.reply()
+	w.produce.answer()
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
 	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -170,17 +171,20 @@ func (f *fetchCall) tail(e *wire.Encoder) {
 		return
 	}
 	e.Tags(1)
-	e.Tag(0, func(e *wire.Encoder) {
-		e.Length(len(leaders))
-		for _, id := range leaders {
-			broker, endpoint, _ := endpointOf(f.image, id, f.call.Client.Listener)
-			e.Int32(int32(id))
-			e.String(endpoint.Host)
-			e.Int32(endpoint.Port)
-			e.NullableString(rackOf(broker))
-			e.Tags(0)
-		}
-	})
+	e.Tag(0, func(e *wire.Encoder) { encodeEndpoints(e, f.image, leaders, f.call.Client.Listener) })
+}
+
+// encodeEndpoints writes where brokers are that clients of the listener can reach.
+func encodeEndpoints(e *wire.Encoder, image *metadata.Image, brokers []ident.BrokerID, listener string) {
+	e.Length(len(brokers))
+	for _, id := range brokers {
+		broker, endpoint, _ := endpointOf(image, id, listener)
+		e.Int32(int32(id))
+		e.String(endpoint.Host)
+		e.Int32(endpoint.Port)
+		e.NullableString(rackOf(broker))
+		e.Tags(0)
+	}
 }
 
 // movedLeaders are the leaders that the answer names and clients can reach, each once.

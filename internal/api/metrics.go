@@ -90,20 +90,23 @@ func (f *errorFields) count(v reflect.Value, counters *metrics.Request) {
 // Sent counts the request: its answer was sent, or never will be.
 func (c *Call) Sent() {
 	m := c.row.metrics.get()
-	c.count(m.counters)
-	if m.key != keyFetch {
-		return
+	send := elapsed() - c.ready
+	c.count(m.counters, send)
+	switch {
+	case m.key != keyFetch:
+	case c.follower:
+		c.count(m.follower, send)
+	default:
+		c.count(m.consumer, send)
 	}
-	if c.follower {
-		c.count(m.follower)
-	} else {
-		c.count(m.consumer)
+	if c.row.inPlace { // its handler keeps nothing
+		*c = Call{}
+		calls.Put(c)
 	}
 }
 
-func (c *Call) count(r *metrics.Request) {
-	send := time.Since(c.ready)
-	handled := c.ready.Sub(c.began)
+func (c *Call) count(r *metrics.Request, send time.Duration) {
+	handled := c.ready - c.began
 	r.Done(c.Header.Version)
 	r.Total.Observe(handled + send)
 	r.Local.Observe(handled - c.waited)

@@ -4,7 +4,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"barnabas/internal/metrics"
 	"barnabas/internal/wire"
@@ -17,7 +16,7 @@ func TestRequestIsCounted(t *testing.T) {
 	registry := metrics.New("test")
 	x := newExchange(nil)
 	call := &Call{
-		Header: wire.Header{Key: 8, Version: 8}, exchange: x, began: time.Now(),
+		Header: wire.Header{Key: 8, Version: 8}, exchange: x, began: elapsed(),
 		row: &row{metrics: &requestMetrics{registry: registry, key: 8}},
 	}
 	response := kmsg.NewPtrOffsetCommitResponse()

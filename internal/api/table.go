@@ -8,6 +8,8 @@ import (
 type row struct {
 	key, min, max int16
 	handle        handler
+	// raw is a handler that reads the checked body by itself, in place; then handle is nil.
+	raw func(a *API, c *Call, body []byte)
 	// inPlace: the handler lets nothing of the request outlive its answer, so the request's strings
 	// may point into the frame, and the frame's memory is used again.
 	inPlace bool
@@ -37,7 +39,7 @@ func later[Q kmsg.Request](handle func(*API, *Call, Q)) handler {
 // its versions work.
 func rows() []row {
 	return []row{
-		{key: 0, min: 3, max: 13, handle: later((*API).produce), inPlace: true, advertised: new(int16)},
+		{key: 0, min: 3, max: 13, raw: (*API).produce, inPlace: true, advertised: new(int16)},
 		{key: 1, min: 4, max: 18, handle: later((*API).fetch), inPlace: true},
 		{key: 2, min: 1, max: 11, handle: now((*API).listOffsets)},
 		{key: 3, min: 0, max: 13, handle: now((*API).metadata)},

@@ -3,6 +3,7 @@ package metrics
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -49,27 +50,43 @@ var topicFamilies = []struct {
 
 // Topics are the counters of all topics. The zero value is ready.
 type Topics struct {
-	byName sync.Map // string -> *Topic
-	gone   Topic    // what forgotten topics counted, so that the sums never fall
+	mu     sync.RWMutex
+	byName map[string]*Topic // guarded by mu
+	gone   Topic             // what forgotten topics counted, so that the sums never fall
 }
 
-// Get returns a topic's counters, the same for each caller. It takes no lock once they are there.
+// Get returns a topic's counters, the same for each caller.
 func (t *Topics) Get(name string) *Topic {
-	if topic, ok := t.byName.Load(name); ok {
-		return topic.(*Topic)
+	t.mu.RLock()
+	topic := t.byName[name]
+	t.mu.RUnlock()
+	if topic != nil {
+		return topic
 	}
-	topic, _ := t.byName.LoadOrStore(name, new(Topic))
-	return topic.(*Topic)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if topic = t.byName[name]; topic != nil {
+		return topic
+	}
+	if t.byName == nil {
+		t.byName = map[string]*Topic{}
+	}
+	topic = new(Topic)
+	t.byName[strings.Clone(name)] = topic // the name may be part of a request
+	return topic
 }
 
 // Forget drops a topic's counters from the page when the topic is deleted.
 func (t *Topics) Forget(name string) {
-	topic, ok := t.byName.LoadAndDelete(name)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	topic, ok := t.byName[name]
 	if !ok {
 		return
 	}
+	delete(t.byName, name)
 	for _, family := range topicFamilies {
-		family.of(&t.gone).Add(family.of(topic.(*Topic)).Load())
+		family.of(&t.gone).Add(family.of(topic).Load())
 	}
 }
 
@@ -80,9 +97,11 @@ type namedTopic struct {
 
 func (t *Topics) sorted() []namedTopic {
 	var list []namedTopic
-	for name, topic := range t.byName.Range {
-		list = append(list, namedTopic{name.(string), topic.(*Topic)})
+	t.mu.RLock()
+	for name, topic := range t.byName {
+		list = append(list, namedTopic{name, topic})
 	}
+	t.mu.RUnlock()
 	slices.SortFunc(list, func(a, b namedTopic) int { return cmp.Compare(a.name, b.name) })
 	return list
 }

@@ -11,6 +11,7 @@ type Client struct {
 	// Connection numbers the connection within this broker's life.
 	Connection uint64
 
+	clientID string // of the last request; owned by whoever parses
 	software atomic.Pointer[Software]
 }
 

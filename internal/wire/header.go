@@ -32,7 +32,18 @@ const KeyApiVersions = 18
 // ParseHeader reads a request's header, version 0 (ControlledShutdown's first version, which carried
 // no client id), 1 or 2 (flexible), and returns the body that follows. The error wraps ErrMalformed;
 // where at least the first eight bytes were there, key, version and correlation id are set all the same.
-func ParseHeader(frame []byte) (Header, []byte, error) {
+func ParseHeader(frame []byte) (Header, []byte, error) { return parseHeader(frame, "") }
+
+// ParseHeader is the function of that name without an allocation where the client calls itself what it did in the request
+// before. The caller parses one request of the client at a time.
+func (c *Client) ParseHeader(frame []byte) (Header, []byte, error) {
+	h, body, err := parseHeader(frame, c.clientID)
+	c.clientID = h.ClientID
+	return h, body, err
+}
+
+// parseHeader takes for the client id the known one if it is the same.
+func parseHeader(frame []byte, known string) (Header, []byte, error) {
 	if len(frame) < minHeader {
 		return Header{}, nil, fmt.Errorf("%w: header of %d bytes", ErrMalformed, len(frame))
 	}
@@ -45,7 +56,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 	if h.Key == 7 && h.Version == 0 {
 		return h, rest, nil
 	}
-	rest, err := h.readClientID(rest)
+	rest, err := h.readClientID(rest, known)
 	if err != nil {
 		return h, nil, err
 	}
@@ -60,7 +71,7 @@ func ParseHeader(frame []byte) (Header, []byte, error) {
 }
 
 // readClientID reads the nullable string that is not compact even in flexible headers.
-func (h *Header) readClientID(rest []byte) ([]byte, error) {
+func (h *Header) readClientID(rest []byte, known string) ([]byte, error) {
 	if len(rest) < 2 {
 		return nil, fmt.Errorf("%w: header ends before the client id", ErrMalformed)
 	}
@@ -72,6 +83,8 @@ func (h *Header) readClientID(rest []byte) ([]byte, error) {
 	if length > len(rest) {
 		return nil, fmt.Errorf("%w: client id of %d bytes in %d", ErrMalformed, length, len(rest))
 	}
-	h.ClientID = string(rest[:length])
+	if h.ClientID = known; string(rest[:length]) != known {
+		h.ClientID = string(rest[:length])
+	}
 	return rest[length:], nil
 }

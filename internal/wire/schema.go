@@ -3,7 +3,7 @@ package wire
 import (
 	"fmt"
 	"strconv"
-	"sync"
+	"sync/atomic"
 )
 
 // schema is a request's parsed row of requestSchemas.
@@ -36,20 +36,26 @@ const lastVersion = 1<<15 - 1
 
 func (f *field) in(version int16) bool { return f.from <= version && version <= f.to }
 
-// schemas parses each row once, when its key is first seen.
-var schemas sync.Map // int16 -> *schema
+// schemas holds each row, by its key, once it was parsed: when the key is first seen.
+var schemas [numKeys]atomic.Pointer[schema]
+
+// numKeys is one more than the highest key with a row.
+const numKeys = 96
 
 // schemaOf returns nil for a key without a row.
 func schemaOf(key int16) *schema {
-	if known, ok := schemas.Load(key); ok {
-		return known.(*schema)
+	if key < 0 || key >= numKeys {
+		return nil
+	}
+	if known := schemas[key].Load(); known != nil {
+		return known
 	}
 	text, ok := requestSchemas[key]
 	if !ok {
 		return nil
 	}
 	parsed := parseSchema(text)
-	schemas.Store(key, parsed)
+	schemas[key].Store(parsed)
 	return parsed
 }
 
