@@ -59,9 +59,12 @@ func (m *modern) root() *cobra.Command {
 		Version:       Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if m.output != "table" && m.output != "json" {
 				return fmt.Errorf("--output %s: want table or json", m.output)
+			}
+			if m.zookeeper != "" && !cmd.Flags().Changed("bootstrap-server") {
+				m.bootstrap = ""
 			}
 			m.running = true
 			return nil
