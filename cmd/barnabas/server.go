@@ -34,7 +34,7 @@ func serverArguments(argv []string) ([]string, bool) {
 // Exit codes of the broker.
 const (
 	exitStopped = 0 // it was told to stop, and did
-	exitFailed  = 1 // it could not start or go on, or was told twice to stop
+	exitFailed  = 1 // it could not start or go on, or was told again to stop
 )
 
 // serve runs the broker until it is told to stop.
@@ -113,19 +113,33 @@ func attend(b *broker.Broker, signals <-chan os.Signal, logger *slog.Logger) err
 	}
 }
 
-var errForced = errors.New("told to stop twice: what was still open is left to recovery at the next start")
+var errForced = errors.New("told again to stop: what was still open is left to recovery at the next start")
 
-// stop stops the broker; a second signal cuts that short.
-func stop(b *broker.Broker, signals <-chan os.Signal, logger *slog.Logger) error {
+// oneWish is how soon after the first a signal says nothing new: `timeout` and `tini -g` send each of them twice.
+const oneWish = time.Second
+
+// stopping is what can be told to stop.
+type stopping interface {
+	Stop(ctx context.Context) error
+}
+
+// stop stops the broker; another signal, later than oneWish, cuts that short.
+func stop(b stopping, signals <-chan os.Signal, logger *slog.Logger) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	began := time.Now()
 	done := make(chan error, 1)
 	go func() { done <- b.Stop(ctx) }()
-	select {
-	case err := <-done:
-		return err
-	case <-signals:
-		return errForced
+	for {
+		select {
+		case err := <-done:
+			return err
+		case s := <-signals:
+			if time.Since(began) >= oneWish {
+				return errForced
+			}
+			logger.Debug("told to stop, and stopping already", "signal", s.String())
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 //	! broker start NAME ...                                 it must refuse to start; what it says is stdout
 //	broker kill NAME                                        kill -9
 //	broker stop NAME [within]                               SIGTERM; it must end with code 0, within 2s unless told otherwise
-//	broker stop-twice NAME                                  SIGTERM and at once another; it must end, within 2s
+//	broker stop-twice NAME                                  SIGTERM and at once another; it must end with code 0, within 2s
 //	broker churn NAME LOAD TIMES                            kill -9 and start again, each time once LOAD has moved on
 //	broker log NAME                                         what it has printed is stdout
 func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -47,8 +47,10 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "stop-twice":
 		ts.Check(p.signal(syscall.SIGTERM))
 		ts.Check(p.signal(syscall.SIGTERM))
-		_, err := p.wait(2 * time.Second)
-		ts.Check(err)
+		code, err := p.wait(2 * time.Second)
+		if err != nil || code != 0 {
+			ts.Fatalf("broker %s: exit code %d, %v:\n%s", p.name, code, err, p.output)
+		}
 	case "churn":
 		churnBroker(ts, p, w.loads[args[2]], atoi(ts, args[3]))
 	case "log":
