@@ -11,7 +11,6 @@ import (
 
 	"barnabas/internal/metadata"
 	"barnabas/internal/metadata/memstore"
-	"barnabas/internal/vfs"
 	"barnabas/sim/check"
 	"barnabas/sim/traffic"
 	"barnabas/sim/world"
@@ -24,8 +23,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Say is told of faults as they happen; nil tells nobody.
 	Say func(format string, args ...any)
-	// Skew plants a bug between the broker and its disk; nil: none.
-	Skew func(vfs.FS) vfs.FS
+	// Bugs are planted ones.
+	Bugs world.Bugs
 	// Only, if given, are the faults that may happen.
 	Only []string
 }
@@ -77,7 +76,7 @@ func Run(o Options) Summary {
 	r.machine = world.NewMachine(world.Options{
 		ID: 1, Seed: o.Seed, Network: network, Memory: r.memory, Settings: settings, Logger: o.Logger,
 	})
-	r.machine.Skew = o.Skew
+	r.machine.Bugs = o.Bugs
 	r.env = &traffic.Env{
 		Dial: network.Dial, Address: r.machine.Address, History: check.New(), Topics: new(traffic.Topics), Seed: o.Seed,
 	}

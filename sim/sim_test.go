@@ -39,9 +39,7 @@ func simulate(t *testing.T, o Options) {
 	if *one != 0 {
 		o.Say = t.Logf
 	}
-	if *brokerIn {
-		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
+	o.Logger = logger()
 	began := time.Now()
 	var s Summary
 	synctest.Test(t, func(t *testing.T) { s = Run(o) })
@@ -54,6 +52,14 @@ func simulate(t *testing.T, o Options) {
 	}
 	t.Errorf("seed %d: %d violations; again: go test ./sim -run 'TestSeeds' -seed %d -v\n%s\nfaults:\n%s", o.Seed,
 		len(s.Violations), o.Seed, lines(s.Violations, 8), strings.Join(s.Faults, "\n"))
+}
+
+// logger shows the broker's log if that is asked for.
+func logger() *slog.Logger {
+	if *brokerIn {
+		return slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	return nil
 }
 
 func lines(errs []error, most int) string {

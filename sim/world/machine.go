@@ -41,9 +41,20 @@ type Machine struct {
 	zombies sync.WaitGroup
 
 	hook atomic.Pointer[vfs.Hook]
-	// Skew is a fault planted between broker and disk for a mutation test; nil: none. Set before the first Start.
-	Skew func(vfs.FS) vfs.FS
 	slow atomic.Int64 // the most that a call of the keepers takes
+
+	// Bugs are planted ones, for tests of the checkers. Set before the first Start.
+	Bugs Bugs
+}
+
+// Bugs are what a broker could do wrong, made by the world around it.
+type Bugs struct {
+	// Disk stands between the broker and its disk; nil: nothing does.
+	Disk func(vfs.FS) vfs.FS
+	// AcknowledgesEarly: what is not synced is in the process and not yet in the page cache, so kill -9 takes it.
+	AcknowledgesEarly bool
+	// TrustsEmpty: a store that was destroyed comes back under its old identity.
+	TrustsEmpty bool
 }
 
 // Options are what a machine is made of.
@@ -114,8 +125,8 @@ func (m *Machine) files() vfs.FS {
 		}
 		return nil
 	})
-	if m.Skew != nil {
-		return m.Skew(files)
+	if m.Bugs.Disk != nil {
+		return m.Bugs.Disk(files)
 	}
 	return files
 }
@@ -198,7 +209,11 @@ func (m *Machine) Stop() error {
 // Kill ends the broker as kill -9 does: what was written is in the page cache.
 func (m *Machine) Kill() {
 	m.cutOff()
-	m.disk = m.disk.Restart()
+	if m.Bugs.AcknowledgesEarly {
+		m.disk = m.disk.Crash(m.rng.Uint64())
+	} else {
+		m.disk = m.disk.Restart()
+	}
 	m.bury()
 }
 
@@ -213,9 +228,25 @@ func (m *Machine) Crash(seed uint64) {
 // Wipe kills the broker and empties the disk.
 func (m *Machine) Wipe() {
 	m.cutOff()
+	old := m.disk
 	m.disk = vfs.NewMem()
+	if m.Bugs.TrustsEmpty {
+		m.copyIdentity(old)
+	}
 	m.newBoot()
 	m.bury()
+}
+
+// copyIdentity gives the disk the identity that another had.
+func (m *Machine) copyIdentity(from *vfs.Mem) {
+	const name = "/data/meta.properties"
+	data, err := vfs.ReadFile(from, name)
+	if err == nil {
+		err = errors.Join(m.disk.MkdirAll("/data", 0o755), vfs.WriteFileAtomic(m.disk, name, data))
+	}
+	if err != nil {
+		panic(err)
+	}
 }
 
 // cutOff takes the broker off the network and away from the keepers: from here on nobody hears of it.

@@ -1,0 +1,119 @@
+package sim
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"barnabas/internal/vfs"
+	"barnabas/sim/world"
+)
+
+// TestPlantedBugs plants bugs and expects some seed to find each: what finds nothing proves nothing.
+func TestPlantedBugs(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		bugs world.Bugs
+		only []string // faults
+		want []string // any of these begins a violation
+	}{
+		{"what is written is not synced", world.Bugs{Disk: forgetful(".log", false)},
+			[]string{"crash"}, []string{"lost:"}},
+		{"names are not synced", world.Bugs{Disk: forgetful("", true)},
+			[]string{"crash"}, []string{"lost:"}},
+		{"acknowledged before it is written", world.Bugs{AcknowledgesEarly: true},
+			[]string{"kill"}, []string{"lost:", "reused:"}},
+		{"an empty store is trusted", world.Bugs{TrustsEmpty: true},
+			[]string{"wipe"}, []string{"reused:", "loss:"}},
+		{"a disk that swallows writes", world.Bugs{Disk: swallowing(40)},
+			[]string{"kill", "restart"}, []string{"lost:", "reused:", "order:"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			const enough = 20
+			for seed := uint64(1); seed <= enough; seed++ {
+				var s Summary
+				synctest.Test(t, func(*testing.T) { s = Run(Options{Seed: seed, Bugs: c.bugs, Only: c.only, Logger: logger()}) })
+				for _, v := range s.Violations {
+					for _, want := range c.want {
+						if strings.HasPrefix(v.Error(), want) {
+							t.Logf("seed %d: %v", seed, v)
+							return
+						}
+					}
+				}
+			}
+			t.Errorf("not found by %d seeds", enough)
+		})
+	}
+}
+
+// forgetful makes a disk on which the syncs of files with a suffix, or of all directories, do nothing.
+func forgetful(suffix string, directories bool) func(vfs.FS) vfs.FS {
+	return func(inner vfs.FS) vfs.FS {
+		return &lyingFS{FS: inner, forgetDirs: directories, wrap: func(f vfs.File) vfs.File {
+			if suffix == "" || !strings.HasSuffix(f.Name(), suffix) {
+				return f
+			}
+			return unsynced{f}
+		}}
+	}
+}
+
+// swallowing makes a disk on which every nth write to a log is said to be done and isn't.
+func swallowing(nth int) func(vfs.FS) vfs.FS {
+	return func(inner vfs.FS) vfs.FS {
+		return &lyingFS{FS: inner, wrap: func(f vfs.File) vfs.File {
+			if !strings.HasSuffix(f.Name(), ".log") {
+				return f
+			}
+			return &swallower{File: f, nth: nth}
+		}}
+	}
+}
+
+type lyingFS struct {
+	vfs.FS
+	wrap       func(vfs.File) vfs.File
+	forgetDirs bool
+}
+
+func (l *lyingFS) OpenFile(name string, flag int, perm fs.FileMode) (vfs.File, error) {
+	f, err := l.FS.OpenFile(name, flag, perm)
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(f), nil
+}
+
+func (l *lyingFS) Create(name string) (vfs.File, error) {
+	f, err := l.FS.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return l.wrap(f), nil
+}
+
+func (l *lyingFS) SyncDir(name string) error {
+	if l.forgetDirs {
+		return nil
+	}
+	return l.FS.SyncDir(name)
+}
+
+type unsynced struct{ vfs.File }
+
+func (unsynced) Sync() error { return nil }
+
+type swallower struct {
+	vfs.File
+	nth, seen int
+}
+
+func (s *swallower) WriteAt(data []byte, at int64) (int, error) {
+	if s.seen++; s.seen%s.nth == 0 {
+		return len(data), nil
+	}
+	return s.File.WriteAt(data, at)
+}
