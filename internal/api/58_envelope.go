@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"barnabas/internal/metadata"
 	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -16,6 +17,12 @@ import (
 // that came so is not sent on: who is not the controller any more answers NOT_CONTROLLER.
 
 func (a *API) envelope(c *Call, request *kmsg.EnvelopeRequest) {
+	if !a.authorized(c, opClusterAction, metadata.BrokerResource, "") {
+		response := kmsg.NewPtrEnvelopeResponse()
+		response.ErrorCode = kerr.ClusterAuthorizationFailed.Code
+		c.Reply(response)
+		return
+	}
 	header, _, err := wire.ParseHeader(request.RequestData)
 	if err != nil {
 		c.Abort(err)

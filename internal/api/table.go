@@ -63,6 +63,7 @@ func rows() []row {
 		{key: 35, min: 1, max: 5, handle: now((*API).describeLogDirs)},
 		{key: 37, min: 0, max: 3, handle: now((*API).createPartitions), controller: true},
 		{key: 42, min: 0, max: 3, handle: later((*API).deleteGroups)},
+		{key: 43, min: 0, max: 2, handle: now((*API).electLeaders), controller: true},
 		{key: 44, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs), controller: true},
 		{key: 47, min: 0, max: 0, handle: later((*API).offsetDelete)},
 		{key: 55, min: 0, max: 2, handle: now((*API).describeQuorum)},
