@@ -44,7 +44,10 @@ func (b *Broker) handOver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, handOverTime)
 	defer cancel()
 	b.leaving.Store(true)
-	b.session.update(ctx)
+	if !b.announceLeave(ctx) {
+		b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
+		return
+	}
 	left := 0
 	for ctx.Err() == nil {
 		if left = needed(b.feed.Current(), b.id); left == 0 {
@@ -54,6 +57,20 @@ func (b *Broker) handOver(ctx context.Context) {
 		pause(ctx, handOverPoll)
 	}
 	b.logger.Warn("not all leaderships were handed over", "left", left)
+}
+
+// announceLeave says in the registration that this broker leaves; false if that can't be said now.
+func (b *Broker) announceLeave(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	b.session.update(ctx)
+	for ctx.Err() == nil {
+		if me := b.feed.Current().Broker(b.id); me != nil && me.Leaving {
+			return true
+		}
+		pause(ctx, handOverPoll)
+	}
+	return false
 }
 
 // handOverPoll is how often a stop looks whether it is done.
