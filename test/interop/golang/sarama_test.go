@@ -210,13 +210,13 @@ func (m *saramaMember) leave(t *testing.T) {
 
 func (s saramaClient) config(t *testing.T, topic, name string) string {
 	t.Helper()
-	entries, err := s.admin.DescribeConfig(sarama.ConfigResource{
+	results, err := s.admin.DescribeConfigs([]*sarama.ConfigResource{{
 		Type: sarama.TopicResource, Name: topic, ConfigNames: []string{name},
-	})
-	if err != nil || len(entries) != 1 {
-		t.Fatalf("describe config: %v, %d entries", err, len(entries))
+	}}, sarama.DescribeConfigsOptions{})
+	if err != nil || len(results) != 1 || len(results[0].Configs) != 1 {
+		t.Fatalf("describe configs: %v, %+v", err, results)
 	}
-	return entries[0].Value
+	return results[0].Configs[0].Value
 }
 
 func (s saramaClient) alterConfig(t *testing.T, topic, name, value string) {
