@@ -2,7 +2,9 @@ package sim
 
 import (
 	"io/fs"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -13,28 +15,35 @@ import (
 // TestPlantedBugs plants bugs and expects some seed to find each: what finds nothing proves nothing.
 func TestPlantedBugs(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		bugs world.Bugs
-		only []string // faults
-		want []string // any of these begins a violation
+		name    string
+		planted Options
+		only    []string // faults
+		want    []string // any of these begins a violation
 	}{
-		{"what is written is not synced", world.Bugs{Disk: forgetful(".log", false)},
+		{"what is written is not synced", Options{Bugs: world.Bugs{Disk: forgetful(".log", false)}},
 			[]string{"crash"}, []string{"lost:"}},
-		{"names are not synced", world.Bugs{Disk: forgetful("", true)},
+		{"names are not synced", Options{Bugs: world.Bugs{Disk: forgetful("", true)}},
 			[]string{"crash"}, []string{"lost:"}},
-		{"acknowledged before it is written", world.Bugs{AcknowledgesEarly: true},
+		{"acknowledged before it is written", Options{Bugs: world.Bugs{AcknowledgesEarly: true}},
 			[]string{"kill"}, []string{"lost:", "reused:"}},
-		{"an empty store is trusted", world.Bugs{TrustsEmpty: true},
+		{"an empty store is trusted", Options{Bugs: world.Bugs{TrustsEmpty: true}},
 			[]string{"wipe"}, []string{"reused:", "loss:"}},
-		{"a disk that swallows writes", world.Bugs{Disk: swallowing(40)},
+		{"a disk that swallows writes", Options{Bugs: world.Bugs{Disk: swallowing(40)}},
 			[]string{"kill", "restart"}, []string{"lost:", "reused:", "order:"}},
+		{"a start forgets the end of a log", Options{Bugs: world.Bugs{Disk: shortening("/topic-")}},
+			[]string{"kill", "restart"}, []string{"reused:", "order:"}},
+		{"a start forgets the last commits", Options{Bugs: world.Bugs{Disk: shortening("/__consumer_offsets-")}},
+			[]string{"kill", "restart"}, []string{"commits:", "owners:", "generations:"}},
+		{"retries are taken for something new", Options{Anonymous: true}, []string{"connections reset"}, []string{"duplicate:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			const enough = 20
 			for seed := uint64(1); seed <= enough; seed++ {
+				o := c.planted
+				o.Seed, o.Only, o.Logger = seed, c.only, logger()
 				var s Summary
-				synctest.Test(t, func(*testing.T) { s = Run(Options{Seed: seed, Bugs: c.bugs, Only: c.only, Logger: logger()}) })
+				synctest.Test(t, func(*testing.T) { s = Run(o) })
 				for _, v := range s.Violations {
 					for _, want := range c.want {
 						if strings.HasPrefix(v.Error(), want) {
@@ -69,6 +78,29 @@ func swallowing(nth int) func(vfs.FS) vfs.FS {
 				return f
 			}
 			return &swallower{File: f, nth: nth}
+		}}
+	}
+}
+
+// shortening makes a disk on which the newest log file of a directory has lost its end whenever a broker starts.
+func shortening(where string) func(vfs.FS) vfs.FS {
+	return func(inner vfs.FS) vfs.FS {
+		opened := map[string]bool{}
+		var mu sync.Mutex
+		return &lyingFS{FS: inner, wrap: func(f vfs.File) vfs.File {
+			mu.Lock()
+			defer mu.Unlock()
+			if !strings.HasSuffix(f.Name(), ".log") || !strings.Contains(f.Name(), where) || opened[f.Name()] {
+				return f
+			}
+			opened[f.Name()] = true
+			if size, err := f.Size(); err == nil && size > 0 {
+				if w, err := inner.OpenFile(f.Name(), os.O_RDWR, 0); err == nil {
+					w.Truncate(size * 3 / 4)
+					w.Close()
+				}
+			}
+			return f
 		}}
 	}
 }

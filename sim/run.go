@@ -23,8 +23,9 @@ type Options struct {
 	Logger *slog.Logger
 	// Say is told of faults as they happen; nil tells nobody.
 	Say func(format string, args ...any)
-	// Bugs are planted ones.
-	Bugs world.Bugs
+	// Bugs and Anonymous are planted ones: of the broker's world and of the producers.
+	Bugs      world.Bugs
+	Anonymous bool
 	// Only, if given, are the faults that may happen.
 	Only []string
 }
@@ -79,6 +80,7 @@ func Run(o Options) Summary {
 	r.machine.Bugs = o.Bugs
 	r.env = &traffic.Env{
 		Dial: network.Dial, Address: r.machine.Address, History: check.New(), Topics: new(traffic.Topics), Seed: o.Seed,
+		Anonymous: o.Anonymous,
 	}
 	r.live()
 	if err := r.machine.Close(); err != nil {

@@ -22,6 +22,8 @@ type Env struct {
 	History *check.History
 	Topics  *Topics
 	Seed    uint64
+	// Anonymous is a planted bug: idempotent producers leave out who they are, so that nobody can tell a retry.
+	Anonymous bool
 }
 
 // client is a connection that is made again when it breaks. It belongs to one goroutine.

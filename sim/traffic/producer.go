@@ -162,7 +162,7 @@ func (p *producer) send(b batch) (check.Outcome, int64, string) {
 
 func (p *producer) encode(b batch) []byte {
 	o := record.Options{}
-	if p.idempotent {
+	if p.idempotent && !p.Anonymous {
 		o.Producer = &record.Producer{
 			ID: record.ProducerID(p.id), Epoch: record.ProducerEpoch(p.epoch), Sequence: record.Sequence(b.sequence),
 		}
