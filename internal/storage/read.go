@@ -130,6 +130,9 @@ func (l *Log) collect(span *Span, list []*segment, from, upTo record.Offset, opt
 		minOne := opts.MinOneBatch && len(span.Ranges) == 0
 		whole := i+1 < len(list) && list[i+1].base <= upTo
 		pos, length, err := l.stretch(stretch{s, h, from, upTo, whole}, left, minOne)
+		if s.discarded() {
+			err = errDiscarded
+		}
 		if err != nil || length == 0 {
 			h.unpin()
 			if err != nil {
@@ -142,6 +145,10 @@ func (l *Log) collect(span *Span, list []*segment, from, upTo record.Offset, opt
 	}
 	return nil
 }
+
+// errDiscarded says that a segment was removed or replaced while its files were opened: those may have been another's, of
+// the same name, that was discarded after it.
+var errDiscarded = fmt.Errorf("segment was discarded: %w", fs.ErrNotExist)
 
 // stretch is what a read wants of a segment: from the batch that holds an offset up to the one that
 // holds another, or to the end if it wants the whole rest.

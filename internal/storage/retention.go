@@ -160,3 +160,10 @@ func (l *Log) discard(s *segment) error {
 	l.store.deletions.add(deletion{segment: s, dueMs: l.store.nowMs() + l.config.Load().FileDeleteDelayMs})
 	return nil
 }
+
+// discarded tells whether the segment's files bear deletedMark. Who has opened them and sees after that that they don't
+// has the right ones: no other segment gets their names before.
+func (s *segment) discarded() bool {
+	mark := s.mark.Load()
+	return mark != nil && *mark == deletedMark
+}

@@ -25,6 +25,9 @@ func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err 
 	}
 	for _, s := range candidates {
 		at, found, err = l.searchTime(s, ts)
+		if s.discarded() {
+			return l.OffsetForTimestamp(ts) // another may have taken its place
+		}
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(l.list(), s) {
 			continue // removed since
 		}
