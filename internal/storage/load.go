@@ -343,15 +343,27 @@ func (l *Log) reloadProducers(start record.Offset) error {
 				}
 				b = whole
 			}
-			_, err := l.producers.replay(b)
-			return err
+			if _, err := l.producers.replay(b); isBadBatch(err) {
+				l.missProducers(b.BaseOffset(), err)
+			} else if err != nil {
+				return err
+			}
+			return nil
 		})
 	}
-	if err != nil {
+	if isBadBatch(err) {
+		l.missProducers(l.producers.end, err)
+	} else if err != nil {
 		return err
 	}
 	l.producers.setEnd(end)
 	l.producers.onHighWatermark(l.HighWatermark())
 	l.publishUnstable()
 	return nil
+}
+
+// missProducers says that bytes which were synced once are broken now. They are left to who reads them; that the log's
+// other batches and the directory's other logs can't be used because of them would be worse than what is forgotten here.
+func (l *Log) missProducers(at record.Offset, err error) {
+	l.store.logger.Error("producers' state is incomplete: a batch is broken", "partition", l.tp.String(), "offset", int64(at), "error", err)
 }
