@@ -1,11 +1,8 @@
 package controller
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,52 +12,16 @@ import (
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/scenario"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected output of the scenarios")
 
 // TestScenarios runs the scripts in testdata: each line is a command or an event of the cluster, and
 // the lines below it that begin with > say what the plan makes of it.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			script, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(script))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(script) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, script)
-			}
-		})
-	}
-}
-
-func play(t *testing.T, script string) string {
-	s := newStage(t)
-	var out strings.Builder
-	for line := range strings.Lines(script) {
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		out.WriteString(line)
-		words := strings.Fields(line)
-		if len(words) == 0 || words[0] == "#" {
-			continue
-		}
-		for _, answer := range s.event(words[0], words[1:]) {
-			fmt.Fprintf(&out, "> %s\n", answer)
-		}
-	}
-	return out.String()
+	scenario.Play(t, "testdata/*.txt", func(t *testing.T) scenario.Event {
+		s := newStage(t)
+		return func(words []string) []string { return s.event(words[0], words[1:]) }
+	})
 }
 
 // stage is a cluster without a store: plans are applied to the image as they are.

@@ -2,39 +2,24 @@ package replication
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
+	"barnabas/internal/scenario"
 )
 
 // TestFetchScenarios runs the scripts in testdata/fetch: what a follower asks of one leader, line by line.
 func TestFetchScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/fetch/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			script, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := fetchPlay(t, string(script))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(script) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, script)
-			}
-		})
-	}
+	scenario.Play(t, "testdata/fetch/*.txt", func(t *testing.T) scenario.Event {
+		s := &fetchStage{fetcher: NewFetcher(time.Second), copies: map[int32]*copyAt{}, now: time.Unix(1000, 0)}
+		return func(words []string) []string {
+			answer := s.event(t, words[0], arguments(words[1:]))
+			return slices.DeleteFunc([]string{answer}, func(a string) bool { return a == "" })
+		}
+	})
 }
 
 // copyAt is a replica that is only a position.
@@ -47,25 +32,6 @@ type fetchStage struct {
 	fetcher *Fetcher
 	copies  map[int32]*copyAt
 	now     time.Time
-}
-
-func fetchPlay(t *testing.T, script string) string {
-	s := &fetchStage{fetcher: NewFetcher(time.Second), copies: map[int32]*copyAt{}, now: time.Unix(1000, 0)}
-	var out strings.Builder
-	for line := range strings.Lines(script) {
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		out.WriteString(line)
-		words := strings.Fields(line)
-		if len(words) == 0 || words[0] == "#" {
-			continue
-		}
-		if answer := s.event(t, words[0], arguments(words[1:])); answer != "" {
-			fmt.Fprintf(&out, "> %s\n", answer)
-		}
-	}
-	return out.String()
 }
 
 func (s *fetchStage) event(t *testing.T, verb string, args map[string]string) string {

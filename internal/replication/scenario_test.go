@@ -1,10 +1,7 @@
 package replication
 
 import (
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,56 +11,24 @@ import (
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
+	"barnabas/internal/scenario"
 )
 
-var update = flag.Bool("update", false, "rewrite the expected output of the scenarios")
-
 // TestScenarios runs the scripts in testdata/isr: each line is an event at a leader, and below it stands
-// what the leader then believes. Lines that begin with > are the expected answers.
+// what the leader then believes.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/isr/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			script, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := play(t, string(script))
-			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(script) {
-				t.Errorf("got:\n%s\nwant:\n%s", got, script)
-			}
-		})
-	}
+	scenario.Play(t, "testdata/isr/*.txt", func(t *testing.T) scenario.Event {
+		s := &stage{now: time.Unix(1000, 0)}
+		return func(words []string) []string {
+			return []string{s.event(t, words[0], arguments(words[1:]))}
+		}
+	})
 }
 
 // stage is a leader without a log: the pure decisions and the events that drive them.
 type stage struct {
 	Replicas
 	now time.Time
-}
-
-func play(t *testing.T, script string) string {
-	var out strings.Builder
-	s := &stage{now: time.Unix(1000, 0)}
-	for line := range strings.Lines(script) {
-		if strings.HasPrefix(line, ">") {
-			continue
-		}
-		out.WriteString(line)
-		words := strings.Fields(line)
-		if len(words) == 0 || words[0] == "#" {
-			continue
-		}
-		fmt.Fprintf(&out, "> %s\n", s.event(t, words[0], arguments(words[1:])))
-	}
-	return out.String()
 }
 
 // event carries out one line and describes the outcome.
