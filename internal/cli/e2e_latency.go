@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -252,7 +251,7 @@ func compareRecords(sent *kgo.Record, read []*kgo.Record) error {
 		}
 	}
 	if len(read) != 1 {
-		return fmt.Errorf("Only one result was expected during this test. We found [%d]", len(read))
+		return sayf("Only one result was expected during this test. We found [%d]", len(read))
 	}
 	return nil
 }

@@ -46,15 +46,12 @@ func parseDateFormat(pattern string) (dateFormat, error) {
 		c := pattern[i]
 		switch {
 		case c == '\'':
-			end := strings.IndexByte(pattern[i+1:], '\'')
-			if end < 0 {
-				return nil, sayf("Unterminated quote")
+			quoted, n, err := cutQuoted(pattern[i:])
+			if err != nil {
+				return nil, err
 			}
-			if end == 0 {
-				literal("'")
-			}
-			literal(pattern[i+1 : i+1+end])
-			i += end + 2
+			literal(quoted)
+			i += n
 		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
 			n := 1
 			for i+n < len(pattern) && pattern[i+n] == c {
@@ -71,6 +68,27 @@ func parseDateFormat(pattern string) (dateFormat, error) {
 		}
 	}
 	return parts, nil
+}
+
+// cutQuoted reads the text between quotes at the beginning of a pattern, and how long it is with them.
+// Two quotes in a row stand for one, within quotes and without.
+func cutQuoted(pattern string) (text string, length int, err error) {
+	if strings.HasPrefix(pattern, "''") {
+		return "'", 2, nil
+	}
+	var b strings.Builder
+	for i := 1; i < len(pattern); i++ {
+		switch {
+		case pattern[i] != '\'':
+			b.WriteByte(pattern[i])
+		case strings.HasPrefix(pattern[i:], "''"):
+			b.WriteByte('\'')
+			i++
+		default:
+			return b.String(), i + 1, nil
+		}
+	}
+	return "", 0, sayf("Unterminated quote")
 }
 
 // format shows a time in milliseconds in the local time zone.

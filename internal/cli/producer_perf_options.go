@@ -142,7 +142,7 @@ func readPayloads(env *Env, path, delimiter string) ([][]byte, error) {
 	env.printf("Reading payloads from: %s\n", absolute)
 	data, err := os.ReadFile(path)
 	if err != nil || len(data) == 0 {
-		return nil, fmt.Errorf("%s: File does not exist or empty file provided.", path)
+		return nil, sayf("%s: File does not exist or empty file provided.", path)
 	}
 	if delimiter == `\n` {
 		delimiter = "\n"
