@@ -192,13 +192,16 @@ public final class Cluster {
         }
     }
 
-    /** Ends every broker at once and removes what they wrote. */
+    /** Ends every broker at once and removes what they wrote, which -Dbarnabas.keep=true leaves. */
     public void close() {
         nodes.values().stream().filter(Node::alive).forEach(node -> node.process.destroyForcibly());
         for (Node node : nodes.values()) {
             if (node.process != null) {
                 node.process.onExit().join();
             }
+        }
+        if (Boolean.getBoolean("barnabas.keep")) {
+            return;
         }
         try (Stream<Path> paths = Files.walk(home)) {
             paths.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
@@ -229,6 +232,11 @@ public final class Cluster {
 
     public Admin admin() {
         return Admin.create(Map.of("bootstrap.servers", bootstrap()));
+    }
+
+    /** The last lines that every broker wrote. */
+    public String logs() {
+        return ids().stream().map(id -> "broker " + id + ":\n" + log(id)).collect(Collectors.joining("\n"));
     }
 
     /** The last lines that a broker wrote. */

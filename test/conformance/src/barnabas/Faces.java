@@ -63,7 +63,7 @@ public final class Faces {
         doReturn(cluster.port(id)).when(face).boundPort(any());
         doReturn(scala.Option.empty()).when(face).authorizerPlugin();
         doAnswer(call -> !cluster.alive(id)).when(face).isShutdown();
-        doAnswer(call -> cluster.alive(id) ? BrokerState.RUNNING : BrokerState.NOT_RUNNING)
+        doAnswer(call -> cluster.alive(id) ? BrokerState.RUNNING : BrokerState.SHUTTING_DOWN)
             .when(face).brokerState();
         doAnswer(call -> clusterId(cluster)).when(face).clusterId();
         doAnswer(call -> {

@@ -301,7 +301,7 @@ public abstract class KafkaServerTestHarness extends QuorumTestHarness {
                 admin.createTopics(List.of(topic)).all().get();
             } catch (ExecutionException e) {
                 if (!(e.getCause() instanceof TopicExistsException)) {
-                    throw new IllegalStateException(e);
+                    throw new IllegalStateException(cluster.logs(), e);
                 }
             }
             Map<Object, Object> leaders = new HashMap<>();
