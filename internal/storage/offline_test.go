@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -143,5 +144,34 @@ func expectReadOrStorage(t *testing.T, l *Log) {
 	}
 	if err != nil && !errors.Is(err, ErrStorage) {
 		t.Fatal(err)
+	}
+}
+
+// A partition whose directory fills up as it is created gets another, and is in no two when the first is back.
+func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
+	mem := vfs.NewMem()
+	noRoom := false
+	h := newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
+		if noRoom && op.Kind == vfs.OpWrite && strings.HasPrefix(op.Path, "/a") {
+			return syscall.ENOSPC
+		}
+		return nil
+	}))
+	h.dirs = []string{"/a", "/b"}
+	s := h.open()
+	noRoom = true
+	if _, err := s.Create(testTopic, testTopicID, DefaultLogConfig(), 0); !errors.Is(err, ErrStorage) {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	if l := h.create(testTopic, nil); l.Directory().Path() != "/b" {
+		t.Fatalf("the log is in %s", l.Directory().Path())
+	}
+	noRoom = false
+	s.probeOffline()
+	if err := s.Dirs()[0].Err(); err != nil {
+		t.Fatal(err)
+	}
+	if h.lines.has("in two log directories") {
+		t.Error("the partition is in two log directories")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -309,6 +310,18 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 		}
 	}
 	path := filepath.Join(d.path, tp.String())
+	_, missing := s.fs.Stat(path)
+	l, err := s.createAt(d, tp, id, c, start, path)
+	if err != nil && errors.Is(missing, fs.ErrNotExist) {
+		// Else the partition, which gets another directory now, would be in two when this one is back.
+		err = errors.Join(err, s.fs.RemoveAll(path))
+	}
+	return l, err
+}
+
+func (s *Store) createAt(
+	d *Directory, tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset, path string,
+) (*Log, error) {
 	if err := s.fs.MkdirAll(path, 0o755); err != nil {
 		return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
 	}
