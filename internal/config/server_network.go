@@ -37,7 +37,7 @@ var (
 var (
 	MaxConnections = intSetting(Row{Name: "max.connections", Default: "20000", Room: inServer, Update: ClusterWide, check: atLeast[int64](0),
 		Kafka: "2147483647", Why: "Without a bound, connections take the memory that records need.",
-		Doc: "How many connections the broker holds at once, over all listeners; one more is closed at once."})
+		Doc: "How many connections the broker holds at once, over all listeners; one more waits, not accepted, until another has gone."})
 
 	MaxConnectionsPerIP = intSetting(Row{Name: "max.connections.per.ip", Default: "2147483647", Room: inServer, Update: ClusterWide, check: atLeast[int64](0),
 		Doc: "How many connections one address may hold at once. Behind a NodePort all clients may have a node's address."})
