@@ -136,10 +136,10 @@ func TestCompareRecords(t *testing.T) {
 		t.Error(err)
 	}
 	for want, got := range map[string]kgo.Record{
-		"message value read [x]":       {Key: []byte("k"), Value: []byte("x")},
-		"Expected message key":         {Value: []byte("v")},
-		"message key read [y]":         {Key: []byte("y"), Value: []byte("v")},
-		"Header count mismatch":        {Key: []byte("k"), Value: []byte("v")},
+		"message value read [x]":   {Key: []byte("k"), Value: []byte("x")},
+		"Expected message key":     {Value: []byte("v")},
+		"message key read [y]":     {Key: []byte("y"), Value: []byte("v")},
+		"Header count mismatch":    {Key: []byte("k"), Value: []byte("v")},
 		"message header read [i:]": {Key: []byte("k"), Value: []byte("v"), Headers: []kgo.RecordHeader{{Key: "i"}}},
 	} {
 		if err := compareRecords(sent, []*kgo.Record{&got}); err == nil || !strings.Contains(err.Error(), want) {
