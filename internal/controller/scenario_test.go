@@ -54,7 +54,7 @@ func (s *stage) state() *state {
 // event carries out one line and describes the outcome.
 func (s *stage) event(verb string, args []string) []string {
 	switch verb {
-	case "broker": // broker 1 store=a rack=r torn failed=1
+	case "broker": // broker 1 store=a rack=r torn leaving failed=1
 		s.register(args)
 		return s.lead()
 	case "gone":
@@ -79,6 +79,10 @@ func (s *stage) event(verb string, args []string) []string {
 		return append([]string{s.outcome(err)}, s.perform(made)...)
 	case "elect":
 		return s.elect(args)
+	case "rebalance":
+		return s.perform(planRebalance(s.state()))
+	case "join": // a leader's own change: join t-0 2:b
+		return s.join(args)
 	case "isr": // a leader's own change: isr t-0 1,2
 		topic, p := s.partition(args[0])
 		next := *p
@@ -93,6 +97,17 @@ func (s *stage) event(verb string, args []string) []string {
 	return nil
 }
 
+// join has a leader take a copy into the in-sync set.
+func (s *stage) join(args []string) []string {
+	topic, p := s.partition(args[0])
+	id, store, _ := strings.Cut(args[1], ":")
+	next := *p
+	next.Epoch++
+	next.ISR = append(slices.Clone(p.ISR), metadata.Member{Broker: brokerID(id), Store: storeID(store)})
+	s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
+	return s.show(topic.Name)
+}
+
 func (s *stage) register(args []string) {
 	b := &metadata.Broker{ID: brokerID(args[0]), Features: SupportedFeatures()}
 	for _, arg := range args[1:] {
@@ -105,6 +120,8 @@ func (s *stage) register(args []string) {
 			b.Rack = value
 		case "torn":
 			b.Torn = true
+		case "leaving":
+			b.Leaving = true
 		case "failed":
 			b.Failed = int(number(s.t, value))
 		case "metadata.version":
