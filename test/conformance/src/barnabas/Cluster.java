@@ -16,6 +16,7 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -40,6 +41,13 @@ public final class Cluster {
 
     static {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> RUNNING.forEach(Process::destroyForcibly)));
+    }
+
+    /** Every process started: none outlives this one, even where a test's set-up fails halfway. */
+    private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> STARTED.forEach(Process::destroyForcibly)));
     }
 
     private final String binary = System.getProperty("barnabas.binary");
@@ -136,6 +144,8 @@ public final class Cluster {
             builder.redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(node.dir.resolve("log").toFile()));
             node.process = builder.start();
+            STARTED.add(node.process);
+            node.process.onExit().thenAccept(STARTED::remove);
             RUNNING.add(node.process);
             node.process.onExit().thenAccept(RUNNING::remove);
         } catch (IOException e) {
