@@ -33,7 +33,8 @@ type load struct {
 }
 
 func newClient(t *testing.T, c *cluster, options ...kgo.Opt) *kgo.Client {
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(c.addresses()...),
+	// A process that is killed right after it has taken a connection ends it before the first answer.
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(c.addresses()...), kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
 		kgo.MetadataMinAge(10*time.Millisecond))...)
 	if err != nil {
