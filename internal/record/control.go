@@ -25,8 +25,11 @@ type Marker struct {
 // ParseMarker reads the transaction marker of a control batch. ok is false for an empty batch, whose
 // marker compaction has removed, and for a control record of another kind.
 func ParseMarker(b Batch) (marker Marker, ok bool, err error) {
-	if b.Count() == 0 {
+	switch count := b.Count(); {
+	case count == 0:
 		return Marker{}, false, nil
+	case count < 0:
+		return Marker{}, false, fmt.Errorf("control batch at offset %d: %d records: %w", b.BaseOffset(), count, ErrCorrupt)
 	}
 	var r Reader
 	r.Reset(b, nil)
