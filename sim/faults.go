@@ -19,6 +19,7 @@ type kind struct {
 var kinds = []kind{
 	{"kill", 5, (*run).kill},
 	{"crash", 3, (*run).crash},
+	{"ambush", 6, (*run).ambush},
 	{"restart", 2, (*run).restart},
 	{"wipe", 1, (*run).wipe},
 	{"disk error", 3, (*run).diskError},
@@ -90,8 +91,7 @@ func (r *run) up() {
 
 func (r *run) kill() {
 	r.fault("kill -9")
-	r.env.History.Fault(check.Killed)
-	r.machine.Kill()
+	r.die()
 	r.idle(time.Second)
 	r.up()
 }
@@ -102,6 +102,43 @@ func (r *run) crash() {
 	r.machine.Crash(r.rng.Uint64())
 	r.idle(time.Second)
 	r.up()
+}
+
+// ambush kills the broker in the midst of things, while it serves or while it starts. On runs where machines crash,
+// it may be the machine that goes.
+func (r *run) ambush() {
+	nth, starting := 1+r.rng.Int64N(150), r.rng.IntN(3) == 0
+	kind := check.Killed
+	if r.Seed%2 == 1 && r.rng.IntN(2) == 0 {
+		kind = check.Crashed
+	}
+	r.fault("%s at operation %d of the disk, starting: %v", kind, nth, starting)
+	if starting {
+		r.die()
+	}
+	a := r.machine.Ambush(nth, func() { r.env.History.Fault(kind) })
+	if starting {
+		if err := r.machine.Start(); err != nil {
+			r.fault("did not start: %v", err)
+		}
+	}
+	timer := time.NewTimer(5 * time.Second)
+	select {
+	case <-a.Sprung():
+	case <-timer.C:
+	}
+	timer.Stop()
+	if !a.Bury(kind == check.Crashed, r.rng.Uint64()) {
+		r.fault("it lives")
+	}
+	r.idle(time.Second)
+	r.up()
+}
+
+// die leaves the broker down.
+func (r *run) die() {
+	r.env.History.Fault(check.Killed)
+	r.machine.Kill()
 }
 
 func (r *run) restart() {

@@ -37,7 +37,7 @@ type Machine struct {
 	boot    ident.BootID
 	boots   byte
 	broker  *broker.Broker
-	store   *memstore.Store
+	store   atomic.Pointer[memstore.Store]
 	zombies sync.WaitGroup
 
 	hook atomic.Pointer[vfs.Hook]
@@ -100,20 +100,20 @@ func (m *Machine) Start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	var store *memstore.Store
 	b, err := broker.Start(ctx, broker.Options{
 		Config: settings, Logger: m.logger, Version: "sim", FS: m.files(), Listen: m.network.Listen,
 		Dial: func(_ context.Context, address string) (net.Conn, error) { return m.network.Dial(address) },
 		Boot: m.boot, Guest: true,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
-			store = m.memory.Open(m.keepers())
+			store := m.memory.Open(m.keepers())
+			m.store.Store(store)
 			return store, nil
 		},
 	})
 	if err != nil {
 		return err
 	}
-	m.broker, m.store = b, store
+	m.broker = b
 	return nil
 }
 
@@ -164,12 +164,13 @@ func (m *Machine) SlowKeepers(most time.Duration) { m.slow.Store(int64(most)) }
 
 // CutKeepers breaks the connection to the metadata store, for a while.
 func (m *Machine) CutKeepers(cut bool) {
+	store := m.store.Load()
 	switch {
-	case m.store == nil:
+	case store == nil:
 	case cut:
-		m.store.Cut()
+		store.Cut()
 	default:
-		m.store.Mend()
+		store.Mend()
 	}
 }
 
@@ -200,7 +201,8 @@ func (m *Machine) Stop() error {
 	if b == nil {
 		return nil
 	}
-	m.broker, m.store = nil, nil
+	m.broker = nil
+	defer m.store.Store(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	return b.Stop(ctx)
@@ -252,15 +254,16 @@ func (m *Machine) copyIdentity(from *vfs.Mem) {
 // cutOff takes the broker off the network and away from the keepers: from here on nobody hears of it.
 func (m *Machine) cutOff() {
 	m.network.Down(m.Address)
-	if m.store != nil {
-		m.store.Close()
+	if store := m.store.Load(); store != nil {
+		store.Close()
 	}
 }
 
 // bury ends the goroutines of a broker that is dead to the world. It has only the disk of before.
 func (m *Machine) bury() {
 	dead := m.broker
-	m.broker, m.store = nil, nil
+	m.broker = nil
+	m.store.Store(nil)
 	if dead == nil {
 		return
 	}
