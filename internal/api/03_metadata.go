@@ -94,7 +94,7 @@ type metadataCall struct {
 func (m *metadataCall) addCluster(response *kmsg.MetadataResponse) {
 	id := m.image.ClusterID().String()
 	response.ClusterID = &id
-	response.ControllerID = int32(m.image.ControllerID())
+	response.ControllerID = int32(m.api.controllerFor(m.image, m.call.Client.Listener))
 	for _, b := range m.image.Brokers() {
 		endpoint, ok := b.Endpoint(m.call.Client.Listener)
 		if !ok {
@@ -104,6 +104,15 @@ func (m *metadataCall) addCluster(response *kmsg.MetadataResponse) {
 		node.NodeID, node.Host, node.Port, node.Rack = int32(b.ID), endpoint.Host, endpoint.Port, rackOf(b)
 		response.Brokers = append(response.Brokers, node)
 	}
+}
+
+// controllerFor is whom a client shall take for the controller: the one that is, or this broker, which passes requests on, while
+// there is none that the client could dial. Without any, clients wait and ask nobody.
+func (a *API) controllerFor(image *metadata.Image, listener string) ident.BrokerID {
+	if _, _, ok := endpointOf(image, image.ControllerID(), listener); ok {
+		return image.ControllerID()
+	}
+	return a.Broker
 }
 
 // named answers for the topics asked for, each once.

@@ -25,7 +25,7 @@ func (a *API) describeCluster(c *Call, request *kmsg.DescribeClusterRequest) *km
 	image := a.Metadata.Current()
 	response.EndpointType = brokerEndpoints
 	response.ClusterID = image.ClusterID().String()
-	response.ControllerID = int32(image.ControllerID())
+	response.ControllerID = int32(a.controllerFor(image, c.Client.Listener))
 	for _, b := range image.Brokers() {
 		endpoint, ok := b.Endpoint(c.Client.Listener)
 		if !ok {
