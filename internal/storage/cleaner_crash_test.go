@@ -56,13 +56,7 @@ func TestCrashAnywhereWhileCleaning(t *testing.T) {
 	})
 	c := newCompacted(t, hooked, func(l *LogConfig) { l.SegmentBytes = 600 })
 	fillRandomly(c, rand.New(rand.NewPCG(1, 2)), 40)
-	c.roll()
-	end := c.log.EndOffset()
-	if err := c.log.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	c.store.checkpoint(recoveryPoints)
-	c.store.checkpoint(highWatermarks)
+	end := c.rolledAndSynced()
 	mu.Lock()
 	recording = true
 	mu.Unlock()
@@ -132,13 +126,7 @@ func TestErrorAnywhereWhileCleaning(t *testing.T) {
 		})
 		c := newCompacted(t, fsys, func(l *LogConfig) { l.SegmentBytes = 600 })
 		fillRandomly(c, rand.New(rand.NewPCG(3, 4)), 25)
-		c.roll()
-		end := c.log.EndOffset()
-		if err := c.log.Flush(); err != nil {
-			t.Fatal(err)
-		}
-		c.store.checkpoint(recoveryPoints)
-		c.store.checkpoint(highWatermarks)
+		end := c.rolledAndSynced()
 		armed = true
 		c.cleaner.cleanDirtiest()
 		armed = false

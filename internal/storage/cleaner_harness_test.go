@@ -99,6 +99,18 @@ func (c *compacted) roll() {
 	}
 }
 
+// rolledAndSynced begins a new segment, puts all there is on the disk and tells where it ends.
+func (c *compacted) rolledAndSynced() record.Offset {
+	c.t.Helper()
+	c.roll()
+	if err := c.log.Flush(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.store.checkpoint(recoveryPoints)
+	c.store.checkpoint(highWatermarks)
+	return c.log.EndOffset()
+}
+
 func (c *compacted) clean() {
 	c.t.Helper()
 	before := c.cleaner.Stats().Runs

@@ -27,14 +27,31 @@ func (d *Directory) loadLogs() error {
 	sameBoot := d.markedBoot(checkpoints[writtenOffsets])
 	if !sameBoot {
 		checkpoints[writtenOffsets] = offsetCheckpoint{}
+		d.torn.Store(!d.clean && !d.fresh)
 	}
 	cleaned, err := d.readCleaned()
 	if err != nil {
 		return err
 	}
-	entries, err := d.store.fs.ReadDir(d.path)
+	found, err := d.findLogs()
 	if err != nil {
 		return err
+	}
+	err = inParallel(d.store.settings.RecoveryThreads, found, func(tp ident.TopicPartition) error {
+		return d.loadLog(tp, checkpoints, cleaned)
+	})
+	d.noteStale(checkpoints)
+	if err != nil || sameBoot || d.torn.Load() {
+		return err
+	}
+	return d.markBoot()
+}
+
+// findLogs are the partitions in the directory whose logs are not known yet. What was deleted is marked for it.
+func (d *Directory) findLogs() ([]ident.TopicPartition, error) {
+	entries, err := d.store.fs.ReadDir(d.path)
+	if err != nil {
+		return nil, err
 	}
 	var found []ident.TopicPartition
 	for _, entry := range entries {
@@ -60,18 +77,7 @@ func (d *Directory) loadLogs() error {
 			d.store.logger.Error("partition is in two log directories, ignoring one", "partition", name, "used", l.dir.path, "ignored", d.path)
 		}
 	}
-	err = inParallel(d.store.settings.RecoveryThreads, found, func(tp ident.TopicPartition) error {
-		return d.loadLog(tp, checkpoints, cleaned)
-	})
-	d.noteStale(checkpoints)
-	if err != nil || sameBoot {
-		return err
-	}
-	if !d.clean && !d.fresh {
-		d.torn.Store(true)
-		return nil
-	}
-	return d.markBoot()
+	return found, nil
 }
 
 // noteStale finds the partitions of which only the checkpoint files speak.
