@@ -161,7 +161,11 @@ func (p *Partition) replicasNow(v *view) Replicas {
 // advance moves the high watermark as far as it is safe and wakes who waits for that. The caller
 // holds mu, and makes the calls once it has let go.
 func (p *Partition) advance(v *view) calls {
-	if next := nextHighWatermark(p.replicasNow(v), p.local.clock()); next > v.log.HighWatermark() {
+	var now time.Time
+	if len(p.followers) > 0 { // else nobody's lag is asked for, and every append would read the clock
+		now = p.local.clock()
+	}
+	if next := nextHighWatermark(p.replicasNow(v), now); next > v.log.HighWatermark() {
 		v.log.SetHighWatermark(next)
 	}
 	if len(p.watches) == 0 {

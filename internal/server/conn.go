@@ -199,11 +199,14 @@ func (c *conn) send(x *Exchange) error {
 	if x.reply.IsZero() {
 		return nil
 	}
-	now := c.server.now()
-	c.writeUntil.Store(now + int64(writeTime(x.reply.Size())))
+	now, size := c.server.now(), x.reply.Size()
+	c.lastActive.Store(now)
+	c.writeUntil.Store(now + int64(writeTime(size)))
 	err := x.reply.SendTo(c.socket)
 	c.writeUntil.Store(0)
-	c.lastActive.Store(c.server.now())
+	if size > longReply {
+		c.lastActive.Store(c.server.now())
+	}
 	return err
 }
 
@@ -212,6 +215,9 @@ const (
 	writePatience = 60 * time.Second
 	slowestLink   = 64 << 10
 )
+
+// longReply is the size from which sending may take so long that the clock is worth a second look.
+const longReply = 64 << 10
 
 func writeTime(bytes int) time.Duration {
 	return writePatience + time.Duration(bytes)*time.Second/slowestLink

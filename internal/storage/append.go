@@ -283,9 +283,9 @@ func (l *Log) oldEnoughToRoll(s *segment, max int64, c *LogConfig) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	age := l.store.nowMs() - s.created
-	if first >= 0 && max >= 0 {
-		age = max - first
+	age := max - first
+	if first < 0 || max < 0 {
+		age = l.store.nowMs() - s.created
 	}
 	return age > c.SegmentMs-l.jitterMs, nil
 }
