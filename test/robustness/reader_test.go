@@ -12,7 +12,7 @@ import (
 
 // Clients that ask and ask and never read an answer cost a bounded amount of memory, and neither hold up others nor a stop.
 func TestClientNeverReads(t *testing.T) {
-	b := start(t, "num.partitions=200")
+	b := start(t, "num.partitions=100")
 	b.mustCreateTopic(t, "large", "max.message.bytes", "2000000")
 	p := dial(t, b.address)
 	for range 20 {
@@ -35,7 +35,7 @@ func TestClientNeverReads(t *testing.T) {
 		}
 		floodWithout(t, b.address, frame(request, version, 1))
 	}
-	for range 20 {
+	for range 5 {
 		b.mustServe(t)
 	}
 	b.mustStayWithin(t, before, 64<<20)
