@@ -28,6 +28,9 @@ func measureSmall(s system) (figures, error) {
 		return nil, err
 	}
 	defer p.close()
+	if err := n.lead(smallPartitions); err != nil {
+		return nil, err
+	}
 	for i := range smallConnections {
 		frame := produceFrame(loadTopic, int32(i%smallPartitions), make([]byte, smallValue))
 		if err := p.add(n.address(), frame, len(loadTopic)); err != nil {
@@ -69,4 +72,19 @@ func measureSmall(s system) (figures, error) {
 		"generator CPU-s per million":  (ownAfter - own).Seconds() / float64(done) * 1e6,
 		"resident after the load, MiB": resident,
 	}, err
+}
+
+// lead waits until every partition of the case takes records.
+func (n *node) lead(partitions int32) error {
+	c, err := dial(n.address())
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	for partition := range partitions {
+		if err := c.produceWithin(time.Now().Add(startDeadline), loadTopic, partition); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ const (
 	benchTopic = "bench"
 	idleFor    = 20 * time.Second
 	settleFor  = 5 * time.Second
+	askAgain   = 2 * time.Millisecond
 )
 
 // measureStart times exec to the first acknowledged record, on an empty directory and again after kill -9 on its own.
@@ -47,20 +48,27 @@ func (n *node) firstAck() error {
 		if err == nil {
 			err = conn.createTopic(benchTopic, 1)
 		}
-		for err == nil && time.Now().Before(deadline) {
-			if err = conn.produce(benchTopic, 0, []byte("first")); err == nil {
-				conn.close()
-				return nil
-			}
-			if _, refused := err.(kafkaError); refused {
-				err = nil
-				time.Sleep(2 * time.Millisecond)
-			}
+		if err == nil {
+			err = conn.produceWithin(deadline, benchTopic, 0)
 		}
 		conn.close()
-		time.Sleep(2 * time.Millisecond)
+		if err == nil {
+			return nil
+		}
+		time.Sleep(askAgain)
 	}
 	return fmt.Errorf("no record was acknowledged within %s; the log is %s", startDeadline, n.log.Name())
+}
+
+// produceWithin tries as long as the partition has no leader yet.
+func (c *conn) produceWithin(deadline time.Time, topic string, partition int32) error {
+	for {
+		err := c.produce(topic, partition, []byte("first"))
+		if _, refused := err.(kafkaError); !refused || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(askAgain)
+	}
 }
 
 // ready starts the system, waits for it and creates the topic of the case.
