@@ -129,11 +129,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	if err := b.listen(); err != nil {
 		return err
 	}
-	err := together(
-		b.openStorage,
-		func() error { return b.openMetadata(ctx) },
-	)
-	if err != nil {
+	if err := b.open(ctx); err != nil {
 		return err
 	}
 	if err := b.joinCluster(ctx); err != nil {
@@ -171,17 +167,33 @@ func (b *Broker) start(ctx, run context.Context) error {
 	return nil
 }
 
-// together runs functions at the same time and returns the first error, at once.
-func together(functions ...func() error) error {
-	outcomes := make(chan error, len(functions))
-	for _, f := range functions {
-		go func() { outcomes <- f() }()
+// open opens the log directories and the metadata at the same time. An error of the directories is told at once: a
+// keeper may be waiting for a lock in them. What it opens when nobody wants it any more is closed again.
+func (b *Broker) open(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type outcome struct {
+		access *metadataAccess
+		err    error
 	}
-	for range functions {
-		if err := <-outcomes; err != nil {
-			return err
-		}
+	opened := make(chan outcome, 1)
+	go func() {
+		access, err := b.metadataAccess(ctx)
+		opened <- outcome{access, err}
+	}()
+	if err := b.openStorage(); err != nil {
+		go func() {
+			if late := <-opened; late.err == nil {
+				late.access.close()
+			}
+		}()
+		return err
 	}
+	metadata := <-opened
+	if metadata.err != nil {
+		return fmt.Errorf("cluster metadata: %w", metadata.err)
+	}
+	b.meta = metadata.access
 	return nil
 }
 

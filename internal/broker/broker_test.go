@@ -293,6 +293,33 @@ func TestKeepersComeLater(t *testing.T) {
 	}
 }
 
+// TestFailedStartLeavesNothing: the log directories can't be opened, and the metadata store answers only after that.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	c, _, err := config.Load(config.Sources{Overrides: []string{
+		"listeners=PLAINTEXT://127.0.0.1:0", "http.listener=", "log.dirs=/data",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened := make(chan metadata.Store, 1)
+	broken := vfs.WithFaults(w.disk, func(vfs.Op) error { return errors.New("broken") })
+	_, err = Start(t.Context(), Options{
+		Config: c, FS: broken, Logger: slog.New(slog.DiscardHandler),
+		OpenMetadata: func(ctx context.Context) (metadata.Store, error) {
+			<-ctx.Done() // which the failure brings about
+			store := w.memory.Open(memstore.Faults{})
+			opened <- store
+			return store, nil
+		},
+	})
+	if err == nil {
+		t.Fatal("started on a disk that is broken")
+	}
+	store := <-opened
+	<-store.Watch(context.Background(), "", 1<<40) // ends with the store
+}
+
 func TestBrokersWithoutIDsTakeDifferentOnes(t *testing.T) {
 	w := newWorld(t)
 	one, two := w.start("log.dirs=/one"), w.start("log.dirs=/two")

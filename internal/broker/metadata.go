@@ -18,16 +18,7 @@ type metadataAccess struct {
 	keeper *keeper.Keeper // nil if the keepers are elsewhere
 }
 
-// openMetadata reaches the metadata store, starting a keeper here if none is named.
-func (b *Broker) openMetadata(ctx context.Context) error {
-	access, err := b.metadataAccess(ctx)
-	if err != nil {
-		return fmt.Errorf("cluster metadata: %w", err)
-	}
-	b.meta = access
-	return nil
-}
-
+// metadataAccess reaches the metadata store, starting a keeper here if none is named.
 func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 	if b.options.OpenMetadata != nil {
 		store, err := b.options.OpenMetadata(ctx)

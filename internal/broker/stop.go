@@ -35,10 +35,10 @@ func (b *Broker) stop(ctx context.Context) error {
 	b.background.Wait()
 	b.stopCopying()
 	b.producers.Close()
-	err := together(
-		func() error { b.leave(ctx); return nil },
-		func() error { return b.store.Close(true) },
-	)
+	closed := make(chan error, 1)
+	go func() { closed <- b.store.Close(true) }()
+	b.leave(ctx)
+	err := <-closed
 	b.feed.Stop()
 	b.meta.close()
 	if b.http != nil {
