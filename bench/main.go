@@ -28,13 +28,16 @@ type benchCase struct {
 	name string
 	what string
 	run  func(system) (figures, error)
+	// alone: Barnabas only.
+	alone bool
 }
 
 var cases = []benchCase{
-	{"start", "exec to the first acknowledged record", measureStart},
-	{"idle", "an idle broker", measureIdle},
-	{"small", "one-record produce requests, 64 connections", measureSmall},
-	{"latency", "end to end at 1,000 records/s of 1 KiB", measureLatency},
+	{name: "start", what: "exec to the first acknowledged record", run: measureStart},
+	{name: "idle", what: "an idle broker", run: measureIdle},
+	{name: "small", what: "one-record produce requests, 64 connections", run: measureSmall},
+	{name: "latency", what: "end to end at 1,000 records/s of 1 KiB", run: measureLatency},
+	{name: "partitions", what: "10,000 idle partitions", run: measurePartitions, alone: true},
 }
 
 func main() {
@@ -72,6 +75,9 @@ func runCase(c benchCase, systems []system, rounds int) (map[string][]figures, e
 	measured := map[string][]figures{}
 	for round := range rounds {
 		for _, s := range systems {
+			if _, ours := s.(barnabas); c.alone && !ours {
+				continue
+			}
 			fmt.Fprintf(os.Stderr, "%s, round %d: %s\n", c.what, round+1, s.name())
 			f, err := c.run(s)
 			if err != nil {

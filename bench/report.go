@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -18,20 +19,23 @@ func render(results map[string]map[string][]figures, systems []system) string {
 	}
 	b.WriteString("\n|" + strings.Repeat("---|", strings.Count(b.String(), "|")-1) + "\n")
 	for _, c := range cases {
-		rounds, ok := results[c.name]
-		if !ok {
-			continue
-		}
-		for _, figure := range names(rounds[systems[0].name()]) {
+		rounds := results[c.name]
+		for _, figure := range names(rounds) {
 			fmt.Fprintf(&b, "| %s | %s |", c.what, figure)
 			var medians []float64
 			for _, s := range systems {
 				values := column(rounds[s.name()], figure)
+				if len(values) == 0 {
+					b.WriteString(" |")
+					continue
+				}
 				medians = append(medians, values[len(values)/2])
 				fmt.Fprintf(&b, " %.3g (%.3g to %.3g) |", values[len(values)/2], values[0], values[len(values)-1])
 			}
 			if len(medians) == 2 {
 				fmt.Fprintf(&b, " %.2f |", medians[1]/medians[0])
+			} else if len(systems) == 2 {
+				b.WriteString(" |")
 			}
 			b.WriteString("\n")
 		}
@@ -39,13 +43,12 @@ func render(results map[string]map[string][]figures, systems []system) string {
 	return b.String()
 }
 
-func names(rounds []figures) []string {
-	var all []string
-	for name := range rounds[0] {
-		all = append(all, name)
+// names are the figures of a case, the same for each system that ran it.
+func names(rounds map[string][]figures) []string {
+	for _, of := range rounds {
+		return slices.Sorted(maps.Keys(of[0]))
 	}
-	slices.Sort(all)
-	return all
+	return nil
 }
 
 func column(rounds []figures, name string) []float64 {
