@@ -18,7 +18,7 @@ help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
 
 run: build         ## start a broker, its keeper inside, on 127.0.0.1:9092
-	bin/barnabas server
+	bin/barnabas server --override keeper.listener=127.0.0.1:2181
 
 build:             ## build bin/barnabas and the links by Kafka's names beside it
 	$(GO) build -ldflags '$(LDFLAGS)' -o bin/barnabas ./cmd/barnabas
