@@ -47,7 +47,7 @@ func (c *conn) close() {
 func (c *conn) createTopic(name string, partitions int32) error {
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.Version = 4
-	request.TimeoutMillis = ackTimeoutMs
+	request.TimeoutMillis = int32(startDeadline.Milliseconds())
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
 	request.Topics = append(request.Topics, topic)

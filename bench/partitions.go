@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -51,27 +47,17 @@ func measurePartitions(s system) (figures, error) {
 
 // createMany makes the topics one after another, and waits until the last one takes records.
 func (n *node) createMany() error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.address()))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	name := ""
-	for i := range manyTopics {
-		name = fmt.Sprintf("many-%d", i)
-		request := kmsg.NewPtrCreateTopicsRequest()
-		request.TimeoutMillis = int32(startDeadline.Milliseconds())
-		topic := kmsg.NewCreateTopicsRequestTopic()
-		topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, manyPartitions, 1
-		request.Topics = append(request.Topics, topic)
-		if _, err := request.RequestWith(context.Background(), client); err != nil {
-			return err
-		}
-	}
 	c, err := dial(n.address())
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	name := ""
+	for i := range manyTopics {
+		name = fmt.Sprintf("many-%d", i)
+		if err := c.createTopic(name, manyPartitions); err != nil {
+			return err
+		}
+	}
 	return c.produceWithin(time.Now().Add(startDeadline), name, manyPartitions-1)
 }

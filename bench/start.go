@@ -1,12 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
-
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 const (
@@ -81,16 +77,12 @@ func ready(s system, partitions int32) (*node, error) {
 		n.close()
 		return nil, err
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(n.address()))
-	if err != nil {
-		return nil, err
+	c, err := dial(n.address())
+	if err == nil {
+		err = c.createTopic(loadTopic, partitions)
 	}
-	defer client.Close()
-	request := kmsg.NewPtrCreateTopicsRequest()
-	topic := kmsg.NewCreateTopicsRequestTopic()
-	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = loadTopic, partitions, 1
-	request.Topics = append(request.Topics, topic)
-	if _, err := request.RequestWith(context.Background(), client); err != nil {
+	c.close()
+	if err != nil {
 		n.close()
 		return nil, err
 	}
