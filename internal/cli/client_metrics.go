@@ -20,8 +20,8 @@ type clientMetrics struct {
 	requests, sent, read   int64 // requests, bytes
 	requestTime            time.Duration
 	slowestRequest         time.Duration
-	failed                 int64 // records that were given up
-	batches, batchRecords  int64
+	acknowledged, failed   int64 // records; given up
+	batches                int64
 	batchBytes, plainBytes int64 // compressed and not
 	largestBatch           int64
 	fetches, fetched       int64 // fetch responses with records, records
@@ -74,20 +74,21 @@ func (m *clientMetrics) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.batches++
-	m.batchRecords += int64(b.NumRecords)
 	m.batchBytes += int64(b.CompressedBytes)
 	m.plainBytes += int64(b.UncompressedBytes)
 	m.largestBatch = max(m.largestBatch, int64(b.CompressedBytes))
 }
 
-// OnProduceRecordUnbuffered implements kgo.HookProduceRecordUnbuffered.
+// OnProduceRecordUnbuffered implements kgo.HookProduceRecordUnbuffered. Records are counted here and not by
+// batch: the batch's hook is called after the promises of its records, when the totals may be printed already.
 func (m *clientMetrics) OnProduceRecordUnbuffered(_ *kgo.Record, err error) {
-	if err == nil {
-		return
-	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.failed++
+	if err != nil {
+		m.failed++
+		return
+	}
+	m.acknowledged++
 }
 
 // OnFetchBatchRead implements kgo.HookFetchBatchRead.
@@ -120,12 +121,12 @@ func (m *clientMetrics) print(env *Env, role, client string) {
 	if role == "producer" {
 		add(common, "request-latency-avg", ms(m.requestTime)/float64(m.requests))
 		add(common, "request-latency-max", ms(m.slowestRequest))
-		add(common, "record-send-total", float64(m.batchRecords))
-		add(common, "record-send-rate", float64(m.batchRecords)/seconds)
+		add(common, "record-send-total", float64(m.acknowledged))
+		add(common, "record-send-rate", float64(m.acknowledged)/seconds)
 		add(common, "record-error-total", float64(m.failed))
 		add(common, "batch-size-avg", float64(m.batchBytes)/float64(m.batches))
 		add(common, "batch-size-max", float64(m.largestBatch))
-		add(common, "records-per-request-avg", float64(m.batchRecords)/float64(m.batches))
+		add(common, "records-per-request-avg", float64(m.acknowledged)/float64(m.batches))
 		add(common, "compression-rate-avg", float64(m.batchBytes)/float64(m.plainBytes))
 	} else {
 		fetching := "consumer-fetch-manager-metrics"
