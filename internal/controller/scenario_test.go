@@ -79,6 +79,8 @@ func (s *stage) event(verb string, args []string) []string {
 		return append([]string{s.outcome(err)}, s.perform(made)...)
 	case "elect":
 		return s.elect(args)
+	case "risk":
+		return s.risk(brokerID(args[0]))
 	case "rebalance":
 		return s.perform(planRebalance(s.state()))
 	case "join": // a leader's own change: join t-0 2:b
@@ -262,6 +264,15 @@ func (s *stage) elect(args []string) []string {
 		answers = append(answers, fmt.Sprintf("%s-%d: %s", o.Topic, o.Partition, s.outcome(o.Err)))
 	}
 	return append(answers, s.perform(made)...)
+}
+
+func (s *stage) risk(id ident.BrokerID) []string {
+	risks := AtRisk(s.img, s.view, s.img.Broker(id))
+	answers := []string{fmt.Sprintf("%d at risk", len(risks))}
+	for _, r := range risks {
+		answers = append(answers, r.String())
+	}
+	return answers
 }
 
 // lead is what the controller does when brokers come and go.
