@@ -56,7 +56,7 @@ type run struct {
 var settings = []string{
 	"http.listener=", "offsets.topic.num.partitions=2", "group.initial.rebalance.delay.ms=500",
 	"log.retention.check.interval.ms=5000", "log.cleaner.backoff.ms=3000", "log.initial.task.delay.ms=1000",
-	"log.cleaner.dedupe.buffer.size=1048576", "log.segment.delete.delay.ms=3000", "zookeeper.session.timeout.ms=6000",
+	"log.cleaner.dedupe.buffer.size=1048577", "log.segment.delete.delay.ms=3000", "zookeeper.session.timeout.ms=6000",
 	"log.flush.offset.checkpoint.interval.ms=7000", "log.flush.scheduler.interval.ms=1000",
 	"num.recovery.threads.per.data.dir=2", "log.cleaner.io.buffer.size=65536",
 }

@@ -72,6 +72,19 @@ func CheckDynamic(values map[string]string, oneBroker bool) error {
 	return refuseNames("Cannot update these configs at default cluster level, broker id must be specified", perBroker)
 }
 
+// cleanerThreadBytes is what each thread of the cleaner must have more than of the dedupe buffer, as in Kafka.
+const cleanerThreadBytes = 1 << 20
+
+// CheckTogether checks the settings of a broker that mean something only with others. The error is worded as
+// Kafka's, which refuses to start with it, and answers INVALID_REQUEST where a dynamic setting is the cause.
+func CheckTogether(v *View) error {
+	threads, buffer := int64(CleanerThreads.In(v)), CleanerDedupeBuffer.In(v)
+	if threads > 0 && buffer/threads <= cleanerThreadBytes {
+		return refusal("requirement failed: log.cleaner.dedupe.buffer.size must be at least 1MB per cleaner thread.")
+	}
+	return nil
+}
+
 func refuseNames(why string, names []string) error {
 	if len(names) == 0 {
 		return nil

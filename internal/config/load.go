@@ -184,6 +184,9 @@ func (l *loading) resolve() {
 	if low, high := MinCompactionLagMs.In(v), MaxCompactionLagMs.In(v); low > high {
 		l.problem(server[MinCompactionLagMs.Family[0].Name], "is more than log.cleaner.max.compaction.lag.ms")
 	}
+	if CheckTogether(v) != nil {
+		l.problem(CleanerDedupeBuffer.Def, "must be more than 1048576 for each of log.cleaner.threads")
+	}
 }
 
 func (l *loading) logDirs() {

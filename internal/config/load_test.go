@@ -75,7 +75,8 @@ listeners=PLAINTEXT://0.0.0.0:9092,SSL://:9093
 
 advertised.listeners=PLAINTEXT://0.0.0.0:9092
 authorizer.class.name=org.example.Authorizer
-`, []string{"KAFKA_LOG_CLEANUP_POLICY=shred", "KAFKA_CREATE_TOPICS=a:b:c"}, "min.insync.replicas=0", "nonsense")
+`, []string{"KAFKA_LOG_CLEANUP_POLICY=shred", "KAFKA_CREATE_TOPICS=a:b:c"}, "min.insync.replicas=0",
+		"log.cleaner.dedupe.buffer.size=1048576", "nonsense")
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -87,6 +88,7 @@ authorizer.class.name=org.example.Authorizer
 		"server.properties:8: authorizer.class.name: access control is not served yet, and this broker would let everyone in",
 		`KAFKA_CREATE_TOPICS: barnabas.create.topics: "a:b:c": b is not a number of partitions`,
 		"KAFKA_LOG_CLEANUP_POLICY: Invalid value shred for configuration log.cleanup.policy: String must be one of: compact, delete",
+		"--override log.cleaner.dedupe.buffer.size: must be more than 1048576 for each of log.cleaner.threads",
 		"--override min.insync.replicas: Invalid value 0 for configuration min.insync.replicas: Value must be at least 1",
 		"--override nonsense: want name=value",
 	}

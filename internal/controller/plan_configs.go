@@ -151,7 +151,7 @@ func checkResource(s *state, r AlterResource, values map[string]string) error {
 		if err := checkBrokerName(s.img, name); err != nil {
 			return err
 		}
-		return checkBrokerConfigs(values, name != "")
+		return checkBrokerConfigs(s, name, values)
 	case metadata.GroupResource:
 		if name == "" {
 			return refuse(ErrInvalidRequest, "Default group resources are not allowed.")
@@ -181,9 +181,18 @@ func checkBrokerName(img *metadata.Image, name string) error {
 }
 
 // checkBrokerConfigs checks the dynamic settings of a broker, or of all brokers. Names that the table does not
-// have are let through, as in Kafka, where plug-ins have settings of their own.
-func checkBrokerConfigs(values map[string]string, one bool) error {
-	if err := config.CheckDynamic(values, one); err != nil {
+// have are let through, as in Kafka, where plug-ins have settings of their own. What another broker's file says is
+// not known here; the controller's stands for it.
+func checkBrokerConfigs(s *state, name string, values map[string]string) error {
+	err := config.CheckDynamic(values, name != "")
+	if err == nil {
+		all, one := values, map[string]string(nil)
+		if name != "" {
+			all, one = s.img.Config(metadata.Resource{Type: metadata.BrokerResource}), values
+		}
+		err = config.CheckTogether(s.view.WithDynamic(all, one))
+	}
+	if err != nil {
 		return refuse(ErrInvalidRequest, "%s", err.Error())
 	}
 	return nil

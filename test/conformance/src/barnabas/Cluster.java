@@ -16,7 +16,6 @@ import java.util.Properties;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -35,13 +34,6 @@ public final class Cluster {
         "security.inter.broker.protocol", "listener.security.protocol.map", "control.plane.listener.name",
         "log.dir", "log.dirs", "metric.reporters", "unstable.api.versions.enable",
         "unstable.feature.versions.enable", "early.start.listeners");
-
-    /** What is to be ended should the run be. */
-    private static final Set<Process> RUNNING = ConcurrentHashMap.newKeySet();
-
-    static {
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> RUNNING.forEach(Process::destroyForcibly)));
-    }
 
     /** Every process started: none outlives this one, even where a test's set-up fails halfway. */
     private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
@@ -146,8 +138,6 @@ public final class Cluster {
             node.process = builder.start();
             STARTED.add(node.process);
             node.process.onExit().thenAccept(STARTED::remove);
-            RUNNING.add(node.process);
-            node.process.onExit().thenAccept(RUNNING::remove);
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
