@@ -268,7 +268,11 @@ func (l *loading) text(name string) string { return strings.TrimSpace(l.static[n
 
 // problem says what is wrong with a row's value, and where that was given.
 func (l *loading) problem(d *Def, message string) {
-	l.problems = append(l.problems, Problem{l.static[d.Name].where, d.Name, d.Name + ": " + message})
+	where := l.static[d.Name].where
+	if !strings.HasSuffix(where, " "+d.Name) { // an override says which it is
+		message = d.Name + ": " + message
+	}
+	l.problems = append(l.problems, Problem{where, d.Name, message})
 }
 
 func (l *loading) failed(d *Def) bool {
