@@ -3,8 +3,6 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
-	"slices"
 )
 
 // Producer is what an idempotent producer stamps a batch with.
@@ -29,6 +27,8 @@ type Options struct {
 	AppendTimeMs int64
 	// DeleteHorizonMs, when above 0, is the time from which compaction may drop tombstones (KIP-534).
 	DeleteHorizonMs int64
+	// MaxBytes bounds the batch as it is built, 0 for what a batch can be: Build says ErrTooLarge beyond. Nothing more is held meanwhile.
+	MaxBytes int
 	// Span makes the batch take up at least as many offsets, for compaction, which keeps a batch's
 	// range when it removes records.
 	Span int64
@@ -49,6 +49,12 @@ type Builder struct {
 	last     int32 // offset delta of the last record
 	baseTime int64
 	maxTime  int64
+
+	// Of a batch that has grown large.
+	stream  packer
+	out     packed
+	spilled int   // bytes of records that the stream has had
+	err     error // what Build will say
 }
 
 // NewBuilder returns a Builder for a batch with these options.
@@ -61,6 +67,7 @@ func NewBuilder(opts Options) *Builder {
 // Reset starts another batch. It keeps the buffers, so the batch that Build returned before is no
 // longer valid.
 func (b *Builder) Reset(opts Options) {
+	b.dropSpill()
 	*b = Builder{opts: opts, records: b.records[:0], batch: b.batch[:0], last: -1}
 }
 
@@ -68,10 +75,7 @@ func (b *Builder) Reset(opts Options) {
 func (b *Builder) Count() int { return int(b.count) }
 
 // Size is what the batch would take up in bytes if it isn't compressed.
-func (b *Builder) Size() int { return HeaderSize + len(b.records) }
-
-// Grow makes room for so many bytes of records that are still to come.
-func (b *Builder) Grow(bytes int) { b.records = slices.Grow(b.records, bytes) }
+func (b *Builder) Size() int { return HeaderSize + b.spilled + len(b.records) }
 
 // Append adds a record after the last one. A nil key or value is Kafka's null.
 func (b *Builder) Append(timestampMs int64, key, value []byte, headers ...Header) {
@@ -91,10 +95,16 @@ func (b *Builder) Append(timestampMs int64, key, value []byte, headers ...Header
 // within 2^31 of the base offset.
 func (b *Builder) AppendRecord(offset Offset, rec *Record) {
 	at := b.begin(rec.Timestamp, int32(offset-b.opts.BaseOffset))
-	b.appendBytes(rec.Key)
-	b.appendBytes(rec.Value)
-	b.records = binary.AppendVarint(b.records, int64(rec.HeaderCount))
-	b.records = append(b.records, rec.headers...)
+	if b.opts.Codec != None && len(rec.body) > spillSize {
+		b.prefix(at, len(rec.body))
+		b.spill(rec.body)
+		return
+	}
+	if b.opts.Codec == None && !b.room(len(rec.body)) {
+		b.records = b.records[:0]
+		return
+	}
+	b.records = append(b.records, rec.body...)
 	b.finish(at)
 }
 
@@ -120,7 +130,20 @@ func (b *Builder) begin(timestampMs int64, delta int32) (at int) {
 }
 
 func (b *Builder) finish(at int) {
-	size := len(b.records) - at - lengthRoom
+	b.prefix(at, 0)
+	switch {
+	case b.opts.Codec == None:
+		if !b.room(0) {
+			b.records = b.records[:0]
+		}
+	case len(b.records) > spillSize:
+		b.spill(nil)
+	}
+}
+
+// prefix writes the length of the record that begins at at, of which more bytes are still to come.
+func (b *Builder) prefix(at, more int) {
+	size := len(b.records) - at - lengthRoom + more
 	width := len(binary.AppendVarint(b.records[at:at], int64(size)))
 	if width < lengthRoom {
 		b.records = append(b.records[:at+width], b.records[at+lengthRoom:]...)
@@ -137,14 +160,11 @@ func (b *Builder) appendBytes(value []byte) {
 }
 
 // Build compresses and seals the batch. Its leader epoch is NoEpoch; a log sets it. The batch is valid
-// until Reset. Errors: ErrUnsupportedCodec, ErrTooLarge if it doesn't fit into a batch.
+// until Reset. Errors: ErrUnsupportedCodec, ErrTooLarge if it doesn't fit into a batch or is above MaxBytes.
 func (b *Builder) Build() (Batch, error) {
-	out, err := b.opts.Codec.Compress(append(b.batch[:0], make([]byte, HeaderSize)...), b.records, b.opts.Level)
+	out, err := b.pack()
 	if err != nil {
 		return nil, err
-	}
-	if len(out) > math.MaxInt32 {
-		return nil, fmt.Errorf("%d bytes: %w", len(out), ErrTooLarge)
 	}
 	b.batch = out
 	h := header{
@@ -160,6 +180,18 @@ func (b *Builder) Build() (Batch, error) {
 		h.maxTime = b.opts.AppendTimeMs
 	}
 	return h.seal(out), nil
+}
+
+// pack returns the batch, its header not yet written.
+func (b *Builder) pack() ([]byte, error) {
+	if b.stream != nil || b.err != nil {
+		return b.endSpill()
+	}
+	out, err := b.opts.Codec.Compress(append(b.batch[:0], make([]byte, HeaderSize)...), b.records, b.opts.Level)
+	if err == nil && len(out) > b.maxBytes() {
+		err = fmt.Errorf("%d bytes, limit %d: %w", len(out), b.maxBytes(), ErrTooLarge)
+	}
+	return out, err
 }
 
 func (b *Builder) attributes() int16 {

@@ -20,7 +20,7 @@ type Rules struct {
 	Type                     TimestampType
 	NowMs, BeforeMs, AfterMs int64
 	// Each, if set, is called with every record that broke no rule, in order: to copy it elsewhere.
-	Each func(*Record) error
+	Each func(*Record)
 }
 
 // RecordError says what is wrong with one record of a batch (KIP-467).
@@ -38,8 +38,6 @@ type Findings struct {
 	MaxTimestamp int64
 	// MaxTimestampOffset is the offset of the first record that has it.
 	MaxTimestampOffset Offset
-	// ExpandedSize is the length of the records in bytes when not compressed.
-	ExpandedSize int64
 	// Errors names the records that broke a rule, the first maxRecordErrors of them.
 	Errors []RecordError
 }
@@ -47,8 +45,7 @@ type Findings struct {
 // CheckRecords reads every record of a batch that Check has found sound: that each is well-formed, that
 // their offsets are consecutive, that the count is right and nothing is left over, and the rules. What
 // is wrong with single records is in the findings. The error tells that the records can't be read: it
-// wraps ErrInvalid, and with it ErrCorrupt, ErrExpands or ErrUnsupportedCodec; or it is that of
-// Rules.Each, as it came.
+// wraps ErrInvalid, and with it ErrCorrupt, ErrExpands or ErrUnsupportedCodec.
 func (b Batch) CheckRecords(d *Decompressor, rules *Rules) (Findings, error) {
 	found := Findings{MaxTimestamp: NoTimestamp, MaxTimestampOffset: -1}
 	var r Reader
@@ -56,7 +53,6 @@ func (b Batch) CheckRecords(d *Decompressor, rules *Rules) (Findings, error) {
 	defer r.Close()
 	for r.Next() {
 		rec := r.Record()
-		found.ExpandedSize += int64(len(rec.Raw))
 		if rec.Timestamp > found.MaxTimestamp {
 			found.MaxTimestamp, found.MaxTimestampOffset = rec.Timestamp, rec.Offset
 		}
@@ -69,9 +65,7 @@ func (b Batch) CheckRecords(d *Decompressor, rules *Rules) (Findings, error) {
 		if rules.Each == nil || len(found.Errors) > 0 {
 			continue
 		}
-		if err := rules.Each(rec); err != nil {
-			return found, err
-		}
+		rules.Each(rec)
 	}
 	err := r.Err()
 	if err == nil {

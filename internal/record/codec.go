@@ -2,6 +2,7 @@ package record
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -58,14 +59,22 @@ func (c Codec) Compress(dst, src []byte, level int) ([]byte, error) {
 	switch c {
 	case None:
 		return append(dst, src...), nil
-	case Gzip:
-		return compressGzip(dst, src, level)
 	case Snappy:
 		return compressSnappy(dst, src), nil
-	case LZ4:
-		return compressLZ4(dst, src, level)
 	case Zstd:
 		return compressZstd(dst, src, level)
 	}
-	return dst, fmt.Errorf("%s: %w", c, ErrUnsupportedCodec)
+	out := packed{bytes: dst, max: math.MaxInt}
+	p, err := newPacker(c, &out, level)
+	if err != nil {
+		return dst, err
+	}
+	defer p.release()
+	if _, err := p.Write(src); err != nil {
+		return dst, err
+	}
+	if err := p.Close(); err != nil {
+		return dst, err
+	}
+	return out.bytes, nil
 }

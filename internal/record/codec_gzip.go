@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"io"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
@@ -32,11 +33,18 @@ func (e *gzipExpander) release() {
 // gzipWriters are pooled by level, the default's at 0.
 var gzipWriters [gzip.BestCompression + 1]sync.Pool
 
-func compressGzip(dst, src []byte, level int) ([]byte, error) {
+// gzipPacker is a pooled writer.
+type gzipPacker struct {
+	*gzip.Writer
+	level int
+}
+
+func (p gzipPacker) release() { gzipWriters[p.level].Put(p.Writer) }
+
+func packGzip(out io.Writer, level int) (packer, error) {
 	if level < 0 || level > gzip.BestCompression {
 		level = 0
 	}
-	out := bytes.NewBuffer(dst)
 	w, _ := gzipWriters[level].Get().(*gzip.Writer)
 	if w == nil {
 		speed := gzip.DefaultCompression
@@ -45,16 +53,9 @@ func compressGzip(dst, src []byte, level int) ([]byte, error) {
 		}
 		var err error
 		if w, err = gzip.NewWriterLevel(out, speed); err != nil {
-			return dst, err
+			return nil, err
 		}
 	}
-	defer gzipWriters[level].Put(w)
 	w.Reset(out)
-	if _, err := w.Write(src); err != nil {
-		return dst, err
-	}
-	if err := w.Close(); err != nil {
-		return dst, err
-	}
-	return out.Bytes(), nil
+	return gzipPacker{w, level}, nil
 }

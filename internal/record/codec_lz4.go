@@ -45,25 +45,25 @@ var lz4Levels = [...]lz4.CompressionLevel{
 
 var lz4Writers [len(lz4Levels)]sync.Pool
 
-func compressLZ4(dst, src []byte, level int) ([]byte, error) {
+// lz4Packer is a pooled writer.
+type lz4Packer struct {
+	*lz4.Writer
+	level int
+}
+
+func (p lz4Packer) release() { lz4Writers[p.level].Put(p.Writer) }
+
+func packLZ4(out io.Writer, level int) (packer, error) {
 	level = min(max(level, 0), len(lz4Levels)-1)
-	out := bytes.NewBuffer(dst)
 	w, _ := lz4Writers[level].Get().(*lz4.Writer)
 	if w == nil {
 		w = lz4.NewWriter(out)
 		err := w.Apply(lz4.ConcurrencyOption(1), lz4.BlockSizeOption(lz4.Block64Kb),
 			lz4.ChecksumOption(false), lz4.CompressionLevelOption(lz4Levels[level]))
 		if err != nil {
-			return dst, err
+			return nil, err
 		}
 	}
-	defer lz4Writers[level].Put(w)
 	w.Reset(out)
-	if _, err := w.Write(src); err != nil {
-		return dst, err
-	}
-	if err := w.Close(); err != nil {
-		return dst, err
-	}
-	return out.Bytes(), nil
+	return lz4Packer{w, level}, nil
 }

@@ -121,12 +121,61 @@ func compressSnappy(dst, src []byte) []byte {
 	for len(src) > 0 {
 		block := src[:min(len(src), xerialBlockSize)]
 		src = src[len(block):]
-		at := len(dst)
-		dst = append(dst, 0, 0, 0, 0)
-		dst = appendSnappyBlock(dst, block)
-		binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+		dst = appendXerialBlock(dst, block)
 	}
 	return dst
+}
+
+func appendXerialBlock(dst, block []byte) []byte {
+	at := len(dst)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = appendSnappyBlock(dst, block)
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at-4))
+	return dst
+}
+
+// snappyPacker cuts what is written into the blocks of the xerial format.
+type snappyPacker struct {
+	out   *packed
+	block []byte // not yet encoded, less than a block
+}
+
+func packSnappy(out *packed) packer {
+	out.bytes = append(out.bytes, xerialHeader...)
+	return &snappyPacker{out: out, block: make([]byte, 0, xerialBlockSize)}
+}
+
+func (p *snappyPacker) release() {}
+
+// Write implements io.Writer.
+func (p *snappyPacker) Write(b []byte) (int, error) {
+	written := len(b)
+	for len(b) > 0 {
+		n := min(len(b), xerialBlockSize-len(p.block))
+		p.block = append(p.block, b[:n]...)
+		b = b[n:]
+		if len(p.block) < xerialBlockSize {
+			break
+		}
+		if err := p.flush(); err != nil {
+			return 0, err
+		}
+	}
+	return written, nil
+}
+
+// Close writes the last block.
+func (p *snappyPacker) Close() error {
+	if len(p.block) == 0 {
+		return p.out.room(0)
+	}
+	return p.flush()
+}
+
+func (p *snappyPacker) flush() error {
+	p.out.bytes = appendXerialBlock(p.out.bytes, p.block)
+	p.block = p.block[:0]
+	return p.out.room(0)
 }
 
 // appendSnappyBlock encodes straight into dst's spare room, which it makes if need be.

@@ -96,21 +96,46 @@ func (e *zstdExpander) release() {
 
 var zstdEncoders [zstd.SpeedBestCompression + 1]sync.Pool
 
-func compressZstd(dst, src []byte, level int) ([]byte, error) {
+// zstdPacker is a pooled encoder.
+type zstdPacker struct {
+	*zstd.Encoder
+	speed zstd.EncoderLevel
+}
+
+func (p zstdPacker) release() {
+	p.Reset(nil)
+	zstdEncoders[p.speed].Put(p.Encoder)
+}
+
+func newZstdPacker(level int) (zstdPacker, error) {
 	if level == 0 {
 		level = DefaultZstdLevel
 	}
-	speed := zstd.EncoderLevelFromZstd(level)
-	e, _ := zstdEncoders[speed].Get().(*zstd.Encoder)
-	if e == nil {
-		var err error
-		e, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(speed), zstd.WithEncoderConcurrency(1),
-			zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(zstdEncoderWindow),
-			zstd.WithZeroFrames(true))
-		if err != nil {
-			return dst, err
-		}
+	p := zstdPacker{speed: zstd.EncoderLevelFromZstd(level)}
+	if p.Encoder, _ = zstdEncoders[p.speed].Get().(*zstd.Encoder); p.Encoder != nil {
+		return p, nil
 	}
-	defer zstdEncoders[speed].Put(e)
-	return e.EncodeAll(src, dst), nil
+	var err error
+	p.Encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(p.speed), zstd.WithEncoderConcurrency(1),
+		zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(zstdEncoderWindow),
+		zstd.WithZeroFrames(true))
+	return p, err
+}
+
+func packZstd(out io.Writer, level int) (packer, error) {
+	p, err := newZstdPacker(level)
+	if err != nil {
+		return nil, err
+	}
+	p.Reset(out)
+	return p, nil
+}
+
+func compressZstd(dst, src []byte, level int) ([]byte, error) {
+	p, err := newZstdPacker(level)
+	if err != nil {
+		return dst, err
+	}
+	defer zstdEncoders[p.speed].Put(p.Encoder)
+	return p.EncodeAll(src, dst), nil
 }

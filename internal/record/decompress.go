@@ -92,25 +92,36 @@ func (d *Decompressor) close() {
 }
 
 // fill moves what is unread, which lies in the window, to the window's front and adds what the stream
-// has next: at least a byte, or it fails. io.EOF, bare, is the end of the stream.
-func (d *Decompressor) fill(unread []byte) ([]byte, error) {
+// has next: at least a byte, or it fails. A record that is to fit whole has the given size, 0 if that isn't known.
+// io.EOF, bare, is the end of the stream.
+func (d *Decompressor) fill(unread []byte, size int) ([]byte, error) {
+	if size > MaxRecordSize {
+		return unread, fmt.Errorf("a record of %d bytes, limit %d: %w", size, MaxRecordSize, ErrExpands)
+	}
 	if len(unread) == len(d.window) {
-		if len(unread) >= MaxRecordSize {
-			return unread, fmt.Errorf("a record of more than %d bytes: %w", MaxRecordSize, ErrExpands)
-		}
-		if len(d.window) >= pooledWindowSize && !d.large && d.Large != nil {
-			d.Large()
-		}
-		d.large = len(d.window) >= pooledWindowSize
-		grown := make([]byte, 2*len(d.window))
-		copy(grown, unread)
-		d.window = grown
+		d.grow(unread, size)
 	} else if len(unread) > 0 && &unread[0] != &d.window[0] {
 		copy(d.window, unread)
 	}
 	have := len(unread)
 	n, err := d.read(d.window[have:])
 	return d.window[:have+n], err
+}
+
+// grow makes the window larger. What a record claims to be is believed once as much as is pooled has come of it:
+// to double the window again and again would cost as much memory once more.
+func (d *Decompressor) grow(unread []byte, size int) {
+	larger := 2 * len(d.window)
+	if len(d.window) >= pooledWindowSize {
+		if !d.large && d.Large != nil {
+			d.Large()
+		}
+		d.large = true
+		larger = max(size, min(larger, MaxRecordSize))
+	}
+	grown := make([]byte, larger)
+	copy(grown, unread)
+	d.window = grown
 }
 
 // read wants at least one byte. A reader that gives bytes and an error gives the error again later.
@@ -155,7 +166,7 @@ func (d *Decompressor) Expand(dst []byte, codec Codec, payload []byte) ([]byte, 
 	}
 	defer d.close()
 	for {
-		chunk, err := d.fill(nil)
+		chunk, err := d.fill(nil, 0)
 		if err == io.EOF {
 			return dst, nil
 		}

@@ -23,6 +23,7 @@ type Record struct {
 	TimestampDelta int64
 
 	headers []byte
+	body    []byte // of Raw: what follows the deltas
 }
 
 // Headers starts a walk over the record's headers.
@@ -139,7 +140,7 @@ func (r *Reader) parse(raw []byte, prefix int) error {
 	if delta, body, ok = cutVarint(body); !ok {
 		return fmt.Errorf("offset delta: %w", ErrCorrupt)
 	}
-	rec.OffsetDelta = int32(delta)
+	rec.OffsetDelta, rec.body = int32(delta), body
 	rec.Offset = r.baseOffset + Offset(delta)
 	rec.Timestamp = r.appendTime
 	if !r.fixedTime {

@@ -41,18 +41,18 @@ func (s *source) next() (raw []byte, prefix int, err error) {
 			raw, s.buf = s.buf[:size:size], s.buf[size:]
 			return raw, prefix, nil
 		}
-		if err := s.more(); err != nil {
+		if err := s.more(size); err != nil {
 			return nil, 0, err
 		}
 	}
 }
 
-// more makes buf longer.
-func (s *source) more() (err error) {
+// more makes buf longer, to hold a record of that size in the end; 0 if it isn't known.
+func (s *source) more(size int) (err error) {
 	if s.stream == nil {
 		return fmt.Errorf("payload ends within a record: %w", ErrCorrupt)
 	}
-	s.buf, err = s.stream.fill(s.buf)
+	s.buf, err = s.stream.fill(s.buf, size)
 	if err == io.EOF {
 		return fmt.Errorf("payload ends within a record: %w", ErrCorrupt)
 	}
@@ -62,7 +62,7 @@ func (s *source) more() (err error) {
 // finish returns nil if nothing is left, neither bytes nor an error at the very end such as a checksum.
 func (s *source) finish() (err error) {
 	if len(s.buf) == 0 && s.stream != nil {
-		if s.buf, err = s.stream.fill(nil); err == io.EOF {
+		if s.buf, err = s.stream.fill(nil, 0); err == io.EOF {
 			return nil
 		}
 	}

@@ -49,15 +49,7 @@ func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Ap
 	var builder *record.Builder
 	if recompresses(b, c) {
 		builder = record.NewBuilder(rebuilt(b, c))
-		rules.Each = func(rec *record.Record) error {
-			if builder != nil && builder.Size()+len(rec.Raw) > rebuildAtOnce {
-				builder = nil
-			}
-			if builder != nil {
-				builder.AppendRecord(rec.Offset, rec)
-			}
-			return nil
-		}
+		rules.Each = func(rec *record.Record) { builder.AppendRecord(rec.Offset, rec) }
 	}
 	found, err := b.CheckRecords(x.decompressor, &rules)
 	if err != nil {
@@ -66,33 +58,15 @@ func (l *Log) inspect(b record.Batch, c *LogConfig, rules record.Rules, done *Ap
 	if len(found.Errors) > 0 {
 		return nil, l.refusedRecords(found.Errors, done)
 	}
-	switch {
-	case builder != nil:
-		return builder.Build()
-	case recompresses(b, c):
-		return l.rebuild(b, c, x, found.ExpandedSize)
+	if builder == nil {
+		b.SetCreateTime(found.MaxTimestamp)
+		return b, nil
 	}
-	b.SetCreateTime(found.MaxTimestamp)
-	return b, nil
-}
-
-// rebuildAtOnce is how many bytes of records are compressed anew while they are checked. A batch that expands to more
-// is read a second time, when it is known to be sound and how much memory that will take.
-const rebuildAtOnce = 1 << 20
-
-// rebuild compresses a large batch anew that has been found sound.
-func (l *Log) rebuild(b record.Batch, c *LogConfig, x *expanding, size int64) (record.Batch, error) {
-	x.reserve(size)
-	builder := record.NewBuilder(rebuilt(b, c))
-	builder.Grow(int(size) + rebuildAtOnce)
-	_, err := b.CheckRecords(x.decompressor, &record.Rules{Type: record.LogAppendTime, Each: func(rec *record.Record) error {
-		builder.AppendRecord(rec.Offset, rec)
-		return nil
-	}})
-	if err != nil {
-		return nil, fmt.Errorf("%s: read again: %w", l, err)
+	anew, err := builder.Build()
+	if errors.Is(err, record.ErrTooLarge) {
+		err = fmt.Errorf("%s: compressed with %s, as the topic wants it: %w: %w", l, c.Compression, ErrMessageTooLarge, err)
 	}
-	return builder.Build()
+	return anew, err
 }
 
 // rebuilt are the options for a batch that is to hold the same in the topic's compression.
@@ -101,6 +75,7 @@ func rebuilt(b record.Batch, c *LogConfig) record.Options {
 		Codec:      c.Compression,
 		Level:      c.CompressionLevel,
 		BaseOffset: b.BaseOffset(),
+		MaxBytes:   int(c.MaxMessageBytes),
 	}
 	if b.HasProducerID() {
 		options.Producer = &record.Producer{

@@ -60,12 +60,12 @@ type Store struct {
 	directoryChanged func(*Directory, error)
 	flushed          func(time.Duration)
 
-	dirs      []*Directory
-	handles   handles
-	expansion expansion
-	flusher   flusher
-	deletions deletions
-	cleaner   *cleaner
+	dirs        []*Directory
+	handles     handles
+	largeRecord sync.Mutex // the turn of who expands a large record
+	flusher     flusher
+	deletions   deletions
+	cleaner     *cleaner
 	// producerIDExpirationMs is what the setting is now; the tables of the logs take it over as they
 	// expire.
 	producerIDExpirationMs atomic.Int64
