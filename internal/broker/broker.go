@@ -204,10 +204,14 @@ func (b *Broker) openStorage() error {
 	if err != nil {
 		return fmt.Errorf("log directories: %w", err)
 	}
+	settings := storeSettings(view)
+	if !b.options.Guest {
+		settings.MaxOpenFiles = boundLogFiles(fileLimit(), settings.MaxOpenFiles, config.MaxConnections.In(view), b.logger)
+	}
 	store, err := storage.OpenStore(storage.Options{
 		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName},
 		BrokerID: ident.BrokerID(b.config.NodeID), BootID: b.options.Boot,
-		Settings: storeSettings(view), Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
+		Settings: settings, Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
 		DirectoryChanged: b.directoryChanged,
 	})
 	if err != nil {
