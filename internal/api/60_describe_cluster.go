@@ -5,9 +5,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// DescribeCluster 0-2. Version 1 asks for brokers or controllers (KIP-919), 2 may include fenced brokers (KIP-1073): a
-// registration here lasts as long as its broker does, so there are none. Controllers are brokers and are not dialled by clients:
-// asking for them is MISMATCHED_ENDPOINT_TYPE.
+// DescribeCluster 0-2. Version 1 asks for brokers or controllers (KIP-919), 2 may include fenced brokers (KIP-1073):
+// those that belong to the cluster and are down, at the addresses they had. Controllers are brokers and are not dialled
+// by clients: asking for them is MISMATCHED_ENDPOINT_TYPE.
 
 const brokerEndpoints = 1
 
@@ -26,13 +26,18 @@ func (a *API) describeCluster(c *Call, request *kmsg.DescribeClusterRequest) *km
 	response.EndpointType = brokerEndpoints
 	response.ClusterID = image.ClusterID().String()
 	response.ControllerID = int32(a.controllerFor(image, c.Client.Listener))
-	for _, b := range image.Brokers() {
+	brokers := image.Brokers()
+	if request.IncludeFencedBrokers {
+		brokers = image.Members()
+	}
+	for _, b := range brokers {
 		endpoint, ok := b.Endpoint(c.Client.Listener)
 		if !ok {
 			continue
 		}
 		node := kmsg.NewDescribeClusterResponseBroker()
 		node.NodeID, node.Host, node.Port, node.Rack = int32(b.ID), endpoint.Host, endpoint.Port, rackOf(b)
+		node.IsFenced = image.Broker(b.ID) == nil
 		response.Brokers = append(response.Brokers, node)
 	}
 	if request.IncludeClusterAuthorizedOperations {
