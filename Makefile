@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim interop conformance bench fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim interop conformance bench trials fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ conformance: build ## Kafka's own tests: make conformance CLASS="PlaintextConsum
 
 bench: build       ## side by side with Apache Kafka, as ratios in one run
 	$(GO) run ./bench $(ARGS)
+
+trials: build      ## nodes that are stopped, wiped and started empty under load: make trials ARGS="-trial A,D -kafka"
+	$(GO) run ./test/trials $(ARGS)
 
 fuzz:              ## every native fuzzer for FUZZTIME (10m)
 	test/fuzz $(FUZZTIME)

@@ -1,0 +1,34 @@
+package nodes
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+// Net is a part of the loopback network that nobody else listens in: 127.77.x.0, found by trying. It fails where the
+// system has one loopback address only.
+func Net() (string, error) {
+	var last error
+	for i := range 200 {
+		prefix := fmt.Sprintf("127.77.%d.", 1+(os.Getpid()+i)%250)
+		if last = free(prefix); last == nil {
+			return prefix, nil
+		}
+	}
+	return "", fmt.Errorf("no loopback addresses for the nodes: %w", last)
+}
+
+// free tries the ports that a node uses on the addresses of the first nodes.
+func free(prefix string) error {
+	for host := range 3 {
+		for _, port := range []int{9092, 9093, 8080, 2181, 2888, 3888} {
+			l, err := net.Listen("tcp", fmt.Sprintf("%s%d:%d", prefix, host+1, port))
+			if err != nil {
+				return err
+			}
+			l.Close()
+		}
+	}
+	return nil
+}

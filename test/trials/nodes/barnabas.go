@@ -1,0 +1,127 @@
+package nodes
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"barnabas/internal/keeper"
+	"barnabas/internal/metadata"
+)
+
+// Layout says which processes a cluster of Barnabas is made of.
+type Layout string
+
+const (
+	// Inside: three nodes of one process each, the keepers inside.
+	Inside Layout = "inside"
+	// Six: three brokers and three keepers, a pair on each node.
+	Six Layout = "six"
+	// Apart: three brokers, and one keeper that nobody touches.
+	Apart Layout = "apart"
+)
+
+// Barnabas says how a cluster of three brokers is run.
+type Barnabas struct {
+	// Program is bin/barnabas.
+	Program string
+	Layout  Layout
+	// Dir is for data and output, Net the prefix of the nodes' addresses.
+	Dir, Net string
+	// Settings are overrides for every broker, name=value.
+	Settings []string
+	// KeeperArgs run a keeper for Apart: a program and its arguments, to which a directory and an address are added.
+	KeeperArgs []string
+}
+
+// brokers is how many there are in every trial.
+const brokers = 3
+
+// Cluster is what the description says, not started.
+func (b Barnabas) Cluster() *Cluster {
+	c := &Cluster{Name: "Barnabas, " + b.name(), dir: b.Dir}
+	var connect []string
+	if b.Layout == Apart {
+		c.Apart = newProcess(b.Dir, "keeper")
+		at := b.Net + "100:2181"
+		c.Apart.Args = append(append([]string{}, b.KeeperArgs...), c.Apart.Data, at)
+		connect = append(connect, at)
+	}
+	for i := range brokers {
+		n := &Node{ID: i + 1, Host: b.Net + strconv.Itoa(i+1)}
+		c.Nodes = append(c.Nodes, n)
+		if b.Layout != Apart {
+			connect = append(connect, n.Host+":2181")
+		}
+	}
+	for _, n := range c.Nodes {
+		b.node(n, connect)
+	}
+	c.Losses = func(ctx context.Context) (int, error) { return countLosses(ctx, connect) }
+	return c
+}
+
+func (b Barnabas) name() string {
+	switch b.Layout {
+	case Inside:
+		return "three processes, keepers inside"
+	case Six:
+		return "three brokers and three keepers"
+	default:
+		return "three brokers, one keeper apart"
+	}
+}
+
+// node fills in what runs on a node.
+func (b Barnabas) node(n *Node, connect []string) {
+	id := strconv.Itoa(n.ID)
+	n.Broker = newProcess(b.Dir, "broker-"+id)
+	n.health = n.Host + ":8080"
+	settings := append([]string{
+		"broker.id=" + id, "listeners=PLAINTEXT://" + n.Address(), "http.listener=" + n.health,
+		"log.dirs=" + n.Broker.Data,
+	}, b.Settings...)
+	switch b.Layout {
+	case Inside:
+		n.Broker.Env = b.ensemble(n)
+	case Six:
+		n.Keeper = newProcess(b.Dir, "keeper-"+id)
+		n.Keeper.Args = []string{b.Program, "keeper"}
+		n.Keeper.Env = append(b.ensemble(n), "ZOO_DATA_DIR="+n.Keeper.Data, "ZOO_HTTP_LISTENER="+n.Host+":8081")
+	}
+	if b.Layout != Inside {
+		settings = append(settings, "zookeeper.connect="+strings.Join(connect, ","))
+	}
+	n.Broker.Args = []string{b.Program, "server"}
+	for _, s := range settings {
+		n.Broker.Args = append(n.Broker.Args, "--override", s)
+	}
+}
+
+// ensemble are the variables of a keeper, as ZooKeeper's image has them.
+func (b Barnabas) ensemble(n *Node) []string {
+	servers := ""
+	for i := range brokers {
+		servers += fmt.Sprintf(" server.%d=%s%d:2888:3888;%s%d:2181", i+1, b.Net, i+1, b.Net, i+1)
+	}
+	return []string{"ZOO_MY_ID=" + strconv.Itoa(n.ID), "ZOO_SERVERS=" + servers[1:]}
+}
+
+// countLosses reads the ledger where it is kept.
+func countLosses(ctx context.Context, keepers []string) (int, error) {
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	store, err := keeper.Dial(keeper.Remote{Servers: keepers, Logger: quiet})
+	if err != nil {
+		return 0, err
+	}
+	defer store.Close()
+	feed, err := metadata.StartFeed(ctx, store, quiet)
+	if err != nil {
+		return 0, err
+	}
+	defer feed.Stop()
+	return feed.Current().NumLosses(), nil
+}
