@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim interop conformance bench trials fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim interop conformance image bench trials fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ test: build        ## unit tests, scenarios, simulator, end to end: Go alone
 check: format vet staticcheck race   ## what main must always pass
 
 format:
-	@files=$$(gofmt -l cmd internal test bench sim 2>/dev/null); \
+	@files=$$(gofmt -l cmd internal test bench sim deploy 2>/dev/null); \
 	if [ -n "$$files" ]; then echo "gofmt -w is due on:"; echo "$$files"; exit 1; fi
 
 vet:
@@ -57,6 +57,9 @@ interop: build     ## the real clients of other languages
 
 conformance: build ## Kafka's own tests: make conformance CLASS="PlaintextConsumerPollTest ..."
 	test/conformance/run $(CLASS)
+
+image:             ## the container image for amd64 and arm64: dist/barnabas.oci.tar
+	$(GO) run ./deploy/image
 
 bench: build       ## side by side with Apache Kafka, as ratios in one run
 	$(GO) run ./bench $(ARGS)

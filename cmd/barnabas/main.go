@@ -9,8 +9,9 @@ import (
 )
 
 func main() {
-	if args, ok := serverArguments(os.Args); ok {
+	argv := started(os.Args, os.Environ())
+	if args, ok := serverArguments(argv); ok {
 		os.Exit(serve(args))
 	}
-	os.Exit(cli.Main(os.Args))
+	os.Exit(cli.Main(argv))
 }
