@@ -13,5 +13,8 @@ func main() {
 	if args, ok := serverArguments(argv); ok {
 		os.Exit(serve(args))
 	}
+	if args, ok := keeperArguments(argv); ok {
+		os.Exit(serveKeeper(args))
+	}
 	os.Exit(cli.Main(argv))
 }

@@ -35,6 +35,7 @@ func registry() []Tool {
 		{Kafka: "kafka-storage", Run: runStorage, Command: storageCommand},
 		{Kafka: "kafka-server-stop", Run: runServerStop, Command: stopCommand},
 		{Command: serverCommand},
+		{Command: keeperCommand},
 		{Command: doctorCommand},
 		{Kafka: "kafka-producer-perf-test", Run: runProducerPerf, Command: perfCommand},
 		{Kafka: "kafka-consumer-perf-test", Run: runConsumerPerf},

@@ -20,6 +20,11 @@ type Keeper struct {
 	TickTime             time.Duration
 	MaxClientConnections int    // from one address; 0 is no bound
 	HTTP                 string // host:port; "" for none
+	// Advertised is the host under which other members reach this one; "" to find it out.
+	Advertised string
+	// Tick is the heartbeat between members, and Quota the most that the metadata may take on the disk in bytes.
+	Tick  time.Duration
+	Quota int64
 	// FourLetterWords are the commands that the client port answers; "*" is all.
 	FourLetterWords []string
 }
@@ -43,6 +48,9 @@ var keeperSettings = []struct{ name, variable, value string }{
 	{"clientPort", "ZOO_PORT", "2181"},
 	{"4lw.commands.whitelist", "ZOO_4LW_COMMANDS_WHITELIST", "srvr"},
 	{"http.listener", "ZOO_HTTP_LISTENER", "127.0.0.1:8080"},
+	{"keeper.advertised.host", "ZOO_ADVERTISED_HOST", ""},
+	{"keeper.heartbeat.ms", "ZOO_HEARTBEAT_MS", "50"},
+	{"keeper.quota.bytes", "ZOO_QUOTA_BYTES", "2147483648"},
 }
 
 // keeperUnused are names of ZooKeeper's that have no meaning here, by why.
@@ -140,9 +148,9 @@ func (l *keeperLoading) environment(env []string) {
 }
 
 // serverList reads ZOO_SERVERS: `server.1=zoo1:2888:3888;2181 server.2=…`, separated by white space as the official
-// image has it, or `zoo1:2888:3888,zoo2:2888:3888` numbered from 1 (or `zoo1:2888:3888::1`), as Bitnami's has.
+// image has it, or by commas; or `zoo1:2888:3888,zoo2:2888:3888` numbered from 1 (or `zoo1:2888:3888::1`), as Bitnami's has.
 func (l *keeperLoading) serverList(list string) {
-	words := strings.Fields(list)
+	words := strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) })
 	if !strings.Contains(list, "server.") {
 		words = strings.FieldsFunc(list, func(r rune) bool { return strings.ContainsRune(", ;\t\n", r) })
 	}
@@ -205,6 +213,9 @@ func (l *keeperLoading) resolve() {
 		}
 		k.HTTP = address.value
 	}
+	k.Advertised = l.values["keeper.advertised.host"].value
+	k.Tick = time.Duration(l.number("keeper.heartbeat.ms", 5, 10000)) * time.Millisecond
+	k.Quota = int64(l.number("keeper.quota.bytes", 16<<20, 1<<40))
 	clientPort := l.number("clientPort", 0, 65535)
 	for _, id := range slices.Sorted(maps.Keys(l.servers)) {
 		m, err := parseMember(id, l.servers[id].value, clientPort)

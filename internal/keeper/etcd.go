@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"go.etcd.io/etcd/server/v3/features"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sys/unix"
 
 	"barnabas/internal/metadata"
@@ -19,8 +21,8 @@ import (
 type serverSettings = config.ServerConfig
 
 const (
-	// tickMs is the heartbeat. A member alone elects itself one or two of them after its start.
-	tickMs = 10
+	// aloneTick is the heartbeat of a member alone, which elects itself one or two of them after its start.
+	aloneTick = 10 * time.Millisecond
 	// electionTicks is the least that raft takes: a member alone waits for nobody.
 	electionTicks = 2
 	// memberName tells the only member of an ensemble of one.
@@ -35,26 +37,40 @@ const (
 	keepRevisions = 10000
 )
 
-// serverConfig is the configuration of an ensemble of one. It has an address only because etcd wants members
-// to have one: nobody listens there, and nobody calls.
-func serverConfig(options Options, logger *zap.Logger) (serverSettings, error) {
-	nowhere := types.MustNewURLs([]string{"http://127.0.0.1:0"})
-	client := nowhere
-	if options.Listener != "" {
-		client = types.URLs{url.URL{Scheme: "http", Host: options.Listener}}
+// memberSettings are what differs between members.
+type memberSettings struct {
+	dir  string
+	name string
+	// peer and client are the addresses that other members and clients are told, host:port; empty for a member alone, which
+	// has addresses only because etcd wants members to have some.
+	peer, client  string
+	tick          time.Duration
+	electionTicks int
+	quota         int64
+}
+
+const nowhere = "127.0.0.1:0"
+
+// memberConfig is etcd's configuration of a member. Its cluster is what its directory says; only where that is empty, it
+// becomes an ensemble of one.
+func memberConfig(m memberSettings, logger *zap.Logger) serverSettings {
+	peer, client := url.URL{Scheme: "http", Host: nowhere}, url.URL{Scheme: "http", Host: nowhere}
+	if m.peer != "" {
+		peer.Host = m.peer
 	}
-	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
-		return serverSettings{}, fmt.Errorf("keeper: %w", err)
+	if m.client != "" {
+		client.Host = m.client
 	}
 	wal.SegmentSizeBytes = walSegment
 	return serverSettings{
-		Name: memberName, DataDir: options.Dir, NewCluster: true,
-		PeerURLs: nowhere, ClientURLs: client,
-		InitialPeerURLsMap:          types.URLsMap{memberName: nowhere},
+		Name: m.name, DataDir: m.dir, NewCluster: true,
+		PeerURLs: types.URLs{peer}, ClientURLs: types.URLs{client},
+		InitialPeerURLsMap:          types.URLsMap{m.name: types.URLs{peer}},
 		InitialClusterToken:         memberName,
-		TickMs:                      tickMs,
-		ElectionTicks:               electionTicks,
+		TickMs:                      uint(m.tick.Milliseconds()),
+		ElectionTicks:               m.electionTicks,
 		InitialElectionTickAdvance:  true,
+		PreVote:                     true,
 		BootstrapTimeout:            time.Second,
 		SnapshotCount:               snapshotEvery,
 		SnapshotCatchUpEntries:      snapshotEvery / 2,
@@ -62,7 +78,7 @@ func serverConfig(options Options, logger *zap.Logger) (serverSettings, error) {
 		MaxWALFiles:                 2,
 		AutoCompactionMode:          "revision",
 		AutoCompactionRetention:     keepRevisions,
-		QuotaBackendBytes:           options.Quota,
+		QuotaBackendBytes:           m.quota,
 		BackendBatchInterval:        backendEvery,
 		BackendBatchLimit:           10000,
 		MaxTxnOps:                   metadata.MaxOps,
@@ -70,18 +86,35 @@ func serverConfig(options Options, logger *zap.Logger) (serverSettings, error) {
 		MaxConcurrentStreams:        10000,
 		WarningApplyDuration:        time.Second,
 		WarningUnaryRequestDuration: time.Second,
-		StrictReconfigCheck:         true,
-		AuthToken:                   "simple",
-		TokenTTL:                    300,
-		BcryptCost:                  10,
-		CompactHashCheckTime:        time.Minute,
-		DowngradeCheckTime:          5 * time.Second,
-		MaxLearners:                 1,
-		V2Deprecation:               config.V2DeprDefault,
-		Logger:                      logger,
-		ServerFeatureGate:           features.NewDefaultServerFeatureGate(memberName, logger),
-		Metrics:                     "basic",
-	}, nil
+		// The roll-call knows more of who lives than etcd's check does, which wants five seconds of connection to all.
+		StrictReconfigCheck:  false,
+		AuthToken:            "simple",
+		TokenTTL:             300,
+		BcryptCost:           10,
+		CompactHashCheckTime: time.Minute,
+		DowngradeCheckTime:   5 * time.Second,
+		MaxLearners:          1,
+		V2Deprecation:        config.V2DeprDefault,
+		Logger:               logger,
+		ServerFeatureGate:    features.NewDefaultServerFeatureGate(m.name, logger),
+		Metrics:              "basic",
+	}
+}
+
+// serverConfig is the configuration of an ensemble of one: nobody listens at its address, and nobody calls.
+func serverConfig(options Options, logger *zap.Logger) (serverSettings, error) {
+	if err := os.MkdirAll(options.Dir, 0o700); err != nil {
+		return serverSettings{}, fmt.Errorf("keeper: %w", err)
+	}
+	return memberConfig(memberSettings{
+		dir: options.Dir, name: memberName, client: options.Listener,
+		tick: aloneTick, electionTicks: electionTicks, quota: options.Quota,
+	}, logger), nil
+}
+
+// zapLogger is what etcd logs to. What it thinks fatal becomes a panic, which says what was going on.
+func zapLogger(logger *slog.Logger) *zap.Logger {
+	return zap.New(&bridge{logger: logger}, zap.WithFatalHook(zapcore.WriteThenPanic))
 }
 
 func flock(file *os.File) error {

@@ -13,7 +13,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
-	"go.uber.org/zap"
 
 	"barnabas/internal/metadata"
 	"barnabas/internal/metadata/etcdstore"
@@ -85,8 +84,7 @@ func (k *Keeper) start() error {
 			return err
 		}
 	}
-	logger := zap.New(&bridge{logger: k.options.Logger})
-	cfg, err := serverConfig(k.options, logger)
+	cfg, err := serverConfig(k.options, zapLogger(k.options.Logger))
 	if err != nil {
 		return err
 	}
@@ -96,7 +94,8 @@ func (k *Keeper) start() error {
 	k.server.Start()
 	k.client = v3client.New(k.server)
 	if k.listener != nil {
-		k.listener.serve(k.server, k.options.Logger)
+		k.listener.serve(k.options.Logger)
+		k.listener.attach(k.server)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,16 +26,25 @@ const (
 )
 
 // listener takes connections at the clients' port and tells by the first bytes what they speak: HTTP/2,
-// which begins with its preface, is gRPC; a four-letter word of ZooKeeper's gets its answer.
+// which begins with its preface, is gRPC; a four-letter word of ZooKeeper's gets its answer. The port outlives the
+// server behind it: while there is none, whoever speaks gRPC is sent away at once and tries another keeper.
 type listener struct {
-	net  net.Listener
-	grpc *grpc.Server
-	// accepted are the connections that speak gRPC.
-	accepted chan net.Conn
+	net      net.Listener
+	log      *slog.Logger
 	greeting chan struct{}
 	done     chan struct{}
 	once     sync.Once
 	running  sync.WaitGroup
+	current  atomic.Pointer[service]
+}
+
+// service is the gRPC server of one etcd server.
+type service struct {
+	listener *listener
+	grpc     *grpc.Server
+	accepted chan net.Conn
+	done     chan struct{}
+	ended    chan struct{}
 }
 
 func listen(address string) (*listener, error) {
@@ -46,25 +56,47 @@ func listen(address string) (*listener, error) {
 		return nil, fmt.Errorf("keeper: %w", err)
 	}
 	return &listener{
-		net: l, accepted: make(chan net.Conn), done: make(chan struct{}),
-		greeting: make(chan struct{}, maxGreeting),
+		net: l, done: make(chan struct{}), greeting: make(chan struct{}, maxGreeting),
 	}, nil
 }
 
-// serve starts to take connections.
-func (l *listener) serve(server *etcdserver.EtcdServer, log *slog.Logger) {
-	l.grpc = v3rpc.Server(server, nil, nil)
-	l.running.Add(2)
+// serve starts to take connections; there is no server behind the port yet.
+func (l *listener) serve(log *slog.Logger) {
+	l.log = log
+	l.running.Add(1)
 	go func() {
 		defer l.running.Done()
 		l.accept(log)
 	}()
+}
+
+// attach puts a server behind the port, in place of the one before.
+func (l *listener) attach(server *etcdserver.EtcdServer) {
+	l.detach()
+	s := &service{
+		listener: l, grpc: v3rpc.Server(server, nil, nil), accepted: make(chan net.Conn),
+		done: make(chan struct{}), ended: make(chan struct{}),
+	}
 	go func() {
-		defer l.running.Done()
-		if err := l.grpc.Serve(grpcListener{l}); err != nil && !errors.Is(err, net.ErrClosed) {
-			log.Error("keeper: clients can't be served any more", "error", err)
+		defer close(s.ended)
+		if err := s.grpc.Serve(s); err != nil && !errors.Is(err, net.ErrClosed) {
+			l.log.Error("keeper: clients can't be served any more", "error", err)
 		}
 	}()
+	l.current.Store(s)
+}
+
+// detach takes the server away, and ends its connections: those in the middle of a call after a little while.
+func (l *listener) detach() {
+	s := l.current.Swap(nil)
+	if s == nil {
+		return
+	}
+	close(s.done)
+	timer := time.AfterFunc(stopWithin, s.grpc.Stop)
+	s.grpc.GracefulStop()
+	timer.Stop()
+	<-s.ended
 }
 
 func (l *listener) accept(log *slog.Logger) {
@@ -119,8 +151,15 @@ func (l *listener) greet(conn net.Conn) {
 		conn.Close()
 		return
 	}
+	s := l.current.Load()
+	if s == nil {
+		conn.Close() // the ensemble is not there yet, or is on its way to another life
+		return
+	}
 	select {
-	case l.accepted <- &replayed{Conn: conn, head: word[:]}:
+	case s.accepted <- &replayed{Conn: conn, head: word[:]}:
+	case <-s.done:
+		conn.Close()
 	case <-l.done:
 		conn.Close()
 	}
@@ -134,16 +173,12 @@ func fourLetterWord(word string) (string, bool) {
 	return "", false
 }
 
-// stop ends every connection, those in the middle of a call after a little while.
+// stop closes the port and ends every connection.
 func (l *listener) stop() {
 	l.once.Do(func() {
 		close(l.done)
 		l.net.Close()
-		if l.grpc != nil {
-			timer := time.AfterFunc(stopWithin, l.grpc.Stop)
-			l.grpc.GracefulStop()
-			timer.Stop()
-		}
+		l.detach()
 		l.running.Wait()
 	})
 }
@@ -164,21 +199,18 @@ func (r *replayed) Read(p []byte) (int, error) {
 	return r.Conn.Read(p)
 }
 
-// grpcListener hands out the connections that speak gRPC.
-type grpcListener struct{ *listener }
-
-// Accept implements net.Listener.
-func (l grpcListener) Accept() (net.Conn, error) {
+// Accept implements net.Listener: it hands out the connections that speak gRPC.
+func (s *service) Accept() (net.Conn, error) {
 	select {
-	case conn := <-l.accepted:
+	case conn := <-s.accepted:
 		return conn, nil
-	case <-l.done:
+	case <-s.done:
 		return nil, net.ErrClosed
 	}
 }
 
-// Close implements net.Listener; stop closes the port.
-func (l grpcListener) Close() error { return nil }
+// Close implements net.Listener; the port is the listener's.
+func (s *service) Close() error { return nil }
 
 // Addr implements net.Listener.
-func (l grpcListener) Addr() net.Addr { return l.net.Addr() }
+func (s *service) Addr() net.Addr { return s.listener.net.Addr() }

@@ -78,6 +78,9 @@ var expectedMessages = []string{
 	"cannot campaign at term",
 	// Told to stop within its first seconds, it does not get to write its version.
 	"failed to update cluster version",
+	// Asked for until it is ready.
+	"rejecting promote learner",
+	"failed to promote a member",
 	// A directory that existed has the permissions that its owner gave it.
 	"check file permission",
 }

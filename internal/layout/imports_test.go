@@ -17,6 +17,7 @@ var levels = map[string]int{
 	"ident": 0, "record": 0, "vfs": 0, "config": 0, "metrics": 0,
 	"scenario": 0,
 	"wire":     1, "storage": 1, "metadata": 1, "quota": 1,
+	"keeper/rollcall":    1,
 	"metadata/etcdstore": 1, "metadata/memstore": 1, "metadata/storetest": 1,
 	"keeper": 2, "security": 2, "replication": 2, "controller": 2, "coordinator": 2,
 	"group": 3, "share": 3, "txn": 3,

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"barnabas/internal/cli"
+	"barnabas/internal/config"
+	"barnabas/internal/keeper"
+)
+
+// keeperArguments are the arguments of the keeper, if that is what the program was called as: by the name of ZooKeeper's
+// script, or by `barnabas keeper`.
+func keeperArguments(argv []string) ([]string, bool) {
+	for i, word := range argv[:min(2, len(argv))] {
+		name := strings.TrimSuffix(filepath.Base(word), ".sh")
+		if name == "zookeeper-server-start" || i == 1 && name == "keeper" {
+			return argv[i+1:], true
+		}
+	}
+	return nil, false
+}
+
+// serveKeeper runs a keeper until it is told to stop.
+func serveKeeper(args []string) int {
+	sources, err := parseKeeper(args, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitStopped
+	case err != nil:
+		return exitFailed
+	}
+	sources.Env = os.Environ()
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	if err := runKeeper(sources, signals, newLogger(os.Stderr)); err != nil {
+		fmt.Fprintf(os.Stderr, "barnabas: %v\n", err)
+		return exitFailed
+	}
+	return exitStopped
+}
+
+// keeperGrace bounds how long a keeper that is told to stop waits for its successor: less than what Kubernetes
+// waits by default before it kills.
+const keeperGrace = 28 * time.Second
+
+func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Logger) error {
+	settings, notices, err := config.LoadKeeper(sources)
+	if err != nil {
+		return err
+	}
+	for _, n := range notices {
+		level := slog.LevelWarn
+		if n.Known {
+			level = slog.LevelInfo
+		}
+		logger.Log(context.Background(), level, "configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
+	}
+	keeper.LimitMemory()
+	member, err := keeper.StartMember(keeper.MemberOptionsOf(settings, logger))
+	if err != nil {
+		return err
+	}
+	health, err := keeper.StartHealth(settings.HTTP, member, cli.Version)
+	if err != nil {
+		member.Stop(stoppedAlready())
+		return err
+	}
+	defer health.Stop()
+	select {
+	case s := <-signals:
+		logger.Info("told to stop", "signal", s.String())
+		return stop(stoppingMember{member}, signals, logger)
+	case <-member.Done():
+		return member.Err()
+	}
+}
+
+// stoppingMember is a member as stop has it.
+type stoppingMember struct{ *keeper.Member }
+
+// Stop implements stopping.
+func (s stoppingMember) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, keeperGrace)
+	defer cancel()
+	s.Member.Stop(ctx)
+	return nil
+}
+
+func stoppedAlready() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return ctx
+}
+
+// parseKeeper reads the arguments: a zoo.cfg, or what is in it as flags.
+func parseKeeper(args []string, out io.Writer) (config.Sources, error) {
+	var sources config.Sources
+	var id int
+	var servers, dir string
+	flags := flag.NewFlagSet("barnabas keeper", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&sources.File, "config", "", "the `file` with settings, as zoo.cfg")
+	flags.Func("override", "a setting that wins over the file and the environment, as `key=value`", func(s string) error {
+		sources.Overrides = append(sources.Overrides, s)
+		return nil
+	})
+	flags.IntVar(&id, "id", 0, "which of the servers this is, as ZOO_MY_ID")
+	flags.StringVar(&servers, "servers", "", "all `servers`, as ZOO_SERVERS: server.1=zoo1:2888:3888;2181,server.2=…")
+	flags.StringVar(&dir, "data-dir", "", "the keeper's `directory`, as ZOO_DATA_DIR")
+	flags.Usage = func() {
+		fmt.Fprintln(out, "Usage: barnabas keeper [zoo.cfg] [--id N --servers LIST --data-dir DIR] [--override key=value]*")
+		flags.PrintDefaults()
+	}
+	for len(args) > 0 {
+		if err := flags.Parse(args); err != nil {
+			return sources, err
+		}
+		if args = flags.Args(); len(args) == 0 {
+			break
+		}
+		if sources.File != "" {
+			fmt.Fprintf(out, "barnabas keeper: there is a file of settings already, %s; what is %q?\n", sources.File, args[0])
+			return sources, errors.New("two files")
+		}
+		sources.File, args = args[0], args[1:]
+	}
+	if id != 0 {
+		sources.Overrides = append(sources.Overrides, "myid="+strconv.Itoa(id))
+	}
+	if dir != "" {
+		sources.Overrides = append(sources.Overrides, "dataDir="+dir)
+	}
+	for _, server := range strings.FieldsFunc(servers, func(r rune) bool { return strings.ContainsRune(", \t\n", r) }) {
+		sources.Overrides = append(sources.Overrides, server)
+	}
+	return sources, nil
+}

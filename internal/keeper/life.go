@@ -1,0 +1,341 @@
+package keeper
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"barnabas/internal/keeper/rollcall"
+)
+
+const (
+	// roundEvery is the pause between roll-calls while the ensemble is not there, and slowRound that of one
+	// that has waited for long.
+	roundEvery = 50 * time.Millisecond
+	slowRound  = 500 * time.Millisecond
+	hasWaited  = 10 * time.Second
+	// sayEvery is how often the log says for whom a member waits.
+	sayEvery = 5 * time.Second
+	// watchEvery is how often a running member looks after the ensemble.
+	watchEvery = 20 * time.Millisecond
+	// leaderless is for how long a running member hopes for an election, in election timeouts, before it calls the roll.
+	leaderless = 4
+)
+
+// errRemoved says that the ensemble has taken the member out while it was told to stop.
+var errRemoved = errors.New("the place is taken over")
+
+// live is the member's life: the roll-call until there is an ensemble, the ensemble for as long as it lasts, and over
+// again. It returns when the member is told to stop or can't go on.
+func (m *Member) live(ctx context.Context) {
+	defer m.close()
+	for ctx.Err() == nil {
+		if err := m.come(ctx); err != nil {
+			m.fail(ctx, err)
+			return
+		}
+		if err := m.serve(ctx); err != nil {
+			m.fail(ctx, err)
+			return
+		}
+	}
+}
+
+func (m *Member) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil || errors.Is(err, errRemoved) {
+		return
+	}
+	m.setStatus(false, err.Error())
+	m.fatal.Store(&err)
+	m.logger.Error("keeper: it can't go on", "keeper", m.options.Number, "error", err)
+}
+
+// come calls the roll until the etcd server runs.
+func (m *Member) come(ctx context.Context) error {
+	began, said, last := time.Now(), time.Time{}, ""
+	for ctx.Err() == nil {
+		d := m.round(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		started, why, err := m.carryOut(ctx, d)
+		if err != nil || started {
+			return err
+		}
+		if time.Since(said) > sayEvery || why != last && time.Since(began) > silentAtFirst {
+			if said = time.Now(); why != last || time.Since(began) > silentAtFirst {
+				m.logger.Info("keeper: waiting", "keeper", m.options.Number, "for", why)
+			}
+			last = why
+		}
+		every := roundEvery
+		if time.Since(began) > hasWaited {
+			every = slowRound
+		}
+		started, err = m.rest(ctx, every)
+		if err != nil || started {
+			return err
+		}
+	}
+	return nil
+}
+
+// silentAtFirst is how long nothing is said: members start one after another.
+const silentAtFirst = time.Second
+
+// rest waits for the next round, for a call, or for a charter.
+func (m *Member) rest(ctx context.Context, every time.Duration) (started bool, err error) {
+	timer := time.NewTimer(every)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-m.wake:
+	case f := <-m.charter:
+		err := m.foundBy(f.charter)
+		f.result <- err
+		if err != nil {
+			m.logger.Warn("keeper: a charter was refused", "keeper", m.options.Number, "why", err)
+			return false, nil
+		}
+		return true, m.begin("founded with the others")
+	}
+	return false, nil
+}
+
+// carryOut does what was decided. It tells whether the server runs now, or what is waited for.
+func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why string, err error) {
+	switch d.Do {
+	case rollcall.Wait:
+		m.setStatus(false, "waiting for "+d.Why)
+		return false, d.Why, nil
+	case rollcall.Refuse:
+		return false, "", fmt.Errorf("keeper: %s: %s; empty the directory if it is not missed, or point the keeper at its own ensemble; nothing was changed",
+			m.directory.path, d.Why)
+	case rollcall.Found:
+		if err := m.found(ctx, d); err != nil {
+			return false, err.Error(), nil
+		}
+		return true, "", m.begin("founded: " + d.Why)
+	case rollcall.Start:
+		return true, "", m.begin(d.Why)
+	case rollcall.Discard:
+		m.logger.Warn("keeper: the log is put aside", "keeper", m.options.Number, "why", d.Why, "to", oldDir)
+		if err := m.directory.putAside(); err != nil {
+			return false, "", err
+		}
+		m.setResting(nil)
+		fallthrough
+	case rollcall.Join:
+		return m.joinBy(ctx, d)
+	case rollcall.Recover:
+		if err := m.recover(ctx, d); err != nil {
+			return false, "", err
+		}
+		return true, "", m.begin("recovered: " + d.Why)
+	}
+	return false, "", nil
+}
+
+func (m *Member) begin(why string) error {
+	if err := m.startServer(); err != nil {
+		return err
+	}
+	m.logger.Info("keeper: started", "keeper", m.options.Number, "why", why, "address", m.peerAddress())
+	m.setStatus(false, "the ensemble elects a leader")
+	return nil
+}
+
+// found founds the ensemble, and calls on the others to do the same.
+func (m *Member) found(ctx context.Context, d decision) error {
+	c := charter{Ensemble: newEnsemble(), Revision: revisionAt(time.Now(), 0)}
+	for _, n := range m.configured() {
+		member := rollcall.Member{Number: n, Peer: m.peerAddress()}
+		if n != m.options.Number {
+			member.Peer = d.hall.Heard[n].Peer
+		}
+		if member.Peer == "" {
+			return fmt.Errorf("keeper %d to learn its own address", n)
+		}
+		c.Members = append(c.Members, member)
+	}
+	if err := m.directory.found(c, m.options.Number, ""); err != nil {
+		return err
+	}
+	type refusal struct {
+		number int
+		err    error
+	}
+	refused := make(chan refusal, len(c.Members))
+	for _, member := range c.Members {
+		go func() {
+			var err error
+			if member.Number != m.options.Number {
+				_, err = m.ask(ctx, d.addresses[member.Number], question{Number: member.Number, Charter: &c}, orderWithin)
+			}
+			refused <- refusal{member.Number, err}
+		}()
+	}
+	for range c.Members {
+		if r := <-refused; r.err != nil {
+			m.logger.Warn("keeper: a founder is missing, and will join later", "keeper", r.number, "why", r.err)
+		}
+	}
+	return nil
+}
+
+// foundBy founds the ensemble as another member's charter has it.
+func (m *Member) foundBy(c charter) error {
+	if m.running() != nil || m.held() != nil {
+		return errors.New("it holds a log")
+	}
+	if !slices.ContainsFunc(c.Members, func(f rollcall.Member) bool {
+		return f.Number == m.options.Number && f.Peer == m.peerAddress()
+	}) {
+		return fmt.Errorf("the charter has not keeper %d at %s", m.options.Number, m.peerAddress())
+	}
+	return m.directory.found(c, m.options.Number, "")
+}
+
+// joinBy asks the leader to be admitted, and joins.
+func (m *Member) joinBy(ctx context.Context, d decision) (started bool, why string, err error) {
+	a, err := m.ask(ctx, d.addresses[d.Via], question{Number: d.Via, Admit: true}, orderWithin)
+	switch {
+	case errors.Is(err, errRefused):
+		m.setStatus(a.Successor, a.Refused)
+		return false, a.Refused, nil
+	case err != nil:
+		return false, fmt.Sprintf("keeper %d, which leads (%s)", d.Via, brief(err)), nil
+	case a.Admission == nil:
+		return false, fmt.Sprintf("keeper %d to admit this one", d.Via), nil
+	}
+	if err := m.directory.join(*a.Admission, m.options.Number); err != nil {
+		return false, "", err
+	}
+	return true, "", m.begin(d.Why + ", and it admits this one")
+}
+
+// recover makes an ensemble of what is here.
+func (m *Member) recover(ctx context.Context, d decision) error {
+	self := rollcall.Member{Number: m.options.Number, Peer: m.peerAddress()}
+	if self.Peer == "" {
+		self.Peer = join("127.0.0.1", m.own.PeerPort) // nobody else is configured
+	}
+	m.logger.Warn("keeper: the ensemble is recovered from this log", "keeper", m.options.Number, "why", d.Why,
+		"term", d.hall.Self.Log.Term, "index", d.hall.Self.Log.Index)
+	return m.directory.recover(ctx, d.hall.Self.Log, self, newEnsemble(), time.Now())
+}
+
+func newEnsemble() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:])
+	return hex.EncodeToString(random[:])
+}
+
+// serve looks after the running server until it has ended, or has to end.
+func (m *Member) serve(ctx context.Context) error {
+	server := m.running()
+	if server == nil {
+		return nil
+	}
+	defer func() {
+		m.stopServer()
+		if held, err := m.directory.readLog(); err == nil {
+			m.setResting(held)
+		}
+	}()
+	m.setResting(nil)
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	attached := false
+	for missed := 0; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-server.StopNotify():
+			return m.ended(server)
+		case f := <-m.charter:
+			f.result <- errors.New("it is in an ensemble")
+			continue
+		case <-m.wake:
+			continue
+		case <-tick.C:
+		}
+		if server.Leader() == 0 {
+			if missed++; time.Duration(missed)*watchEvery < m.hopeFor() {
+				m.setStatus(attached && missed < 3, "the ensemble has no leader")
+				continue
+			}
+			if again := m.reconsider(ctx); again {
+				return nil
+			}
+			continue
+		}
+		if missed > 0 {
+			m.setResting(nil)
+		}
+		missed = 0
+		attached = m.settleIn(server, attached)
+		m.usher(ctx, server)
+		m.maintains.look(m, server)
+	}
+}
+
+// hopeFor is how long an election may take.
+func (m *Member) hopeFor() time.Duration {
+	return max(leaderless*ensembleElectionTicks*m.options.Tick, time.Second)
+}
+
+// settleIn opens the clients' port once the member is a full one and serves.
+func (m *Member) settleIn(server *etcdServer, attached bool) bool {
+	if server.IsLearner() {
+		m.setStatus(false, "it copies what the ensemble holds")
+		return attached
+	}
+	if !attached {
+		select {
+		case <-server.ReadyNotify():
+		default:
+			m.setStatus(false, "the ensemble elects a leader")
+			return false
+		}
+		m.clients.attach(server)
+		m.logger.Info("keeper: serves", "keeper", m.options.Number, "leader", server.Leader() == server.MemberID(), "members", len(server.Cluster().Members()))
+	}
+	m.setStatus(true, "")
+	return true
+}
+
+// reconsider calls the roll while the server runs and nobody leads. True when the server has to end for what comes.
+func (m *Member) reconsider(ctx context.Context) bool {
+	if held, err := m.directory.readLog(); err == nil {
+		m.setResting(held)
+	}
+	d := m.round(ctx)
+	switch d.Do {
+	case rollcall.Recover, rollcall.Discard, rollcall.Join, rollcall.Refuse:
+		m.logger.Warn("keeper: it leaves the ensemble as it was", "keeper", m.options.Number, "why", d.Why)
+		return true
+	}
+	m.setStatus(false, "no quorum: waiting for "+d.Why)
+	m.say("keeper: there is no leader", "keeper", m.options.Number, "waiting for", d.Why)
+	pause(ctx, roundEvery)
+	return false
+}
+
+// ended is what follows when the server ends by itself: the ensemble has taken the member out, or the disk is broken.
+func (m *Member) ended(server *etcdServer) error {
+	if m.leaving.Load() {
+		return errRemoved
+	}
+	if server.IsIDRemoved(uint64(server.MemberID())) {
+		m.logger.Warn("keeper: the ensemble has taken this member out", "keeper", m.options.Number)
+		m.stopServer()
+		return m.directory.putAside()
+	}
+	return errors.New("keeper: the engine has stopped by itself")
+}

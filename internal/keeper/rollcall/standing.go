@@ -1,0 +1,81 @@
+// Package rollcall decides how a keeper comes to life: what a member of the ensemble does when it has heard
+// what the others hold. It is pure: what members say of themselves comes in, one decision comes out. The wire, the
+// directories and etcd are keeper's.
+package rollcall
+
+import "slices"
+
+// Version is that of the roll-call's messages. A member answers whoever says the same.
+const Version = 1
+
+// Standing is what a member says of itself.
+type Standing struct {
+	// Number tells which of the configured members it is: 1 to 255.
+	Number int `json:"number"`
+	// Run is random and that of the process: two processes of one number differ in it.
+	Run string `json:"run"`
+	// Configured are the numbers of all members that it was told of.
+	Configured []int `json:"configured,omitempty"`
+	// Peer is its own address for members, empty while it does not know it.
+	Peer string `json:"peer,omitempty"`
+	// Client is the port for clients at that address.
+	Client int `json:"client,omitempty"`
+	// Log is what it holds, nil for an empty directory.
+	Log *Log `json:"log,omitempty"`
+	// Leaving says that it has been told to stop.
+	Leaving bool `json:"leaving,omitempty"`
+}
+
+// Log is a member's log and what it knows of the ensemble by it.
+type Log struct {
+	// Ensemble is the ensemble's identity. Each founding, and each recovery, makes a new one.
+	Ensemble string `json:"ensemble"`
+	// Ancestors are the ensembles that it was recovered from, the oldest first.
+	Ancestors []string `json:"ancestors,omitempty"`
+	// Member is the member's own identity in the ensemble. A member that comes back empty gets another one.
+	Member uint64 `json:"member"`
+	// Term and Index are the end of the log.
+	Term  uint64 `json:"term"`
+	Index uint64 `json:"index"`
+	// Leader is the member that it follows, 0 while it follows none.
+	Leader uint64 `json:"leader,omitempty"`
+	// Members are all members that the log knows.
+	Members []Member `json:"members,omitempty"`
+}
+
+// Member is one member of an ensemble.
+type Member struct {
+	ID     uint64 `json:"id"`
+	Number int    `json:"number"`
+	// Peer is its address, host:port, for other members.
+	Peer string `json:"peer"`
+	// Learner says that it does not count yet.
+	Learner bool `json:"learner,omitempty"`
+}
+
+// Leads tells whether the member itself is the leader.
+func (l *Log) Leads() bool { return l != nil && l.Leader != 0 && l.Leader == l.Member }
+
+// Led tells whether the member follows a leader, or is one.
+func (l *Log) Led() bool { return l != nil && l.Leader != 0 }
+
+// Has finds a member by its identity.
+func (l *Log) Has(id uint64) bool {
+	return slices.ContainsFunc(l.Members, func(m Member) bool { return m.ID == id })
+}
+
+// descends tells whether the ensemble is the other one, or was recovered from it.
+func (l *Log) descends(from *Log) bool {
+	return l.Ensemble == from.Ensemble || slices.Contains(l.Ancestors, from.Ensemble)
+}
+
+// further tells whether l holds more than other. Of two recoveries of one ensemble the later one counts.
+func (l *Log) further(other *Log) bool {
+	switch {
+	case l.Ensemble != other.Ensemble:
+		return len(l.Ancestors) > len(other.Ancestors)
+	case l.Term != other.Term:
+		return l.Term > other.Term
+	}
+	return l.Index > other.Index
+}

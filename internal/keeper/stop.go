@@ -1,0 +1,98 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
+)
+
+// waits is for how long a newcomer that called counts as waiting.
+const waits = 3 * time.Second
+
+// Stop ends the member. With a newcomer of the same number waiting it stays until that one has joined, learnt and
+// been promoted, and then takes itself out; several members that are told to stop at once go one after another so.
+// Otherwise it hands its leadership on and ends; its directory is of use to the next start. When ctx ends first, it
+// ends at once.
+func (m *Member) Stop(ctx context.Context) {
+	m.leaving.Store(true)
+	if m.succession(ctx) {
+		m.leave(ctx)
+	}
+	m.cancel()
+	<-m.done
+}
+
+// succession waits for the successor to be in place; false if there is none.
+func (m *Member) succession(ctx context.Context) bool {
+	said := false
+	for {
+		server := m.running()
+		if server == nil || len(m.options.Servers) == 1 {
+			return false
+		}
+		self := uint64(server.MemberID())
+		for _, member := range server.Cluster().Members() {
+			if uint64(member.ID) != self && numberOf(member.Name) == m.options.Number && !member.IsLearner {
+				return true
+			}
+		}
+		m.mu.Lock()
+		waiting := time.Since(m.newcomer) < waits
+		m.mu.Unlock()
+		if !waiting && !m.admittedSuccessor(server) {
+			return false
+		}
+		if !said {
+			said = true
+			m.logger.Info("keeper: told to stop; it stays until the newcomer with its number is in its place", "keeper", m.options.Number)
+		}
+		select {
+		case <-ctx.Done():
+			m.logger.Warn("keeper: it goes before its successor is in its place", "keeper", m.options.Number)
+			return false
+		case <-m.done:
+			return false
+		case <-time.After(watchEvery):
+		}
+	}
+}
+
+func (m *Member) admittedSuccessor(server *etcdServer) bool {
+	for _, member := range server.Cluster().Members() {
+		if member.ID != server.MemberID() && numberOf(member.Name) == m.options.Number {
+			return true
+		}
+	}
+	return false
+}
+
+// leaveWithin bounds the steps of leaving.
+const leaveWithin = 5 * time.Second
+
+// leave hands the leadership on and takes the member out.
+func (m *Member) leave(ctx context.Context) {
+	server := m.running()
+	if server == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
+	defer cancel()
+	if server.Leader() == server.MemberID() {
+		if err := server.TryTransferLeadershipOnShutdown(); err != nil {
+			m.logger.Warn("keeper: the leadership was not handed on", "error", err)
+		}
+	}
+	_, err := server.RemoveMember(ctx, uint64(server.MemberID()))
+	switch {
+	case err == nil, errors.Is(err, membership.ErrIDNotFound):
+		m.logger.Info("keeper: its successor is in its place, and it has left", "keeper", m.options.Number)
+	default:
+		select {
+		case <-server.StopNotify(): // taken out before the answer came
+		default:
+			m.logger.Warn("keeper: it could not leave the ensemble; its successor will see to it", "error", err)
+		}
+	}
+}

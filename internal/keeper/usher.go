@@ -1,0 +1,252 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
+	etcderrors "go.etcd.io/etcd/server/v3/etcdserver/errors"
+
+	"barnabas/internal/keeper/rollcall"
+)
+
+// answer answers another member's question.
+func (m *Member) answer(ctx context.Context, q question, from string) answer {
+	self := m.standing()
+	a := answer{Self: &self, Seen: from}
+	if q.Number != m.options.Number {
+		a.Refused = fmt.Sprintf("this is keeper %d: the address that was given for keeper %d leads here", m.options.Number, q.Number)
+		return a
+	}
+	for _, s := range m.options.Servers {
+		if s.Number == q.From.Number {
+			a.Known = s.Host
+		}
+	}
+	if q.From.Number == m.options.Number && q.From.Run != m.run && q.From.Log == nil {
+		m.mu.Lock()
+		m.newcomer = time.Now()
+		m.mu.Unlock()
+	}
+	switch {
+	case q.Charter != nil:
+		if err := m.receive(ctx, *q.Charter); err != nil {
+			a.Refused = err.Error()
+		}
+	case q.Admit:
+		admission, successor, err := m.admit(ctx, q.From)
+		a.Admission, a.Successor = admission, successor
+		if err != nil {
+			a.Refused = err.Error()
+		}
+	case q.From.Run != m.run && m.running() == nil:
+		m.called()
+	}
+	m.meet(q.From)
+	return a
+}
+
+// called has the next round come at once: somebody is there who may not have been before.
+func (m *Member) called() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// meet notes where a member that calls says that it is.
+func (m *Member) meet(from rollcall.Standing) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.server != nil && from.Log != nil && from.Peer != "" && from.Log.Ensemble == m.id.Ensemble {
+		m.redirect(from.Log.Member, from.Peer)
+	}
+}
+
+// receive hands a charter to the goroutine that decides.
+func (m *Member) receive(ctx context.Context, c charter) error {
+	f := founding{c, make(chan error, 1)}
+	select {
+	case m.charter <- f:
+	case <-m.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-f.result:
+		return err
+	case <-m.done:
+		return ErrStopped
+	}
+}
+
+// admit takes a newcomer into the ensemble, in the place of the member of its number. The leader does it, for one
+// newcomer at a time. A member that serves under the number is not driven out: its successor waits until it leaves.
+func (m *Member) admit(ctx context.Context, from rollcall.Standing) (a *admission, successor bool, err error) {
+	server := m.running()
+	if server == nil || server.Leader() != server.MemberID() {
+		return nil, false, errors.New("the leader, which this keeper is no more")
+	}
+	if from.Peer == "" {
+		return nil, false, fmt.Errorf("keeper %d to learn its own address", from.Number)
+	}
+	if from.Number == m.options.Number && !m.leaving.Load() {
+		return nil, true, errServed(from.Number, m.peerAddress())
+	}
+	if !m.admitting.TryLock() {
+		return nil, false, errors.New("another keeper, which is being admitted")
+	}
+	defer m.admitting.Unlock()
+	for _, member := range server.Cluster().Members() {
+		peer := strings.TrimPrefix(first(member.PeerURLs), "http://")
+		gone, err := m.makeRoom(ctx, rollcall.Member{
+			ID: uint64(member.ID), Number: numberOf(member.Name), Peer: peer, Learner: member.IsLearner,
+		}, from)
+		if err != nil {
+			return nil, errors.Is(err, errInPlace), err
+		}
+		if !gone {
+			continue
+		}
+		m.logger.Info("keeper: a member is taken out, whose place a newcomer takes", "keeper", numberOf(member.Name), "address", peer)
+		if _, err := server.RemoveMember(ctx, uint64(member.ID)); err != nil && !errors.Is(err, membership.ErrIDNotFound) {
+			return nil, false, fmt.Errorf("keeper %d to be taken out (%w)", numberOf(member.Name), err)
+		}
+	}
+	return m.add(ctx, server, from)
+}
+
+// errInPlace is in an error that says that the place is taken by a member that serves.
+var errInPlace = errors.New("to be told to stop: it serves in this one's place")
+
+func errServed(number int, at string) error {
+	return fmt.Errorf("keeper %d at %s %w", number, at, errInPlace)
+}
+
+// makeRoom tells whether a member has to go for a newcomer to come in.
+func (m *Member) makeRoom(ctx context.Context, member rollcall.Member, from rollcall.Standing) (gone bool, err error) {
+	if member.Number != from.Number && !member.Learner {
+		return false, nil
+	}
+	if member.Number == from.Number && member.Peer == from.Peer {
+		return true, nil // the newcomer has its address: it can't be there any more
+	}
+	standing, alive := m.visit(ctx, member)
+	switch {
+	case !alive:
+		return true, nil
+	case member.Number != from.Number:
+		return false, fmt.Errorf("keeper %d, which is being admitted", member.Number)
+	case member.Learner:
+		return false, fmt.Errorf("keeper %d at %s, which is being admitted under the same number", member.Number, member.Peer)
+	case standing.Leaving:
+		return false, nil // it goes by itself, when its successor is level
+	}
+	return false, errServed(member.Number, member.Peer)
+}
+
+// visit asks a member at its own address whether it is still the one.
+func (m *Member) visit(ctx context.Context, member rollcall.Member) (rollcall.Standing, bool) {
+	if member.Peer == m.peerAddress() {
+		return m.standing(), true
+	}
+	address := m.hallOf(member.Number, member.Peer)
+	if address == "" {
+		return rollcall.Standing{}, false
+	}
+	a, err := m.ask(ctx, address, question{Number: member.Number}, visitWithin)
+	if err != nil || a.Self == nil || a.Self.Log == nil || a.Self.Log.Member != member.ID {
+		return rollcall.Standing{}, false
+	}
+	return *a.Self, true
+}
+
+// visitWithin is how long a member may take to say that it lives, before its place is given away.
+const visitWithin = 2 * time.Second
+
+// add makes the newcomer a learner.
+func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Standing) (*admission, bool, error) {
+	host, _, err := net.SplitHostPort(from.Peer)
+	if err != nil {
+		return nil, false, fmt.Errorf("an address, which %q is not", from.Peer)
+	}
+	urls, err := peerURL(from.Peer)
+	if err != nil {
+		return nil, false, err
+	}
+	learner := membership.NewMemberAsLearner(nameOf(from.Number), urls, from.Run+newEnsemble(), nil)
+	learner.ClientURLs = []string{"http://" + join(host, from.Client)}
+	members, err := server.AddMember(ctx, *learner)
+	if err != nil {
+		return nil, false, fmt.Errorf("the ensemble to agree on it (%w)", err)
+	}
+	m.logger.Info("keeper: a newcomer is admitted", "keeper", from.Number, "address", from.Peer)
+	m.mu.Lock()
+	id := m.id
+	m.mu.Unlock()
+	return &admission{
+		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Cluster: uint64(server.Cluster().ID()),
+		Member: uint64(learner.ID), Members: membersOf(members),
+	}, false, nil
+}
+
+// learnWithin is how long a learner may be silent before it is taken out: while it is there, no other one can come in.
+const learnWithin = 30 * time.Second
+
+// usher promotes the newcomer that has caught up, and takes out one that has gone again. The leader does it.
+func (m *Member) usher(ctx context.Context, server *etcdServer) {
+	m.register(ctx, server)
+	if server.Leader() != server.MemberID() {
+		return
+	}
+	for _, member := range server.Cluster().Members() {
+		if !member.IsLearner {
+			continue
+		}
+		within, cancel := context.WithTimeout(ctx, orderWithin)
+		_, err := server.PromoteMember(within, uint64(member.ID))
+		cancel()
+		switch {
+		case err == nil:
+			m.logger.Info("keeper: a newcomer has caught up and counts", "keeper", numberOf(member.Name), "address", first(member.PeerURLs))
+		case errors.Is(err, etcderrors.ErrLearnerNotReady):
+		default:
+			m.say("keeper: a newcomer can't be promoted yet", "keeper", numberOf(member.Name), "error", err)
+		}
+	}
+}
+
+// register tells the ensemble the own address where it is not the one that it knows.
+func (m *Member) register(ctx context.Context, server *etcdServer) {
+	self := server.Cluster().Member(server.MemberID())
+	address := "http://" + m.peerAddress()
+	if self == nil || self.IsLearner || m.peerAddress() == "" || first(self.PeerURLs) == address {
+		return
+	}
+	within, cancel := context.WithTimeout(ctx, orderWithin)
+	defer cancel()
+	_, err := server.UpdateMember(within, membership.Member{
+		ID: server.MemberID(), RaftAttributes: membership.RaftAttributes{PeerURLs: []string{address}},
+	})
+	if err != nil {
+		m.say("keeper: the ensemble could not be told the address", "address", address, "error", err)
+		return
+	}
+	m.logger.Info("keeper: the ensemble knows the new address", "keeper", m.options.Number, "address", address)
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+// idOf is a member's identity as etcd writes it.
+func idOf(id uint64) string { return types.ID(id).String() }
