@@ -64,11 +64,12 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 			next.role = Leading
 		}
 	}
-	sameEpoch := old.role == next.role && old.epoch == next.epoch && old.log == next.log
+	sameEpoch := old.role == next.role && old.epoch == next.epoch && old.log == next.log && !old.unfit
+	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
-	} else if err := p.begin(next, a.state.Start); err != nil {
-		return turn{}, nil, err
+	} else if unfit = p.begin(next, a.state.Start); unfit != nil {
+		next.role, next.unfit = Following, true // what it was before is over all the same
 	}
 	p.follow(old, next, a.eligible, sameEpoch)
 	p.view.Store(next)
@@ -82,7 +83,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		return turn{}, woken, nil
 	}
 	return turn{led: old.role == Leading, leads: next.role == Leading, epoch: next.epoch},
-		append(woken, p.watches.all()...), nil
+		append(woken, p.watches.all()...), unfit
 }
 
 // begin starts a leader epoch at the log end, or drops what only a leader needs. A copy that was made before its

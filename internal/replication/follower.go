@@ -19,7 +19,7 @@ type Upstream struct {
 // Upstream tells whom the replica copies from now; false while it leads, has no log, or has nobody to copy from.
 func (p *Partition) Upstream() (Upstream, bool) {
 	v := p.view.Load()
-	if v.role != Following || v.leader == ident.NoBroker || v.leader == p.local.broker || !v.online() {
+	if v.role != Following || v.unfit || v.leader == ident.NoBroker || v.leader == p.local.broker || !v.online() {
 		return Upstream{}, false
 	}
 	return Upstream{Topic: v.topic, Leader: v.leader, Epoch: v.epoch}, true

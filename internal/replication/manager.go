@@ -258,8 +258,8 @@ func (m *Manager) Strays(image *metadata.Image) []string {
 	return strays
 }
 
-// Retry makes the logs that could not be made while no directory was online. The broker calls it when one has
-// come back.
+// Retry makes the logs, and has replicas take the roles, for which no directory was online. The broker calls it when
+// one has come back.
 func (m *Manager) Retry() {
 	m.applying.Lock()
 	defer m.applying.Unlock()
@@ -268,7 +268,7 @@ func (m *Manager) Retry() {
 	m.mu.RUnlock()
 	for _, p := range m.All() {
 		v := p.view.Load()
-		if v.log != nil || image == nil {
+		if v.log != nil && !v.unfit || image == nil {
 			continue
 		}
 		if state := image.Partition(p.name); state != nil {

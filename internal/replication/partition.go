@@ -50,6 +50,7 @@ type view struct {
 	inSync         InSync
 	ceiling        record.Offset // offsets from here on may not be assigned
 	minISR         int           // effective
+	unfit          bool          // the disk did not let it take its role: it neither leads nor copies before it is asked anew
 }
 
 // State is a picture of a partition for those who report on it.
