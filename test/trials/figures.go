@@ -15,7 +15,13 @@ type measurement struct {
 	run  func(ctx context.Context, o options, s system) ([]*figure, error)
 }
 
-var measurements = []measurement{}
+var measurements = []measurement{
+	{"kill", measureKills},
+	{"term", measureStops},
+	{"vanish", measurePauses},
+	{"many", measureMany},
+	{"memory", measureMemory},
+}
 
 func figureNames() []string {
 	var names []string

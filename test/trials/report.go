@@ -49,7 +49,7 @@ func (r results) table() string {
 	var b strings.Builder
 	if len(r.Trials) > 0 {
 		b.WriteString("| trial | system | rounds | acknowledged | lost | twice | reordered | refused | longest stall, " +
-			"of one partition, own | served after | slowest stop, ready | ledger | to reach |\n")
+			"of one partition, own | served after | slowest stop, ready (replicas behind then) | ledger | to reach |\n")
 		b.WriteString("|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	}
 	for _, o := range r.Trials {
@@ -57,10 +57,10 @@ func (r results) table() string {
 		if o.Losses >= 0 {
 			ledger = fmt.Sprint(o.Losses)
 		}
-		fmt.Fprintf(&b, "| %s. %s | %s | %d | %d + %d cold | %d + %d cold | %d | %d | %d | %s, %s, %s | %d of %d | %s, %s | %s | %s |\n",
+		fmt.Fprintf(&b, "| %s. %s | %s | %d | %d + %d cold | %d + %d cold | %d | %d | %d | %s, %s, %s | %d of %d | %s, %s (%d) | %s | %s |\n",
 			o.Trial, o.What, o.Cluster, o.Rounds, o.Acked, o.Cold, o.Lost, o.ColdLost, o.Duplicated, o.Reordered+o.Displaced,
 			o.Refused, seconds(o.Stalls.All), seconds(o.Stalls.Partition), seconds(o.Stalls.Own), o.Served, o.Rounds,
-			seconds(o.SlowestStop), seconds(o.SlowestReady), ledger, o.Goal)
+			seconds(o.SlowestStop), seconds(o.SlowestReady), o.TooEarly, ledger, o.Goal)
 	}
 	if len(r.Figures) > 0 {
 		b.WriteString("\n| what | system | measured | to reach |\n|---|---|---|---|\n")

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"barnabas/test/trials/nodes"
@@ -180,6 +182,19 @@ func (g *game) settled(list ...*nodes.Node) error {
 			return err
 		}
 	}
+	behind, err := g.behind(list)
+	if err != nil {
+		return err
+	}
+	g.out.TooEarly = max(g.out.TooEarly, behind)
+	for g.options.pace == "insync" && behind > 0 {
+		if err := g.pause(20 * time.Millisecond); err != nil {
+			return fmt.Errorf("%d replicas are not in sync: %w", behind, err)
+		}
+		if behind, err = g.behind(list); err != nil {
+			return err
+		}
+	}
 	ready := time.Since(began)
 	g.out.SlowestReady = max(g.out.SlowestReady, ready)
 	began = time.Now()
@@ -190,10 +205,34 @@ func (g *game) settled(list ...*nodes.Node) error {
 		g.out.SlowestServe = max(g.out.SlowestServe, time.Since(began))
 	}
 	s := g.load.Stalls()
-	fmt.Fprintf(os.Stderr, "   round %d: ready in %s, longest stall so far %s, of one partition %s, own %s\n", g.played+1,
-		ready.Round(time.Millisecond), s.All.Round(time.Millisecond), s.Partition.Round(time.Millisecond),
+	fmt.Fprintf(os.Stderr, "   round %d: ready in %s with %d replicas behind, longest stall so far %s, of one partition %s, own %s\n", g.played+1,
+		ready.Round(time.Millisecond), behind, s.All.Round(time.Millisecond), s.Partition.Round(time.Millisecond),
 		s.Own.Round(time.Millisecond))
 	return nil
+}
+
+// behind counts the replicas on the nodes that are not in sync, as the cluster tells it.
+func (g *game) behind(list []*nodes.Node) (int, error) {
+	ctx, cancel := context.WithTimeout(g.ctx, probeWithin)
+	defer cancel()
+	client, err := g.cluster.Target().Client()
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	topics, err := kadm.NewClient(client).ListTopics(ctx)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	topics.EachPartition(func(p kadm.PartitionDetail) {
+		for _, n := range list {
+			if slices.Contains(p.Replicas, int32(n.ID)) && !slices.Contains(p.ISR, int32(n.ID)) {
+				count++
+			}
+		}
+	})
+	return count, nil
 }
 
 const (
@@ -206,7 +245,7 @@ const (
 func probe(ctx context.Context, c *nodes.Cluster) error {
 	ctx, cancel := context.WithTimeout(ctx, probeWithin)
 	defer cancel()
-	client, err := numbers.NewClient(c.Bootstrap(), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client, err := c.Target().Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,8 @@ type outcome struct {
 	Stalls                             numbers.Stalls
 	SlowestReady, SlowestServe         time.Duration
 	SlowestStop                        time.Duration
+	// TooEarly is how many replicas were not in sync when a node said that it is ready.
+	TooEarly int
 	// Losses are the entries of the loss ledger, -1 where there is none.
 	Losses int
 	// Troubles say what went wrong, Examples name records.
@@ -156,7 +158,7 @@ func (g *game) startLoad() (err error) {
 
 func (g *game) loadOptions(topic string) numbers.Options {
 	o := numbers.Options{
-		Bootstrap: g.cluster.Bootstrap(), Topic: topic, Partitions: partitions, Rate: perSecond, Size: recordSize,
+		Target: g.cluster.Target(), Topic: topic, Partitions: partitions, Rate: perSecond, Size: recordSize,
 	}
 	if g.options.above > 0 {
 		o.NoticeAbove = g.options.above
@@ -172,7 +174,7 @@ func (g *game) loadOptions(topic string) numbers.Options {
 func clock(t time.Time) string { return t.UTC().Format("15:04:05.000") }
 
 func (g *game) createTopics() error {
-	client, err := numbers.NewClient(g.cluster.Bootstrap())
+	client, err := g.cluster.Target().Client()
 	if err != nil {
 		return err
 	}
@@ -251,10 +253,10 @@ func (g *game) finish(ctx context.Context, cold map[string]*numbers.Sent) error 
 	}
 	read, cancel := context.WithTimeout(ctx, g.options.limit)
 	defer cancel()
-	verdict, err := numbers.Verify(read, g.cluster.Bootstrap(), hotTopic, sent)
+	verdict, err := numbers.Verify(read, g.cluster.Target(), hotTopic, sent)
 	g.count(verdict, err, &g.out.Lost)
 	for topic, sent := range cold {
-		verdict, err := numbers.Verify(read, g.cluster.Bootstrap(), topic, sent)
+		verdict, err := numbers.Verify(read, g.cluster.Target(), topic, sent)
 		g.count(verdict, err, &g.out.ColdLost)
 	}
 	if g.cluster.Losses != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 
@@ -35,18 +36,30 @@ type Barnabas struct {
 	Settings []string
 	// KeeperArgs run a keeper for Apart: a program and its arguments, to which a directory and an address are added.
 	KeeperArgs []string
+	// Namespace, if given, names the network namespace of the node with that number; a keeper apart is number 100. Dial
+	// is the way to the nodes then.
+	Namespace func(id int) string
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	// Data, if given, is where the broker of that number keeps its logs.
+	Data map[int]string
 }
 
-// brokers is how many there are in every trial.
-const brokers = 3
+// brokers is how many there are in every trial; apart is the number of the keeper that is none of them.
+const (
+	brokers = 3
+	apart   = 100
+)
 
 // Cluster is what the description says, not started.
 func (b Barnabas) Cluster() *Cluster {
-	c := &Cluster{Name: "Barnabas, " + b.name(), dir: b.Dir}
+	c := &Cluster{Name: "Barnabas, " + b.name(), dir: b.Dir, Dial: b.Dial}
 	var connect []string
 	if b.Layout == Apart {
 		c.Apart = newProcess(b.Dir, "keeper")
-		at := b.Net + "100:2181"
+		at := b.Net + strconv.Itoa(apart) + ":2181"
+		if b.Namespace != nil {
+			c.Apart.Namespace = b.Namespace(apart)
+		}
 		c.Apart.Args = append(append([]string{}, b.KeeperArgs...), c.Apart.Data, at)
 		connect = append(connect, at)
 	}
@@ -79,6 +92,12 @@ func (b Barnabas) name() string {
 func (b Barnabas) node(n *Node, connect []string) {
 	id := strconv.Itoa(n.ID)
 	n.Broker = newProcess(b.Dir, "broker-"+id)
+	if dir := b.Data[n.ID]; dir != "" {
+		n.Broker.Data = dir
+	}
+	if b.Namespace != nil {
+		n.Broker.Namespace = b.Namespace(n.ID)
+	}
 	n.health = n.Host + ":8080"
 	settings := append([]string{
 		"broker.id=" + id, "listeners=PLAINTEXT://" + n.Address(), "http.listener=" + n.health,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"barnabas/test/trials/numbers"
 )
 
 // Node is a place where a broker runs, and perhaps a keeper beside it.
@@ -62,7 +65,9 @@ type Cluster struct {
 	Losses func(ctx context.Context) (int, error)
 	// ReadyByMetadata: a node is ready when it answers Metadata, though it may say better.
 	ReadyByMetadata bool
-	dir             string
+	// Dial, if given, is the way to the nodes.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	dir  string
 }
 
 // Start starts everything and waits until all is ready.
@@ -116,13 +121,16 @@ func (c *Cluster) Processes() []*Process {
 	return all
 }
 
-// Bootstrap is where clients begin.
-func (c *Cluster) Bootstrap() []string {
-	var all []string
+// Target is the cluster for clients: all nodes.
+func (c *Cluster) Target() numbers.Target {
+	t := numbers.Target{}
 	for _, n := range c.Nodes {
-		all = append(all, n.Address())
+		t.Bootstrap = append(t.Bootstrap, n.Address())
 	}
-	return all
+	if c.Dial != nil {
+		t.Options = append(t.Options, kgo.Dialer(c.Dial))
+	}
+	return t
 }
 
 // Dir is where the cluster's processes keep what they print.
@@ -166,13 +174,14 @@ func (c *Cluster) ready(ctx context.Context, n *Node) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if c.ReadyByMetadata || n.health == "" {
-		return answersMetadata(ctx, n.Address())
+		return c.answersMetadata(ctx, n.Address())
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.health+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	response, err := http.DefaultClient.Do(request)
+	prober := http.Client{Transport: &http.Transport{DialContext: c.Dial, DisableKeepAlives: true}}
+	response, err := prober.Do(request)
 	if err != nil {
 		return err
 	}
@@ -185,8 +194,10 @@ func (c *Cluster) ready(ctx context.Context, n *Node) error {
 }
 
 // answersMetadata is how a Kafka's readiness is seen: a probe of its port that speaks the protocol.
-func answersMetadata(ctx context.Context, address string) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.RequestRetries(0), kgo.DialTimeout(time.Second))
+func (c *Cluster) answersMetadata(ctx context.Context, address string) error {
+	t := c.Target()
+	t.Bootstrap = []string{address}
+	client, err := t.Client(kgo.RequestRetries(0))
 	if err != nil {
 		return err
 	}

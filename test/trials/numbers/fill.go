@@ -14,7 +14,7 @@ import (
 // Fill produces so many numbered records as fast as it can, and returns when all are acknowledged: cold data, which
 // nobody touches afterwards. The rate of its options is not used.
 func Fill(ctx context.Context, o Options, count int) (*Sent, error) {
-	client, err := NewClient(o.Bootstrap, kgo.DefaultProduceTopic(o.Topic), kgo.ProducerLinger(5*time.Millisecond),
+	client, err := o.Target.Client(kgo.DefaultProduceTopic(o.Topic), kgo.ProducerLinger(5*time.Millisecond),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(fillBuffered),
 		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.ProduceRequestTimeout(10*time.Second))
 	if err != nil {

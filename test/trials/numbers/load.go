@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 
 // Options say what a load is.
 type Options struct {
-	Bootstrap  []string
+	Target     Target
 	Topic      string
 	Partitions int32
 	// Rate is in records a second.
@@ -74,7 +75,7 @@ func Start(o Options) (*Load, error) {
 			return time.Now().UTC().Format("15:04:05.000000 ")
 		})))
 	}
-	client, err := NewClient(o.Bootstrap, settings...)
+	client, err := o.Target.Client(settings...)
 	if err != nil {
 		return nil, err
 	}
@@ -87,18 +88,26 @@ func Start(o Options) (*Load, error) {
 	return l, nil
 }
 
-// NewClient is a client that notices changes of the cluster as soon as it can: it asks again after 10 ms, and gives
+// Target is a cluster as clients see it.
+type Target struct {
+	// Bootstrap are the addresses, host:port, that clients begin with.
+	Bootstrap []string
+	// Options are what every client needs beside, such as a way to connect.
+	Options []kgo.Opt
+}
+
+// Client is one that notices changes of the cluster as soon as it can: it asks again after 10 ms, and gives
 // up on a broker that has vanished after two seconds. The connection of a process that is killed right after it has
 // taken it ends before the first answer; that is tried again too.
-func NewClient(bootstrap []string, options ...kgo.Opt) (*kgo.Client, error) {
-	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.SeedBrokers(bootstrap...), kgo.AlwaysRetryEOF(), kgo.MetadataMinAge(10 * time.Millisecond),
+func (t Target) Client(options ...kgo.Opt) (*kgo.Client, error) {
+	client, err := kgo.NewClient(slices.Concat([]kgo.Opt{
+		kgo.SeedBrokers(t.Bootstrap...), kgo.AlwaysRetryEOF(), kgo.MetadataMinAge(10 * time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
 		kgo.DialTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(time.Second),
 		kgo.RecordRetries(1 << 30), kgo.UnknownTopicRetries(-1), kgo.RetryTimeout(time.Minute),
-	}, options...)...)
+	}, t.Options, options)...)
 	if err != nil {
-		return nil, fmt.Errorf("client of %v: %w", bootstrap, err)
+		return nil, fmt.Errorf("client of %v: %w", t.Bootstrap, err)
 	}
 	return client, nil
 }

@@ -29,9 +29,9 @@ func (v *Verdict) Clean() bool {
 const quiet = 10 * time.Second
 
 // Verify reads the whole topic and compares it with what was sent. What can't be read until ctx ends is lost.
-func Verify(ctx context.Context, bootstrap []string, topic string, sent *Sent) (*Verdict, error) {
+func Verify(ctx context.Context, target Target, topic string, sent *Sent) (*Verdict, error) {
 	c := newChecker(sent)
-	client, err := NewClient(bootstrap)
+	client, err := target.Client()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func Verify(ctx context.Context, bootstrap []string, topic string, sent *Sent) (
 	if len(from) == 0 {
 		return c.verdict(), nil
 	}
-	reader, err := NewClient(bootstrap, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+	reader, err := target.Client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
 		kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		return nil, err
