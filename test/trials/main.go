@@ -45,8 +45,8 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == keeperCommand {
-		runKeeper(os.Args[2], os.Args[3])
+	if len(os.Args) == 4 && os.Args[1] == nodes.KeeperCommand {
+		nodes.RunKeeper(os.Args[2], os.Args[3])
 		return
 	}
 	o := options{}
@@ -135,7 +135,7 @@ func (o options) systems() ([]system, error) {
 		}
 		b := nodes.Barnabas{
 			Program: cmp.Or(os.Getenv("BARNABAS"), filepath.Join(o.home, "bin", "barnabas")),
-			Layout:  nodes.Layout(o.layout), KeeperArgs: []string{self, keeperCommand},
+			Layout:  nodes.Layout(o.layout), KeeperArgs: []string{self, nodes.KeeperCommand},
 		}
 		switch b.Layout {
 		case nodes.Inside, nodes.Six, nodes.Apart:

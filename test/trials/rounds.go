@@ -14,7 +14,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"barnabas/test/trials/nodes"
-	"barnabas/test/trials/numbers"
 )
 
 // trials are the table of the promise.

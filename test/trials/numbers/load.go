@@ -45,6 +45,7 @@ type Load struct {
 
 	mu     sync.Mutex
 	sent   *Sent // guarded by mu
+	counts []int // acknowledged of each partition; guarded by mu
 	stalls stalls
 }
 
@@ -82,7 +83,7 @@ func Start(o Options) (*Load, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &Load{
 		options: o, client: client, cancel: cancel, ended: make(chan struct{}),
-		sent: &Sent{Refused: map[string]int{}}, stalls: newStalls(o.Partitions, time.Now()),
+		counts: make([]int, o.Partitions), sent: &Sent{Refused: map[string]int{}}, stalls: newStalls(o.Partitions, time.Now()),
 	}
 	go l.run(ctx)
 	return l, nil
@@ -162,6 +163,7 @@ func (l *Load) outcome(n int, r *kgo.Record, err error) {
 	}
 	l.sent.Places[n].Offset = r.Offset
 	l.sent.Acked++
+	l.counts[r.Partition]++
 	if from := l.stalls.lastOf[r.Partition]; l.options.Notice != nil && now.Sub(from) > l.options.NoticeAbove {
 		l.options.Notice(r.Partition, from, now)
 	}
@@ -173,6 +175,13 @@ func (l *Load) Acked() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.sent.Acked
+}
+
+// Counts are the records acknowledged so far in each partition.
+func (l *Load) Counts() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.counts)
 }
 
 // Mark begins to measure anew what Stalls tells.

@@ -1,4 +1,4 @@
-package main
+package nodes
 
 import (
 	"context"
@@ -11,17 +11,18 @@ import (
 	"barnabas/internal/keeper"
 )
 
-// keeperCommand has this program be the keeper of the layout "apart": one that is not on trial.
-const keeperCommand = "keeper"
+// KeeperCommand has a program that calls RunKeeper be the keeper of the layout "apart": one that is not on trial.
+const KeeperCommand = "keeper"
 
-func runKeeper(dir, address string) {
+// RunKeeper runs a keeper on a directory until the process is told to end.
+func RunKeeper(dir, address string) {
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	k, err := keeper.Start(keeper.Options{Dir: dir, Listener: address, Logger: logger})
 	if err == nil {
 		err = k.Ready(context.Background())
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "trials: keeper:", err)
+		fmt.Fprintln(os.Stderr, "keeper:", err)
 		os.Exit(1)
 	}
 	ended := make(chan os.Signal, 1)
