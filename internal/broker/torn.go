@@ -52,13 +52,20 @@ func (b *Broker) tornIsKnown() bool {
 		return false
 	}
 	for topic := range image.Topics() {
-		for _, p := range topic.Partitions() {
-			if inSets(p, b.id) && p.Modified < registered {
+		for n, p := range topic.Partitions() {
+			if inSets(p, b.id) && (p.Modified < registered || p.Inquiry != metadata.NoInquiry && !answered(image, topic, n, p, b.id)) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// answered tells whether the broker has said what its copy holds, and with it that its end may be missing.
+func answered(image *metadata.Image, topic *metadata.Topic, n int32, p *metadata.Partition, id ident.BrokerID) bool {
+	return slices.ContainsFunc(image.Answers(topic.ID, n), func(a *metadata.Answer) bool {
+		return a.Broker == id && a.LeaderEpoch == p.LeaderEpoch
+	})
 }
 
 // inSets tells whether the broker is in one of the partition's sets.

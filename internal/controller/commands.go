@@ -2,6 +2,7 @@ package controller
 
 import (
 	"context"
+	"time"
 
 	"barnabas/internal/ident"
 )
@@ -67,11 +68,48 @@ func (c *Controller) UnregisterBroker(ctx context.Context, id ident.BrokerID) er
 // ElectLeaders elects leaders of the given partitions, or of all for nil. The outcomes are in the order of
 // the partitions, for nil only of those that needed an election.
 func (c *Controller) ElectLeaders(ctx context.Context, kind ElectionType, partitions []Election) ([]ElectionOutcome, error) {
-	return ask(ctx, c, func(s *state) ([]ElectionOutcome, changes) { return planElections(s, kind, partitions) })
+	outcomes, err := ask(ctx, c, func(s *state) ([]ElectionOutcome, changes) { return planElections(s, kind, partitions) })
+	for i := range outcomes {
+		if outcomes[i].asking && !c.led(ctx, outcomes[i].Election) {
+			outcomes[i].Err = ErrUnavailable
+		}
+	}
+	return outcomes, err
 }
+
+// led waits until a partition whose stores are asked has a leader; false when ctx ends first.
+func (c *Controller) led(ctx context.Context, e Election) bool {
+	for {
+		topic := c.options.Feed.Current().Topic(e.Topic)
+		if topic == nil {
+			return false
+		}
+		if p := topic.Partition(e.Partition); p == nil || p.Leader != ident.NoBroker {
+			return p != nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-c.done:
+			return false
+		case <-time.After(ledPoll):
+		}
+	}
+}
+
+// ledPoll is how often led looks.
+const ledPoll = 2 * time.Millisecond
 
 // ElectionOutcome is what became of an Election.
 type ElectionOutcome struct {
 	Election
 	Err error
+	// asking: the stores have been asked, and who leads depends on their answers.
+	asking bool
+}
+
+// AlterReassignments moves replicas of partitions, or ends such moves. The outcomes are in the order asked, nil for what
+// is done or under way. Without allowFactorChange a partition's number of replicas has to stay (KIP-860).
+func (c *Controller) AlterReassignments(ctx context.Context, wanted []Reassignment, allowFactorChange bool) ([]error, error) {
+	return ask(ctx, c, func(s *state) ([]error, changes) { return planReassign(s, wanted, allowFactorChange) })
 }

@@ -42,8 +42,9 @@ type Controller struct {
 	stop     sync.Once
 	// epoch is the create revision of the election key while this broker is elected, 0 otherwise.
 	epoch atomic.Int64
-	// changed has an entry when the cluster has changed since the goroutine looked last.
+	// changed has an entry when there is news that the goroutine has not looked at.
 	changed chan struct{}
+	news    news
 }
 
 // Start begins to stand for election. Its goroutine ends with Stop.

@@ -222,13 +222,37 @@ func TestWipedBrokerBeginsAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		wiped := join(t, memory.Open(memstore.Faults{}), 1, ident.NewStoreID())
+		wiped.await(t, "the question", func(img *metadata.Image) bool {
+			topic := img.Topic("t")
+			return topic.Partition(0).Inquiry != metadata.NoInquiry && topic.Partition(1).Inquiry != metadata.NoInquiry
+		})
+		wiped.answerEmpty(t, "t")
 		img := wiped.await(t, "the loss", func(img *metadata.Image) bool { return img.NumLosses() == 2 })
-		for _, p := range img.Topic("t").Partitions() {
+		for n, p := range img.Topic("t").Partitions() {
+			if len(img.Answers(img.Topic("t").ID, n)) > 0 {
+				t.Errorf("answers are left behind")
+			}
 			if p.Start != metadata.CeilingStep || p.Ceiling != 2*metadata.CeilingStep || p.ISR[0].Store != wiped.registered.Stores[0] {
 				t.Errorf("partition is %+v", p)
 			}
 		}
 	})
+}
+
+// answerEmpty says that this broker's store holds nothing of a topic.
+func (m *member) answerEmpty(t *testing.T, topic string) {
+	t.Helper()
+	img := m.feed.Current()
+	var txn metadata.Txn
+	for n, p := range img.Topic(topic).Partitions() {
+		txn.Then = append(txn.Then, metadata.Put(metadata.AnswerKey(img.Topic(topic).ID, n, m.registered.ID),
+			metadata.EncodeAnswer(&metadata.Answer{
+				BrokerEpoch: m.registered.Epoch, LeaderEpoch: p.LeaderEpoch, Store: m.registered.Stores[0], LastEpoch: -1,
+			})))
+	}
+	if _, err := m.store.Txn(bounded(t), txn); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A leader changes its own partition while the controller plans with the state before.

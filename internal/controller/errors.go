@@ -25,6 +25,7 @@ var (
 	ErrResourceNotFound         = errors.New("the resource does not exist")
 	ErrElectionNotNeeded        = errors.New("the election is not needed")
 	ErrPreferredNotAvailable    = errors.New("the preferred leader is not available")
+	ErrNoReassignment           = errors.New("no reassignment is in progress")
 	ErrEligibleNotAvailable     = errors.New("no eligible leader is available")
 )
 

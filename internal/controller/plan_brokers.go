@@ -10,25 +10,54 @@ import (
 func planLeaders(s *state) changes {
 	var made changes
 	for topic := range s.img.Topics() {
-		e := election{img: s.img, now: s.now, minISR: -1}
 		for n, p := range topic.Partitions() {
-			if settled(s.img, p) {
-				continue
-			}
-			if e.minISR < 0 {
-				e.minISR = s.minISR(topic.Name, len(p.Replicas))
-			}
-			next, loss := e.elect(p)
-			next = uncleanly(s, topic, p, next)
-			made.partition(topic, n, p, next, loss)
+			planPartition(s, topic, n, p, &made)
 		}
 	}
 	return made
 }
 
+// planTouched looks at partitions that have changed: whether a reassignment is done now, and who leads where stores have
+// been asked.
+func planTouched(s *state, touched []metadata.PartitionRef) changes {
+	var made changes
+	for _, ref := range touched {
+		if topic := s.img.TopicByID(ref.Topic); topic != nil {
+			if p := topic.Partition(ref.Partition); p != nil {
+				planPartition(s, topic, ref.Partition, p, &made)
+			}
+		}
+	}
+	return made
+}
+
+// planPartition elects, and completes a reassignment.
+func planPartition(s *state, topic *metadata.Topic, n int32, p *metadata.Partition, made *changes) {
+	if settled(s.img, p) && !p.Reassigning() {
+		return
+	}
+	e := s.election(topic, p)
+	e.number = n
+	next, loss := e.elect(p)
+	now := p
+	if next != nil {
+		now = next
+	}
+	if done := e.completed(now); done != nil {
+		next = e.moved(p, done)
+	}
+	made.partition(topic, n, p, next, loss)
+	if p.Inquiry != metadata.NoInquiry && next != nil && next.Inquiry == metadata.NoInquiry {
+		made.alongside(metadata.DeletePrefix(metadata.AnswersOf(topic.ID, n)))
+	}
+}
+
 // settled tells, without any work worth naming, that a partition needs no election: its in-sync members all
 // live, on whole stores, and one of them leads.
 func settled(img *metadata.Image, p *metadata.Partition) bool {
+	if p.Inquiry != metadata.NoInquiry {
+		return false
+	}
 	leads := false
 	for _, m := range p.ISR {
 		if standingOf(img, m) != live {
@@ -59,7 +88,13 @@ func (c *changes) partition(topic *metadata.Topic, n int32, p, next *metadata.Pa
 	c.guarded(metadata.ModifiedAt(key, p.Modified), ops...)
 }
 
-// planUnregister takes a broker that is gone out of every in-sync set. In Barnabas a registration ends with its
+// alongside adds an operation to the unit that was added last.
+func (c *changes) alongside(op metadata.Op) {
+	last := &c.units[len(c.units)-1]
+	last.ops = append(last.ops, op)
+}
+
+// planUnregister forgets a broker that is gone: its stores count as destroyed. In Barnabas a registration ends with its
 // broker's lease, so one that is registered is alive.
 func planUnregister(s *state, id ident.BrokerID) (changes, error) {
 	if s.img.Broker(id) != nil {
@@ -68,29 +103,16 @@ func planUnregister(s *state, id ident.BrokerID) (changes, error) {
 	if s.img.Member(id) == nil {
 		return changes{}, refuse(ErrBrokerIDNotRegistered, "Broker ID %d is not currently registered", id)
 	}
-	var made changes
-	made.add(metadata.Delete(metadata.MemberKey(id)))
-	for topic := range s.img.Topics() {
-		for n, p := range topic.Partitions() {
-			made.partition(topic, n, p, withoutBroker(p, id), nil)
-		}
+	// What the cluster is without it: its stores count as destroyed then.
+	after, _, err := s.img.Apply(s.img.Revision(), []metadata.Event{{
+		KV: metadata.KV{Key: metadata.MemberKey(id), Modified: s.img.Revision()}, Deleted: true,
+	}})
+	if err != nil {
+		return changes{}, err
 	}
+	without := *s
+	without.img = after
+	made := planLeaders(&without)
+	made.add(metadata.Delete(metadata.MemberKey(id))) // last: when leaders come between, all of it is planned anew
 	return made, nil
-}
-
-// withoutBroker is a partition's state without a broker in its sets, nil when it is in none, or when nobody
-// else is.
-func withoutBroker(p *metadata.Partition, id ident.BrokerID) *metadata.Partition {
-	isr, elr := without(p.ISR, id), without(p.ELR, id)
-	if len(isr) == len(p.ISR) && len(elr) == len(p.ELR) || len(isr) == 0 && len(elr) == 0 {
-		return nil
-	}
-	next := *p
-	next.ISR, next.ELR = isr, elr
-	next.Epoch++
-	if next.Leader == id {
-		next.Leader = ident.NoBroker
-		next.LeaderEpoch++
-	}
-	return &next
 }

@@ -1,6 +1,9 @@
 package controller
 
 import (
+	"errors"
+	"slices"
+
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 )
@@ -11,23 +14,35 @@ func planElections(s *state, kind ElectionType, partitions []Election) ([]Electi
 	var outcomes []ElectionOutcome
 	if partitions != nil {
 		for _, asked := range partitions {
-			outcomes = append(outcomes, ElectionOutcome{asked, electOne(s, kind, asked, &made)})
+			outcomes = append(outcomes, electOne(s, kind, asked, &made))
 		}
 		return outcomes, made
 	}
 	for topic := range s.img.Topics() {
 		for n := range topic.Partitions() {
 			asked := Election{Topic: topic.Name, Partition: n}
-			err := electOne(s, kind, asked, &made)
-			if reason := reasonOf(err); reason == nil || reason.Reason != ErrElectionNotNeeded {
-				outcomes = append(outcomes, ElectionOutcome{asked, err})
+			outcome := electOne(s, kind, asked, &made)
+			if reason := reasonOf(outcome.Err); reason == nil || reason.Reason != ErrElectionNotNeeded {
+				outcomes = append(outcomes, outcome)
 			}
 		}
 	}
 	return outcomes, made
 }
 
-func electOne(s *state, kind ElectionType, asked Election, made *changes) error {
+func electOne(s *state, kind ElectionType, asked Election, made *changes) ElectionOutcome {
+	outcome := ElectionOutcome{Election: asked}
+	outcome.Err = elected(s, kind, asked, made)
+	if errors.Is(outcome.Err, errAsking) {
+		outcome.Err, outcome.asking = nil, true
+	}
+	return outcome
+}
+
+// errAsking says that the election waits for the stores to answer.
+var errAsking = errors.New("the stores are asked what they hold")
+
+func elected(s *state, kind ElectionType, asked Election, made *changes) error {
 	topic := s.img.Topic(asked.Topic)
 	if topic == nil {
 		return refuse(ErrUnknownTopic, "No such topic as %s", asked.Topic)
@@ -36,27 +51,24 @@ func electOne(s *state, kind ElectionType, asked Election, made *changes) error 
 	if p == nil {
 		return refuse(ErrUnknownTopic, "No such partition as %s-%d", asked.Topic, asked.Partition)
 	}
-	var next *metadata.Partition
 	switch kind {
 	case PreferredElection:
 		if p.Leader == p.PreferredLeader() {
 			return refuse(ErrElectionNotNeeded, "Leader election not needed for topic partition.")
 		}
-		if next = electPreferred(s.img, p); next == nil {
+		next := electPreferred(s.img, p)
+		if next == nil {
 			return refuse(ErrPreferredNotAvailable, "The preferred leader was not available.")
 		}
+		made.partition(topic, asked.Partition, p, next, nil)
+		return nil
 	case UncleanElection:
 		if p.Leader != ident.NoBroker {
 			return refuse(ErrElectionNotNeeded, "Leader election not needed for topic partition.")
 		}
-		if next = electUnclean(s, topic, p); next == nil {
-			return refuse(ErrEligibleNotAvailable, "Eligible topic partition leaders are not available.")
-		}
-	default:
-		return refuse(ErrInvalidRequest, "Unknown election type %d", kind)
+		return electUnclean(s, topic, asked.Partition, p, made)
 	}
-	made.partition(topic, asked.Partition, p, next, nil)
-	return nil
+	return refuse(ErrInvalidRequest, "Unknown election type %d", kind)
 }
 
 // electPreferred makes the first replica the leader if it is in sync and live.
@@ -68,17 +80,17 @@ func electPreferred(img *metadata.Image, p *metadata.Partition) *metadata.Partit
 	return led(p, m, p.ISR, p.ELR)
 }
 
-// electUnclean prefers whoever may lead without loss, and else takes the first replica that is there.
-func electUnclean(s *state, topic *metadata.Topic, p *metadata.Partition) *metadata.Partition {
-	e := election{img: s.img, now: s.now, minISR: s.minISR(topic.Name, len(p.Replicas))}
-	if next, _ := e.elect(p); next != nil && next.Leader != ident.NoBroker {
-		return next
+// electUnclean elects whoever may lead without loss, and else has the stores asked: the fullest copy there is will lead.
+func electUnclean(s *state, topic *metadata.Topic, n int32, p *metadata.Partition, made *changes) error {
+	if !slices.ContainsFunc(p.Replicas, func(id ident.BrokerID) bool { return s.img.Broker(id) != nil }) {
+		return refuse(ErrEligibleNotAvailable, "Eligible topic partition leaders are not available.")
 	}
-	for _, id := range p.Replicas {
-		if b := staying(s.img, id); b != nil {
-			m := metadata.Member{Broker: id, Store: onlyStore(b)}
-			return led(p, m, []metadata.Member{m}, nil)
-		}
+	e := s.election(topic, p)
+	e.number, e.unclean = n, true
+	next, loss := e.elect(p)
+	made.partition(topic, n, p, next, loss)
+	if next == nil || next.Leader == ident.NoBroker {
+		return errAsking
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
-	"barnabas/internal/metadata"
 )
 
 // planRebalance gives leadership back to the first replicas that are in sync and live, if the settings want it.
@@ -27,23 +26,4 @@ func planRebalance(s *state) changes {
 // rebalanceEvery is how often planRebalance is due.
 func (c *Controller) rebalanceEvery() time.Duration {
 	return time.Duration(config.LeaderImbalanceCheckInterval.In(c.options.View())) * time.Second
-}
-
-// uncleanly elects a leader for a partition that has none, where its topic allows that records are lost.
-func uncleanly(s *state, topic *metadata.Topic, p, next *metadata.Partition) *metadata.Partition {
-	now := p
-	if next != nil {
-		now = next
-	}
-	if now.Leader != ident.NoBroker {
-		return next
-	}
-	own := s.img.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic.Name})
-	if !config.UncleanLeaderElection.In(s.view.ForTopic(own)) {
-		return next
-	}
-	if elected := electUnclean(s, topic, p); elected != nil {
-		return elected
-	}
-	return next
 }

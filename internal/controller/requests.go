@@ -114,6 +114,14 @@ type ProducerIDBlock struct {
 	Count int32
 }
 
+// Reassignment asks for other replicas of a partition, the preferred leader first, or with nil Replicas for the end
+// of the reassignment that is under way (KIP-455).
+type Reassignment struct {
+	Topic     string
+	Partition int32
+	Replicas  []ident.BrokerID
+}
+
 // Election asks for a leader of one partition.
 type Election struct {
 	Topic     string

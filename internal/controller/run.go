@@ -100,7 +100,7 @@ func (c *Controller) state() *state {
 func (c *Controller) run(ctx context.Context) {
 	defer close(c.done)
 	unsubscribe := c.options.Feed.Subscribe(func(_, _ *metadata.Image, d *metadata.Delta) {
-		if d.Controller || len(d.Brokers) > 0 || len(d.Configs) > 0 { // a topic may allow unclean elections now
+		if c.news.add(d) {
 			c.notice()
 		}
 	})
@@ -172,7 +172,7 @@ func (c *Controller) rule(ctx context.Context) error {
 			if int64(c.options.Feed.Current().Controller().Epoch) != c.epoch.Load() {
 				return errFenced
 			}
-			if err := c.lead(ctx); err != nil {
+			if err := c.attend(ctx); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -192,7 +192,21 @@ func (c *Controller) serve(ctx context.Context, cmd command) error {
 }
 
 // lead elects wherever the brokers registered ask for it.
-func (c *Controller) lead(ctx context.Context) error { return c.carry(ctx, planLeaders) }
+func (c *Controller) lead(ctx context.Context) error {
+	if err := c.carry(ctx, planLeaders); err != nil {
+		return err
+	}
+	return c.carry(ctx, planEvacuation)
+}
+
+// attend does what the news ask for.
+func (c *Controller) attend(ctx context.Context) error {
+	all, touched := c.news.take()
+	if all {
+		return c.lead(ctx)
+	}
+	return c.carry(ctx, func(s *state) changes { return planTouched(s, touched) })
+}
 
 // carry has a plan of elections come about, planned anew while leaders change their partitions.
 func (c *Controller) carry(ctx context.Context, plan func(*state) changes) error {
@@ -214,7 +228,8 @@ func (c *Controller) logElections(made changes) {
 	c.options.Logger.Info("electing leaders", "partitions", len(made.units))
 	for _, loss := range made.losses {
 		c.options.Logger.Error("records are lost", "topic", loss.Topic, "partition", loss.Partition,
-			"from", int64(loss.Start), "to", int64(loss.End), "leaderEpoch", int32(loss.LeaderEpoch), "cause", loss.Cause)
+			"from", int64(loss.Start), "to", int64(loss.End), "kind", string(loss.Kind),
+			"leaderEpoch", int32(loss.LeaderEpoch), "cause", loss.Cause)
 	}
 }
 

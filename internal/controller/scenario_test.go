@@ -12,6 +12,7 @@ import (
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/record"
 	"barnabas/internal/scenario"
 )
 
@@ -57,6 +58,11 @@ func (s *stage) event(verb string, args []string) []string {
 	case "broker": // broker 1 store=a rack=r torn leaving failed=1
 		s.register(args)
 		return s.lead()
+	case "settled": // the registration says no more that it is torn
+		b := *s.img.Broker(brokerID(args[0]))
+		b.Torn = false
+		s.apply(metadata.Put(metadata.BrokerKey(b.ID), metadata.EncodeBroker(&b)))
+		return s.lead()
 	case "gone":
 		s.apply(metadata.Delete(metadata.BrokerKey(brokerID(args[0]))))
 		return s.lead()
@@ -79,12 +85,16 @@ func (s *stage) event(verb string, args []string) []string {
 		return append([]string{s.outcome(err)}, s.perform(made)...)
 	case "elect":
 		return s.elect(args)
+	case "answer": // answer 1 t-0 start=0 end=500 epoch=3 hw=400 old offline
+		return s.answer(args)
+	case "reassign": // reassign t-0:2,3 t-1:cancel same-factor
+		return s.reassign(args)
 	case "risk":
 		return s.risk(brokerID(args[0]))
 	case "rebalance":
 		return s.perform(planRebalance(s.state()))
 	case "join": // a leader's own change: join t-0 2:b
-		return s.join(args)
+		return append(s.join(args), s.touched(args[0])...)
 	case "isr": // a leader's own change: isr t-0 1,2
 		topic, p := s.partition(args[0])
 		next := *p
@@ -266,6 +276,68 @@ func (s *stage) elect(args []string) []string {
 	return append(answers, s.perform(made)...)
 }
 
+// answer has a broker's store say what it holds; without a range it is empty.
+func (s *stage) answer(args []string) []string {
+	topic, p := s.partition(args[1])
+	b := s.img.Broker(brokerID(args[0]))
+	a := metadata.Answer{BrokerEpoch: b.Epoch, LeaderEpoch: p.LeaderEpoch, LastEpoch: record.NoEpoch, Store: b.Stores[0]}
+	for _, arg := range args[2:] {
+		switch name, value, _ := strings.Cut(arg, "="); name {
+		case "start":
+			a.Start = record.Offset(number(s.t, value))
+		case "end":
+			a.End = record.Offset(number(s.t, value))
+		case "epoch":
+			a.LastEpoch = record.Epoch(number(s.t, value))
+		case "hw":
+			a.HighWatermark = record.Offset(number(s.t, value))
+		case "old": // an answer to the question before
+			a.LeaderEpoch--
+		case "offline":
+			a.Offline = true
+		case "torn":
+			a.Torn = true
+		}
+	}
+	_, n, _ := strings.Cut(args[1], "-")
+	s.apply(metadata.Put(metadata.AnswerKey(topic.ID, int32(number(s.t, n)), b.ID), metadata.EncodeAnswer(&a)))
+	return s.touched(args[1])
+}
+
+// touched is what the controller does when it has heard of a partition.
+func (s *stage) touched(name string) []string {
+	topic, _ := s.partition(name)
+	_, n, _ := strings.Cut(name, "-")
+	ref := metadata.PartitionRef{Topic: topic.ID, Partition: int32(number(s.t, n))}
+	return s.perform(planTouched(s.state(), []metadata.PartitionRef{ref}))
+}
+
+func (s *stage) reassign(args []string) []string {
+	var wanted []Reassignment
+	allow := true
+	for _, arg := range args {
+		name, replicas, named := strings.Cut(arg, ":")
+		if !named {
+			allow = false
+			continue
+		}
+		topic, n, _ := strings.Cut(name, "-")
+		w := Reassignment{Topic: topic, Partition: int32(number(s.t, n)), Replicas: brokerIDs(replicas)}
+		if replicas == "cancel" {
+			w.Replicas = nil
+		} else if replicas == "" {
+			w.Replicas = []ident.BrokerID{}
+		}
+		wanted = append(wanted, w)
+	}
+	outcomes, made := planReassign(s.state(), wanted, allow)
+	var answers []string
+	for i, err := range outcomes {
+		answers = append(answers, fmt.Sprintf("%s-%d: %s", wanted[i].Topic, wanted[i].Partition, s.outcome(err)))
+	}
+	return append(answers, s.perform(made)...)
+}
+
 func (s *stage) risk(id ident.BrokerID) []string {
 	risks := AtRisk(s.img, s.view, s.img.Broker(id))
 	answers := []string{fmt.Sprintf("%d at risk", len(risks))}
@@ -296,8 +368,8 @@ func (s *stage) perform(made changes) (described []string) {
 			}
 		}
 		for _, l := range d.Losses {
-			described = append(described, fmt.Sprintf("LOST %s-%d [%d, %d) before epoch %d: %s",
-				l.Topic, l.Partition, l.Start, l.End, l.LeaderEpoch, l.Cause))
+			described = append(described, fmt.Sprintf("LOST %s-%d [%d, %d) before epoch %d (%s): %s",
+				l.Topic, l.Partition, l.Start, l.End, l.LeaderEpoch, l.Kind, l.Cause))
 		}
 	}
 	return described
@@ -367,8 +439,19 @@ func describe(name ident.TopicPartition, p *metadata.Partition) string {
 	if len(p.ELR) > 0 {
 		line += " elr " + members(p.ELR)
 	}
-	if p.Start > 0 {
-		line += fmt.Sprintf(" start %d ceiling %d", p.Start, p.Ceiling)
+	if p.Reassigning() {
+		line += fmt.Sprintf(" adding %v removing %v", p.Adding, p.Removing)
+	}
+	if p.Start > 0 || p.Resume > 0 {
+		line += fmt.Sprintf(" start %d resume %d ceiling %d", p.Start, p.Resume, p.Ceiling)
+	}
+	if p.Inquiry != metadata.NoInquiry {
+		line += " asking: " + map[metadata.Inquiry]string{
+			metadata.InquiryDestroyed: "destroyed", metadata.InquiryTorn: "torn", metadata.InquiryUnclean: "unclean",
+		}[p.Inquiry]
+	}
+	if p.Named > 0 {
+		line += fmt.Sprintf(" named %d", p.Named)
 	}
 	return line
 }

@@ -35,9 +35,14 @@ type builder struct {
 	// configs are the resources touched.
 	configs        map[Resource]bool
 	losses         []*Loss
+	answered       []PartitionRef
 	ownsFeatures   bool
 	ownsLosses     bool
+	ownsAnswers    bool
 	touchedBrokers []ident.BrokerID
+	// touchedSuccessors are those whose entries came, changed or went; doubts says that one did.
+	touchedSuccessors []ident.BrokerID
+	doubts            bool
 }
 
 // working is a topic under change.
@@ -62,6 +67,12 @@ func (b *builder) event(e *Event) error {
 		return b.feature(e)
 	case strings.HasPrefix(e.Key, lossPrefix):
 		return b.loss(e)
+	case strings.HasPrefix(e.Key, answerPrefix):
+		return b.answer(e)
+	case strings.HasPrefix(e.Key, successorPrefix):
+		return b.successor(e)
+	case strings.HasPrefix(e.Key, doubtPrefix):
+		return b.doubt(e)
 	}
 	switch e.Key {
 	case formatKey:
@@ -243,15 +254,12 @@ func (b *builder) finish(next *Image) *Delta {
 		Controller: b.old.controller != next.controller,
 		Features:   b.ownsFeatures && !maps.Equal(b.old.features, next.features),
 		Losses:     b.losses,
+		Answers:    b.answered,
+		Doubts:     b.doubts,
 	}
 	b.finishTopics(next, d)
-	slices.Sort(b.touchedBrokers)
-	for _, id := range slices.Compact(b.touchedBrokers) {
-		before, after := b.old.brokers[id], next.brokers[id]
-		if before != after {
-			d.Brokers = append(d.Brokers, BrokerChange{id, before, after})
-		}
-	}
+	d.Brokers = touched(b.touchedBrokers, b.old.brokers, next.brokers)
+	d.Successors = touched(b.touchedSuccessors, b.old.successors, next.successors)
 	for r := range b.configs {
 		d.Configs = append(d.Configs, r)
 	}
@@ -259,6 +267,17 @@ func (b *builder) finish(next *Image) *Delta {
 		return strings.Compare(string(a.Type)+"/"+a.Name, string(b.Type)+"/"+b.Name)
 	})
 	return d
+}
+
+// touched are the changes among the brokers touched.
+func touched(ids []ident.BrokerID, old, next brokerSet) (changes []BrokerChange) {
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if before, after := old[id], next[id]; before != after {
+			changes = append(changes, BrokerChange{id, before, after})
+		}
+	}
+	return changes
 }
 
 func (b *builder) finishTopics(next *Image, d *Delta) {

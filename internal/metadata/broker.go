@@ -33,8 +33,10 @@ type Broker struct {
 	Rack string `json:"rack,omitempty"`
 	// Endpoints are the advertised listeners, for clients.
 	Endpoints []Endpoint `json:"endpoints"`
-	// Internal is where brokers of the cluster reach this one.
+	// Internal is the advertised listener that is for the brokers of the cluster.
 	Internal Endpoint `json:"internal"`
+	// Own are the listeners at the address of the machine, or pod, itself: brokers go there first.
+	Own []Endpoint `json:"own,omitempty"`
 	// Features are the levels of each feature that this broker can work with.
 	Features map[string]FeatureRange `json:"features,omitempty"`
 	// Version is the release of Barnabas that it runs.

@@ -8,9 +8,13 @@ import (
 	"barnabas/internal/record"
 )
 
-// partitionVersion is the version of a partition's value. There are a million of them, so it is
-// binary: about 40 bytes with one replica, 80 with three.
-const partitionVersion = 1
+// The versions of a partition's value. There are a million of them, so it is
+// binary: about 40 bytes with one replica, 80 with three. Version 2 is written only where an election has named
+// a copy that may lack records, or looks for one.
+const (
+	partitionVersion      = 1
+	partitionVersionNamed = 2
+)
 
 // maxReplicas bounds the replicas that one partition can name: more is a corrupt value.
 const maxReplicas = 1024
@@ -18,7 +22,11 @@ const maxReplicas = 1024
 // EncodePartition is the value of a PartitionKey. Modified is not part of it.
 func EncodePartition(p *Partition) []byte {
 	buf := make([]byte, 0, 28+2*len(p.Replicas)+18*(len(p.ISR)+len(p.ELR)))
+	named := p.Inquiry != NoInquiry || p.Resume != 0 || p.Named != 0
 	buf = append(buf, partitionVersion)
+	if named {
+		buf[0] = partitionVersionNamed
+	}
 	buf = binary.AppendUvarint(buf, uint64(int64(p.Leader)+1))
 	buf = binary.AppendUvarint(buf, uint64(p.LeaderEpoch))
 	buf = binary.AppendUvarint(buf, uint64(p.Epoch))
@@ -28,7 +36,13 @@ func EncodePartition(p *Partition) []byte {
 	buf = appendMembers(buf, p.ISR)
 	buf = appendMembers(buf, p.ELR)
 	buf = appendBrokers(buf, p.Adding)
-	return appendBrokers(buf, p.Removing)
+	buf = appendBrokers(buf, p.Removing)
+	if named {
+		buf = append(buf, byte(p.Inquiry))
+		buf = binary.AppendUvarint(buf, uint64(p.Resume))
+		buf = binary.AppendUvarint(buf, uint64(p.Named))
+	}
+	return buf
 }
 
 func appendBrokers(buf []byte, ids []ident.BrokerID) []byte {
@@ -50,12 +64,12 @@ func appendMembers(buf []byte, members []Member) []byte {
 
 // DecodePartition reads a PartitionKey's value: ErrNewerFormat when a newer release wrote it, or ErrCorrupt.
 func DecodePartition(value []byte) (*Partition, error) {
-	if len(value) > 0 && value[0] > partitionVersion {
+	if len(value) > 0 && value[0] > partitionVersionNamed {
 		return nil, fmt.Errorf("%w: a partition has version %d, this release knows %d",
-			ErrNewerFormat, value[0], partitionVersion)
+			ErrNewerFormat, value[0], partitionVersionNamed)
 	}
 	d := decoder{rest: value}
-	if len(value) == 0 || value[0] != partitionVersion {
+	if len(value) == 0 || value[0] < partitionVersion {
 		return nil, fmt.Errorf("%w: not a partition", ErrCorrupt)
 	}
 	d.rest = value[1:]
@@ -71,6 +85,11 @@ func DecodePartition(value []byte) (*Partition, error) {
 	p.ELR = d.members()
 	p.Adding = d.brokers()
 	p.Removing = d.brokers()
+	if value[0] == partitionVersionNamed {
+		p.Inquiry = Inquiry(d.number(uint64(InquiryUnclean)))
+		p.Resume = record.Offset(d.number(1<<63 - 1))
+		p.Named = record.Epoch(d.number(1<<31 - 1))
+	}
 	if d.failed || len(d.rest) > 0 {
 		return nil, fmt.Errorf("%w: a partition's value of %d bytes", ErrCorrupt, len(value))
 	}

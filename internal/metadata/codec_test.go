@@ -68,8 +68,8 @@ func TestPartitionIsSmall(t *testing.T) {
 }
 
 func TestNewerVersions(t *testing.T) {
-	if _, err := DecodePartition([]byte{2, 0}); !errors.Is(err, ErrNewerFormat) {
-		t.Errorf("a partition of version 2: %v", err)
+	if _, err := DecodePartition([]byte{3, 0}); !errors.Is(err, ErrNewerFormat) {
+		t.Errorf("a partition of version 3: %v", err)
 	}
 	event := Event{KV: KV{Key: FormatKey(), Value: []byte("2")}}
 	if _, _, err := NewImage().Apply(1, []Event{event}); !errors.Is(err, ErrNewerFormat) {
@@ -87,6 +87,7 @@ func FuzzDecodePartition(f *testing.F) {
 		Replicas: []ident.BrokerID{1, 2}, ISR: []Member{{Broker: 1}}, ELR: []Member{{Broker: 2}},
 		Leader: 1, LeaderEpoch: 3, Epoch: 4, Ceiling: CeilingStep,
 	}))
+	f.Add(EncodePartition(&Partition{Leader: -1, Inquiry: InquiryTorn, Resume: 7, Named: 3}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := DecodePartition(value)
 		if err != nil {
@@ -109,6 +110,7 @@ func FuzzApply(f *testing.F) {
 	f.Add(ConfigKey(Resource{TopicResource, "t"}), EncodeConfig(map[string]string{"a": "b"}), false)
 	f.Add(FeatureKey("metadata.version"), EncodeFeature(7), false)
 	f.Add(LossKey(topic, 0, 1), EncodeLoss(&Loss{}), false)
+	f.Add(AnswerKey(topic, 0, 1), EncodeAnswer(&Answer{End: 7}), false)
 	f.Add(ClusterKey(), EncodeCluster(Cluster{}), false)
 	f.Add(ControllerKey(), EncodeElection(1), false)
 	f.Add(ProducersKey(), EncodeProducers(1000), false)

@@ -14,7 +14,11 @@ type Delta struct {
 	From, To Revision
 	// Cluster, Controller and Features say that these changed.
 	Cluster, Controller, Features bool
-	Brokers                       []BrokerChange
+	// Doubts says that something was said of a broker that does not answer, or taken back.
+	Doubts  bool
+	Brokers []BrokerChange
+	// Successors are those that wait to take a broker's place.
+	Successors []BrokerChange
 	// Topics are those created, deleted or given more partitions.
 	Topics []TopicChange
 	// Partitions are all that differ, also those of topics created or deleted.
@@ -23,6 +27,8 @@ type Delta struct {
 	Configs []Resource
 	// Losses are the new entries of the loss ledger.
 	Losses []*Loss
+	// Answers are the partitions of which a store has said what it holds.
+	Answers []PartitionRef
 }
 
 // BrokerChange is a broker that registered (Old nil, or of another epoch), changed or went (New nil).
@@ -51,7 +57,7 @@ func (c PartitionChange) TopicPartition() ident.TopicPartition {
 // Empty tells whether nothing differs that a subscriber could care about.
 func (d *Delta) Empty() bool {
 	return !d.Cluster && !d.Controller && !d.Features && len(d.Brokers) == 0 && len(d.Topics) == 0 &&
-		len(d.Partitions) == 0 && len(d.Configs) == 0 && len(d.Losses) == 0
+		len(d.Partitions) == 0 && len(d.Configs) == 0 && len(d.Losses) == 0 && len(d.Answers) == 0 && len(d.Successors) == 0 && !d.Doubts
 }
 
 // Diff compares two Images entirely. It walks both, so it is for a subscriber's start and for the
@@ -62,8 +68,10 @@ func Diff(old, new *Image) *Delta {
 		Cluster:    old.cluster != new.cluster,
 		Controller: old.controller != new.controller,
 		Features:   !maps.Equal(old.features, new.features),
+		Doubts:     !maps.Equal(old.doubts, new.doubts),
+		Brokers:    diffBrokers(old.brokers, new.brokers),
+		Successors: diffBrokers(old.successors, new.successors),
 	}
-	d.diffBrokers(old, new)
 	d.diffAllTopics(old, new)
 	d.diffConfigs(old, new)
 	for loss := range new.Losses() {
@@ -71,17 +79,19 @@ func Diff(old, new *Image) *Delta {
 			d.Losses = append(d.Losses, loss)
 		}
 	}
+	d.diffAnswers(new)
 	return d
 }
 
-func (d *Delta) diffBrokers(old, new *Image) {
-	for _, id := range unionKeys(old.brokers, new.brokers) {
-		before, after := old.brokers[id], new.brokers[id]
+func diffBrokers(old, new brokerSet) (changes []BrokerChange) {
+	for _, id := range unionKeys(old, new) {
+		before, after := old[id], new[id]
 		if before != nil && after != nil && before.Modified == after.Modified {
 			continue
 		}
-		d.Brokers = append(d.Brokers, BrokerChange{id, before, after})
+		changes = append(changes, BrokerChange{id, before, after})
 	}
+	return changes
 }
 
 func (d *Delta) diffAllTopics(old, new *Image) {

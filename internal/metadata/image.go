@@ -22,6 +22,9 @@ type Image struct {
 	topics       topicIndex
 	configs      configIndex
 	losses       lossIndex
+	answers      answerIndex
+	successors   brokerSet
+	doubts       map[string]Doubt // by key
 }
 
 // Cluster is the identity of the cluster.
@@ -47,6 +50,7 @@ func NewImage() *Image {
 		topics:     newTopicIndex(),
 		configs:    newConfigIndex(),
 		losses:     newLossIndex(),
+		answers:    newAnswerIndex(),
 	}
 }
 

@@ -19,6 +19,8 @@ type Loss struct {
 	Partition int32         `json:"partition"`
 	// LeaderEpoch is the epoch that began after the loss.
 	LeaderEpoch record.Epoch `json:"leaderEpoch"`
+	// Kind is how it came about; entries of before kinds were told apart have none.
+	Kind LossKind `json:"kind,omitempty"`
 	// Start and End bound the offsets that may have been lost: [Start, End).
 	Start record.Offset `json:"start"`
 	End   record.Offset `json:"end"`
@@ -27,6 +29,21 @@ type Loss struct {
 	// Cause says why, for a person to read.
 	Cause string `json:"cause"`
 }
+
+// LossKind is how records were lost.
+type LossKind string
+
+const (
+	// LossReborn: every store that held the partition whole is destroyed. What another one held of it is kept.
+	LossReborn LossKind = "reborn"
+	// LossUnclean: a copy was elected that may lack records, while others may hold them yet, because the topic
+	// allows that or an operator asked for it.
+	LossUnclean LossKind = "unclean"
+	// LossTorn: machines went down under every copy in sync, and what none of them had written out is gone.
+	LossTorn LossKind = "torn"
+	// LossCut: a store gave up records that had been shown, to follow such a leader.
+	LossCut LossKind = "cut"
+)
 
 type lossIndex struct{ tree *btree.BTreeG[*Loss] }
 

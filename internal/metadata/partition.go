@@ -29,9 +29,33 @@ type Partition struct {
 	// Start is where a leader's log begins that had to be made anew. It is 0 until all copies are lost,
 	// and then the Ceiling of that moment.
 	Start record.Offset
+	// Inquiry says that the stores are asked what they hold of the partition, since no copy that counts leads. Answers
+	// name the LeaderEpoch in which they were asked.
+	Inquiry Inquiry
+	// Resume is up to where a leader fills its log, with a batch that holds no record, before it gives out
+	// offsets: those below may have been given out by a leader whose records are lost.
+	Resume record.Offset
+	// Named is the leader epoch that the last election of a copy began that may lack records, 0 while there was none. A
+	// store gives up records below its high watermark only where they are older than that.
+	Named record.Epoch
 	// Modified is the revision of this state.
 	Modified Revision
 }
+
+// Inquiry is why stores are asked what they hold, which decides whose answer is waited for.
+type Inquiry uint8
+
+const (
+	// NoInquiry: nobody is asked.
+	NoInquiry Inquiry = iota
+	// InquiryDestroyed: every store that held all is destroyed. Any replica that is not may hold a part, so each is waited for.
+	InquiryDestroyed
+	// InquiryTorn: the machines of those in sync went down, and the ends of their logs may be missing. They are all
+	// waited for.
+	InquiryTorn
+	// InquiryUnclean: the topic, or an operator, wants whatever there is now.
+	InquiryUnclean
+)
 
 // CeilingStep is how much a Ceiling is raised at a time: a leader gives out millions of offsets between two
 // writes of the metadata.

@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 )
 
@@ -20,7 +19,7 @@ func (m *Manager) Apply(_, image *metadata.Image, delta *metadata.Delta) {
 	}
 	m.applyPartitions(image, delta.Partitions)
 	m.applySettings(image, delta.Configs)
-	if len(delta.Brokers) > 0 {
+	if len(delta.Brokers) > 0 || len(delta.Successors) > 0 {
 		m.applyBrokers(image)
 	}
 }
@@ -82,10 +81,13 @@ func (m *Manager) applyBrokers(image *metadata.Image) {
 	}
 }
 
-// registered says which brokers may be in sync.
-func registered(image *metadata.Image) func(ident.BrokerID) bool {
-	return func(id ident.BrokerID) bool {
-		b := image.Broker(id)
+// registered says which replicas may be in sync: those of brokers that are there to stay, and of successors.
+func registered(image *metadata.Image) func(metadata.Member) bool {
+	return func(m metadata.Member) bool {
+		b := image.Holder(m)
+		if b == nil {
+			b = image.Broker(m.Broker)
+		}
 		return b != nil && !b.Leaving
 	}
 }

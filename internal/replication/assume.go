@@ -16,7 +16,7 @@ type assignment struct {
 	topic    ident.TopicID
 	state    *metadata.Partition
 	settings TopicSettings
-	eligible func(ident.BrokerID) bool // may the broker join in-sync sets: registered and not leaving
+	eligible func(metadata.Member) bool // may the replica join in-sync sets: registered and not leaving
 }
 
 // leads reports whether the image makes this broker's replica, on that store, the leader. A broker
@@ -55,8 +55,11 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	}
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
-		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch,
+		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, named: a.state.Named,
 		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
+	}
+	if m, ok := a.state.InISR(a.state.Leader); ok {
+		next.leaderStore = m.Store
 	}
 	if log != nil {
 		log.SetCeiling(a.state.Ceiling)
@@ -68,7 +71,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
-	} else if unfit = p.begin(next, a.state.Start); unfit != nil {
+	} else if unfit = p.begin(next, a.state); unfit != nil {
 		next.role, next.unfit = Following, true // what it was before is over all the same
 	}
 	p.follow(old, next, a.eligible, sameEpoch)
@@ -86,9 +89,9 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		append(woken, p.watches.all()...), unfit
 }
 
-// begin starts a leader epoch at the log end, or drops what only a leader needs. A copy that was made before its
-// partition's loss was known begins anew at start, below which all offsets have been given out. The caller holds mu.
-func (p *Partition) begin(next *view, start record.Offset) error {
+// begin starts a leader epoch at the log end, or drops what only a leader needs. After a loss it sees to it that no offset
+// is given out twice. The caller holds mu.
+func (p *Partition) begin(next *view, state *metadata.Partition) error {
 	p.asked = 0
 	if next.role != Leading {
 		if next.log == nil {
@@ -96,44 +99,59 @@ func (p *Partition) begin(next *view, start record.Offset) error {
 		}
 		return failed(next.log.ForgetFuture())
 	}
-	if next.log.EndOffset() < start {
-		if err := next.log.TruncateFullyTo(start); err != nil {
-			return fmt.Errorf("%s: begin at offset %d after a loss: %w", p.name, start, err)
-		}
+	if err := beginAt(next.log, state); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	next.epochStart = next.log.EndOffset()
-	if err := next.log.SetEpoch(next.epoch, next.epochStart); err != nil {
+	if err := next.log.SetEpoch(next.epoch, next.log.EndOffset()); err != nil {
 		return fmt.Errorf("%s: begin leader epoch %d: %w", p.name, next.epoch, err)
 	}
+	if err := fill(next.log, next.epoch, state.Resume); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	next.epochStart = next.log.EndOffset()
 	return nil
 }
 
-// follow keeps a row for every other replica that this broker leads. The caller holds mu.
-func (p *Partition) follow(old, next *view, eligible func(ident.BrokerID) bool, sameEpoch bool) {
-	if next.role != Leading || len(next.replicas) < 2 {
+// follow keeps a row for every other replica that this broker leads, and for the successors of replicas that have
+// fetched. The caller holds mu.
+func (p *Partition) follow(old, next *view, eligible func(metadata.Member) bool, sameEpoch bool) {
+	known := p.followers
+	if next.role != Leading || len(next.replicas) < 2 && len(known) == 0 {
 		p.followers = nil
 		return
 	}
-	known := p.followers
 	if !sameEpoch {
 		known = nil
 	}
-	rows := make([]Follower, 0, len(next.replicas)-1)
+	rows := make([]Follower, 0, max(len(next.replicas)-1, len(known)))
 	for _, id := range next.replicas {
 		if id != p.local.broker {
 			rows = append(rows, row(known, id, next.inSync, p.local.clock()))
-			rows[len(rows)-1].Eligible = eligible(id)
 		}
+	}
+	for _, f := range known {
+		here := func(r Follower) bool { return r.Member == f.Member }
+		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) && eligible(f.Member) {
+			rows = append(rows, f)
+		}
+	}
+	for i := range rows {
+		rows[i].Eligible = eligible(rows[i].Member)
 	}
 	p.followers = rows
 }
 
 // row is what is known of a follower, or what a new leader supposes.
 func row(known []Follower, id ident.BrokerID, inSync InSync, now time.Time) Follower {
-	if i := slices.IndexFunc(known, func(f Follower) bool { return f.Member.Broker == id }); i >= 0 {
-		return known[i]
-	}
 	i := slices.IndexFunc(inSync.Committed, func(m metadata.Member) bool { return m.Broker == id })
+	if at := slices.IndexFunc(known, func(f Follower) bool {
+		return f.Member.Broker == id && (i < 0 || f.Member == inSync.Committed[i])
+	}); at >= 0 {
+		return known[at]
+	}
+	if at := slices.IndexFunc(known, func(f Follower) bool { return f.Member.Broker == id }); at >= 0 && i < 0 {
+		return known[at]
+	}
 	if i < 0 {
 		return Follower{Member: metadata.Member{Broker: id}, Progress: Unseen(false, now)}
 	}
@@ -185,10 +203,10 @@ func (p *Partition) settle(s TopicSettings) {
 }
 
 // reconsider notes which followers may be in sync.
-func (p *Partition) reconsider(eligible func(ident.BrokerID) bool) {
+func (p *Partition) reconsider(eligible func(metadata.Member) bool) {
 	p.mu.Lock()
 	for i := range p.followers {
-		p.followers[i].Eligible = eligible(p.followers[i].Member.Broker)
+		p.followers[i].Eligible = eligible(p.followers[i].Member)
 	}
 	var woken calls
 	if v := p.view.Load(); len(p.followers) > 0 && v.role == Leading {

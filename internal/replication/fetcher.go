@@ -44,6 +44,9 @@ type FetchPlan struct {
 	Session, Epoch int32
 	Partitions     []FetchAsk
 	Forgotten      []FetchKey
+	// Within, if not 0, is when a partition that pauses wants to be asked for again: the leader is not to hold the
+	// answer back for longer.
+	Within time.Duration
 }
 
 type fetchRow struct {
@@ -128,6 +131,7 @@ func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bo
 	if plan.Epoch == 0 {
 		plan.Forgotten = nil
 	}
+	plan.Within = wait
 	return plan, 0, true
 }
 

@@ -30,11 +30,16 @@ func (s InSync) others(leader metadata.Member) int {
 		}
 	}
 	for _, m := range s.Pending {
-		if m.Broker != leader.Broker && !slices.Contains(s.Committed, m) {
+		if m.Broker != leader.Broker && !slices.Contains(s.Committed, m) || isTwin(m, leader) {
 			n++
 		}
 	}
 	return n
+}
+
+// isTwin tells whether a replica is the successor's copy of another's.
+func isTwin(m, of metadata.Member) bool {
+	return m.Broker == of.Broker && m.Store != of.Store && !m.Store.IsZero()
 }
 
 // Follower is a replica that this broker leads.
@@ -86,15 +91,21 @@ func inTouch(r Replicas, m metadata.Member, now time.Time) bool {
 	return false // in sync by name, but another store answers for that broker now
 }
 
+// level tells whether a follower has what it takes to be in sync.
+func level(r Replicas, f Follower) bool {
+	return f.Eligible && !f.Member.Store.IsZero() &&
+		f.Progress.LogEnd >= r.HighWatermark && f.Progress.LogEnd >= r.EpochStart
+}
+
 // expanded is the in-sync set with a follower that has just fetched, or nil when it may not join yet.
 // It joins once it holds everything below the high watermark and has reached this leader's own epoch: what it
 // has of earlier epochs might still diverge.
 func expanded(r Replicas, f Follower) []metadata.Member {
 	switch {
-	case r.InSync.Pending != nil, !f.Eligible, f.Member.Store.IsZero(), r.InSync.has(f.Member):
+	case r.InSync.Pending != nil, r.InSync.has(f.Member), !level(r, f):
 		return nil
-	case f.Progress.LogEnd < r.HighWatermark, f.Progress.LogEnd < r.EpochStart:
-		return nil
+	case f.Member.Broker == r.Leader.Broker:
+		return nil // the leader's own successor joins when all is handed over to it
 	}
 	next := make([]metadata.Member, 0, len(r.InSync.Committed)+1)
 	for _, m := range r.InSync.Committed {

@@ -77,7 +77,7 @@ func NewManager(options Options) *Manager {
 	if options.Turned == nil {
 		options.Turned = func(Turn) {}
 	}
-	return &Manager{
+	m := &Manager{
 		options: options,
 		local: &local{
 			broker: options.Broker, maxLag: options.MaxLag,
@@ -86,6 +86,19 @@ func NewManager(options Options) *Manager {
 		logger: options.Logger,
 		topics: map[string]*topicReplicas{},
 	}
+	m.local.successor = m.isSuccessor
+	return m
+}
+
+// isSuccessor tells whether a replica is on a store of somebody who waits to take its broker's place.
+func (m *Manager) isSuccessor(of metadata.Member) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.image == nil {
+		return false
+	}
+	s := m.image.Successor(of.Broker)
+	return s != nil && s.HasStore(of.Store)
 }
 
 // Get finds a partition. ErrUnknownPartition when this broker holds no replica of it; it may exist elsewhere.

@@ -44,8 +44,10 @@ type view struct {
 	log            *storage.Log // nil when the replica has none: its directory is offline
 	replicas       []ident.BrokerID
 	leader         ident.BrokerID
+	leaderStore    ident.StoreID // as the in-sync set names it; zero while nobody knows
 	epoch          record.Epoch
 	partitionEpoch int32
+	named          record.Epoch  // the last election of a copy that may lack records began it
 	epochStart     record.Offset // the log end when this broker's leadership began
 	inSync         InSync
 	ceiling        record.Offset // offsets from here on may not be assigned
@@ -212,4 +214,8 @@ type local struct {
 	maxLag  time.Duration
 	clock   func() time.Time
 	propose func(Proposal)
+	// succeeds says that this process stands beside the one that is registered under its id, and copies from that.
+	succeeds atomic.Bool
+	// successor finds the store of a successor among the brokers registered.
+	successor func(metadata.Member) bool
 }

@@ -17,6 +17,8 @@ type Proposal struct {
 	ISR, Base []metadata.Member
 	// MinISR is the effective min.insync.replicas: whoever leaves a set that falls below it stays eligible (KIP-966).
 	MinISR int
+	// HandOver says that the in-sync set names this leader's successor in its place: a new leader epoch begins with it.
+	HandOver bool
 	// Ceiling is the least new offset ceiling, 0 for no change.
 	Ceiling record.Offset
 }

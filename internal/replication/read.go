@@ -2,6 +2,7 @@ package replication
 
 import (
 	"fmt"
+	"slices"
 
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
@@ -59,7 +60,7 @@ func (p *Partition) Read(req ReadRequest) (ReadResult, error) {
 	if err != nil {
 		return ReadResult{}, err
 	}
-	if req.Follower != nil && !p.isReplica(v, req.Follower.Member) {
+	if req.Follower != nil && !p.isReplica(v, log, req.Follower.Member) {
 		return ReadResult{}, unknownReplica(req)
 	}
 	result := ReadResult{
@@ -116,13 +117,10 @@ func epochEnd(log *storage.Log, v *view, epoch record.Epoch) (record.Epoch, reco
 	return log.EpochEnd(epoch)
 }
 
-func (p *Partition) isReplica(v *view, m metadata.Member) bool {
-	for _, id := range v.replicas {
-		if id == m.Broker && id != p.local.broker {
-			return true
-		}
-	}
-	return false
+// isReplica tells whether somebody copies this partition: another replica, or the successor of this one.
+func (p *Partition) isReplica(v *view, log *storage.Log, m metadata.Member) bool {
+	own := metadata.Member{Broker: p.local.broker, Store: log.Directory().ID()}
+	return slices.Contains(v.replicas, m.Broker) && (m.Broker != own.Broker || isTwin(m, own))
 }
 
 // unknownReplica is the answer to a fetch by a broker that is no replica as far as this one knows: one that
@@ -138,8 +136,9 @@ func unknownReplica(req ReadRequest) error {
 func (p *Partition) followed(v *view, who FollowerFetch, from, leaderEnd record.Offset) {
 	p.mu.Lock()
 	var woken calls
-	if p.view.Load() == v { // else role or set have changed since: the follower's next fetch counts
-		woken = p.progressed(v, who, from, leaderEnd)
+	now := p.view.Load() // the set may have changed since, which makes no difference to what the follower has
+	if now.role == Leading && now.topic == v.topic && now.epoch == v.epoch && now.log == v.log {
+		woken = p.progressed(now, who, from, leaderEnd)
 	}
 	p.mu.Unlock()
 	woken.make()
@@ -147,21 +146,16 @@ func (p *Partition) followed(v *view, who FollowerFetch, from, leaderEnd record.
 
 // progressed is followed's part under mu.
 func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd record.Offset) calls {
-	for i := range p.followers {
-		f := &p.followers[i]
-		if f.Member.Broker != who.Member.Broker {
-			continue
-		}
-		if f.Member.Store != who.Member.Store { // another store answers: nothing is known of it
-			f.Member, f.Progress = who.Member, Unseen(false, p.local.clock())
-		}
-		f.Progress = f.Progress.Fetched(Position{
-			Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
-		})
-		if next := expanded(p.replicasNow(v), *f); next != nil {
-			p.proposeISR(v, next)
-		}
-		return p.advance(v)
+	f := p.rowOf(who.Member)
+	if f == nil {
+		return nil
 	}
-	return nil
+	f.Progress = f.Progress.Fetched(Position{
+		Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
+	})
+	if next := expanded(p.replicasNow(v), *f); next != nil {
+		p.proposeISR(v, next)
+		v = p.view.Load()
+	}
+	return p.advance(v)
 }

@@ -43,6 +43,7 @@ type Store struct {
 	mu     sync.Mutex
 	leases []*lease
 	cut    bool
+	frozen bool
 	// link is closed, and replaced, when the connection is cut or mended.
 	link chan struct{}
 }
@@ -62,15 +63,22 @@ func (s *Store) Cut() { s.setCut(true) }
 // Mend restores it; leases that have not run out live on.
 func (s *Store) Mend() { s.setCut(false) }
 
-func (s *Store) setCut(cut bool) {
+// Freeze has the process stand still, as SIGSTOP does, and go on: calls and changes wait instead of failing, and leases
+// run out meanwhile.
+func (s *Store) Freeze(frozen bool) { s.change(func() { s.frozen = frozen }) }
+
+func (s *Store) setCut(cut bool) { s.change(func() { s.cut = cut }) }
+
+func (s *Store) change(do func()) {
 	s.mu.Lock()
-	s.cut = cut
+	do()
+	silent := s.cut || s.frozen
 	close(s.link)
 	s.link = make(chan struct{})
 	leases := s.leases
 	s.mu.Unlock()
 	for _, l := range leases {
-		if cut {
+		if silent {
 			s.memory.abandon(l)
 		} else {
 			s.memory.keep(l)
@@ -86,6 +94,9 @@ func (s *Store) admit(ctx context.Context, call Call) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if err := s.thawed(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	cut := s.cut
 	s.mu.Unlock()
@@ -96,6 +107,25 @@ func (s *Store) admit(ctx context.Context, call Call) error {
 		return s.faults.Before(call)
 	}
 	return nil
+}
+
+// thawed waits while the process is frozen.
+func (s *Store) thawed(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		frozen, link := s.frozen, s.link
+		s.mu.Unlock()
+		if !frozen {
+			return nil
+		}
+		select {
+		case <-link:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.ctx.Done():
+			return metadata.ErrClosed
+		}
+	}
 }
 
 // Get implements metadata.Store.

@@ -69,6 +69,9 @@ func (s *Store) deliver(ctx context.Context, change metadata.Change, link <-chan
 			}
 		}
 	}
+	if err := s.thawed(ctx); err != nil {
+		return err
+	}
 	select {
 	case to <- change:
 		return nil

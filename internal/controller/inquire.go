@@ -1,0 +1,205 @@
+package controller
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+)
+
+// A partition of which no whole copy is left is not given to the next best replica: the stores are asked what they
+// hold (DESIGN 3.3). The question is the partition's state without a leader, in a leader epoch of its own. Each
+// broker that has a copy, or should have one, answers with the ends of its log; nothing is written to it
+// meanwhile. The copy with the highest (leader epoch, log end) leads, an empty one only where all are.
+
+// inquiry tells why the stores of a partition are to be asked, NoInquiry where they need not be.
+func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) metadata.Inquiry {
+	if len(isr) == 0 && len(elr) == 0 && len(p.ISR)+len(p.ELR) > 0 {
+		if p.Inquiry == metadata.InquiryUnclean || e.unclean {
+			return metadata.InquiryUnclean
+		}
+		return metadata.InquiryDestroyed
+	}
+	answers := e.answers(p)
+	whole := func(m metadata.Member) bool {
+		if a := answers[m.Broker]; a != nil && a.Torn {
+			return false
+		}
+		s := standingOf(e.img, m)
+		return s == live || s == leaving
+	}
+	anyTorn := false
+	for _, m := range isr {
+		if whole(m) {
+			return metadata.NoInquiry
+		}
+		anyTorn = anyTorn || e.freshlyTorn(p, m)
+	}
+	if slices.ContainsFunc(elr, whole) {
+		return metadata.NoInquiry
+	}
+	switch {
+	case p.Inquiry == metadata.InquiryUnclean:
+		return p.Inquiry
+	case len(p.Replicas) > 1 && (anyTorn || p.Inquiry == metadata.InquiryTorn):
+		return metadata.InquiryTorn
+	}
+	return metadata.NoInquiry
+}
+
+// inquire asks, or elects once all whose answers are waited for have given them.
+func (e *election) inquire(p *metadata.Partition, why metadata.Inquiry) (*metadata.Partition, *metadata.Loss) {
+	if p.Inquiry != why {
+		next := *p
+		next.Inquiry, next.Leader = why, ident.NoBroker
+		next.LeaderEpoch++
+		next.Epoch++
+		return &next, nil
+	}
+	answers := e.answers(p)
+	for _, id := range p.Replicas {
+		if e.awaited(p, id) && answers[id] == nil {
+			return nil, nil
+		}
+	}
+	best := e.fullest(p, answers)
+	if best == nil {
+		return nil, nil // nobody is there; the sets keep saying whose copies counted
+	}
+	return e.named(p, best, answers)
+}
+
+// answers are the valid ones, by broker: to this question, and by registrations that still stand.
+func (e *election) answers(p *metadata.Partition) map[ident.BrokerID]*metadata.Answer {
+	if p.Inquiry == metadata.NoInquiry {
+		return nil
+	}
+	valid := make(map[ident.BrokerID]*metadata.Answer, len(p.Replicas))
+	for _, a := range e.img.Answers(e.topic, e.number) {
+		b := e.img.Broker(a.Broker)
+		if a.LeaderEpoch == p.LeaderEpoch && b != nil && b.Epoch == a.BrokerEpoch {
+			valid[a.Broker] = a
+		}
+	}
+	return valid
+}
+
+// awaited tells whether a replica's answer is needed. Those that live always answer. Of those that are away each may hold
+// more than the others, unless what it had is known to be destroyed; an unclean election does without them.
+func (e *election) awaited(p *metadata.Partition, id ident.BrokerID) bool {
+	if e.img.Broker(id) != nil {
+		return true
+	}
+	switch p.Inquiry {
+	case metadata.InquiryDestroyed:
+		return e.img.Member(id) != nil
+	case metadata.InquiryTorn:
+		m, counts := p.InISR(id)
+		if !counts {
+			m, counts = p.InELR(id)
+		}
+		return counts && standingOf(e.img, m) != destroyed
+	}
+	return false
+}
+
+// fullest is the answer of who is to lead. Among equals who stays goes before who leaves, and then the order of the
+// replicas decides.
+func (e *election) fullest(p *metadata.Partition, answers map[ident.BrokerID]*metadata.Answer) *metadata.Answer {
+	var best *metadata.Answer
+	for _, id := range p.Replicas {
+		a := answers[id]
+		if a == nil || a.Offline {
+			continue
+		}
+		if best == nil || e.fuller(a, best) {
+			best = a
+		}
+	}
+	return best
+}
+
+func (e *election) fuller(a, b *metadata.Answer) bool {
+	switch {
+	case a.Empty() != b.Empty():
+		return b.Empty()
+	case a.Empty():
+	case a.LastEpoch != b.LastEpoch:
+		return a.LastEpoch > b.LastEpoch
+	case a.End != b.End:
+		return a.End > b.End
+	}
+	return e.img.Broker(b.Broker).Leaving && !e.img.Broker(a.Broker).Leaving
+}
+
+// named makes a copy the leader that may lack records, which the loss names.
+func (e *election) named(
+	p *metadata.Partition, best *metadata.Answer, answers map[ident.BrokerID]*metadata.Answer,
+) (*metadata.Partition, *metadata.Loss) {
+	next := *p
+	next.Inquiry = metadata.NoInquiry
+	next.Leader = best.Broker
+	next.LeaderEpoch++
+	next.Epoch++
+	next.Named = next.LeaderEpoch
+	next.ISR, next.ELR = []metadata.Member{{Broker: best.Broker, Store: best.Store}}, nil
+	if p.Inquiry == metadata.InquiryTorn {
+		return &next, e.tornLoss(p, &next, best, answers)
+	}
+	from := best.End
+	if best.Empty() {
+		from = p.Start
+		next.Start = p.Ceiling
+	}
+	next.Resume = p.Ceiling
+	next.Ceiling = p.Ceiling + metadata.CeilingStep
+	loss := &metadata.Loss{
+		Kind: metadata.LossReborn, LeaderEpoch: next.LeaderEpoch, Start: from, End: p.Ceiling, AtMs: e.now.UnixMilli(),
+		Cause: "every copy in sync is gone, for the brokers came back without the stores, or were unregistered: " +
+			copies(p) + keeps(best),
+	}
+	if p.Inquiry == metadata.InquiryUnclean {
+		loss.Kind = metadata.LossUnclean
+		loss.Cause = "an unclean election was allowed while no copy in sync was there: " + copies(p) + keeps(best)
+	}
+	return &next, loss
+}
+
+// tornLoss names what a store had shown that none has any more. What none had shown may be lost too, and nobody knows
+// of it: it was on no disk.
+func (e *election) tornLoss(
+	p, next *metadata.Partition, best *metadata.Answer, answers map[ident.BrokerID]*metadata.Answer,
+) *metadata.Loss {
+	shown := record.Offset(0)
+	for _, a := range answers {
+		shown = max(shown, a.HighWatermark)
+	}
+	if shown <= best.End {
+		return nil
+	}
+	return &metadata.Loss{
+		Kind: metadata.LossTorn, LeaderEpoch: next.LeaderEpoch, Start: best.End, End: shown, AtMs: e.now.UnixMilli(),
+		Cause: "the machines of all copies in sync went down before this was written out: " + copies(p) + keeps(best),
+	}
+}
+
+// copies names those that counted.
+func copies(p *metadata.Partition) string {
+	var names []string
+	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
+		for _, m := range set {
+			names = append(names, fmt.Sprintf("store %s of broker %d", m.Store, m.Broker))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func keeps(best *metadata.Answer) string {
+	if best.Empty() {
+		return "; no other store holds a record"
+	}
+	return fmt.Sprintf("; broker %d holds [%d, %d) and leads", best.Broker, best.Start, best.End)
+}
