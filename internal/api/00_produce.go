@@ -179,6 +179,7 @@ func (p *produceCall) explain(part *producePart, at storage.Appended, err error)
 func (p *produceCall) refuse(part *producePart, tp ident.TopicPartition, code int16, err error) {
 	part.code, part.baseOffset, part.logAppendTime = code, -1, -1
 	if code == kerr.NotLeaderForPartition.Code {
+		p.image = p.api.Metadata.Current() // who leads now, and not when the request came
 		part.leader, part.leaderEpoch = leaderNow(p.image, tp)
 		p.addBroker(part.leader)
 	}

@@ -66,7 +66,7 @@ type Broker struct {
 	session    *session
 	fetchers   *fetchers
 	pulses     *pulses
-	answers    *answers
+	roads      *roads
 	unfollow   func() // ends what fetchers and pulses hear
 	controller *controller.Controller
 	producers  *txn.Producers
@@ -81,6 +81,9 @@ type Broker struct {
 	cancel      context.CancelFunc
 	background  sync.WaitGroup
 	ready       readiness
+	standingBy  atomic.Bool // beside an incumbent of the same id
+	stopRelay   func()      // nil unless clients are relayed to the incumbent; the starting goroutine's
+	caughtUp    atomic.Bool // every replica here has been in sync since the start
 	leaving     atomic.Bool // told to stop, and said so to the cluster
 	stopping    sync.Once
 	stopError   error
@@ -145,6 +148,10 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.settings = newSettings(b.id, b.config.View())
 	b.settings.reload(b.feed.Current())
 	b.session = b.newSession()
+	b.roads = b.newRoads()
+	if err := b.standBy(ctx); err != nil {
+		return fmt.Errorf("registration: %w", err)
+	}
 	b.startPartitions(run)
 	if err := b.register(ctx); err != nil {
 		return err
@@ -285,9 +292,8 @@ func (b *Broker) startPartitions(run context.Context) {
 		Broker: b.id, Store: b.store, Settings: b.settings.replicated, Propose: b.proposer.propose,
 		Turned: b.turned, MaxLag: config.ReplicaLagTimeMax.In(b.config.View()), Logger: b.logger,
 	})
+	b.partitions.Succeed(b.standingBy.Load())
 	b.fetchers, b.pulses = b.startFetchers(run), b.startPulses(run)
-	b.answers = b.newAnswers()
-	b.background.Go(func() { b.answers.run(run) })
 	b.unfollow = b.feed.Subscribe(b.follow)
 	b.background.Go(func() { b.checkInSync(run) })
 	if strays := b.partitions.Strays(b.feed.Current()); len(strays) > 0 {
@@ -311,7 +317,6 @@ func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	countChanges(&b.registry.Replication, b.id, old, image, delta)
 	b.partitions.Apply(old, image, delta)
 	b.fetchers.apply(delta)
-	b.answers.apply(image, delta)
 	b.pulses.apply(delta)
 	for _, change := range delta.Brokers {
 		if change.ID == b.id {

@@ -57,6 +57,21 @@ func (w *world) tryStart(settings ...string) (*Broker, error) {
 	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
+	return w.startConfigured(ctx, c)
+}
+
+// startWithin is tryStart for a start that ctx may end.
+func (w *world) startWithin(ctx context.Context, settings ...string) (*Broker, error) {
+	c, _, err := config.Load(config.Sources{Overrides: append([]string{
+		"listeners=PLAINTEXT://127.0.0.1:0", "http.listener=127.0.0.1:0", "log.dirs=/data",
+	}, settings...)})
+	if err != nil {
+		return nil, err
+	}
+	return w.startConfigured(ctx, c)
+}
+
+func (w *world) startConfigured(ctx context.Context, c *config.Broker) (*Broker, error) {
 	return Start(ctx, Options{
 		Config: c, FS: w.disk, Logger: slog.New(slog.DiscardHandler), Version: "test", Boot: w.boot,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
@@ -258,9 +273,22 @@ func TestProbes(t *testing.T) {
 func TestSecondBrokerOfThatID(t *testing.T) {
 	w := newWorld(t)
 	const ttl = "zookeeper.session.timeout.ms=1000"
-	w.start("node.id=7", "log.dirs=/one", ttl)
-	_, err := w.tryStart("node.id=7", "log.dirs=/two", ttl)
-	if !errors.Is(err, metadata.ErrBrokerIDTaken) || !strings.Contains(err.Error(), "KAFKA_BROKER_ID") {
+	first := w.start("node.id=7", "log.dirs=/one", ttl)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.startWithin(ctx, "node.id=7", "log.dirs=/two", ttl)
+		ended <- err
+	}()
+	for first.feed.Current().Successor(7) == nil && ctx.Err() == nil {
+		pause(ctx, time.Millisecond)
+	}
+	if err := w.produce(w.client(first), 0, 1); err != nil { // nothing has changed for the first
+		t.Error(err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, metadata.ErrBrokerIDTaken) || !strings.Contains(err.Error(), "KAFKA_BROKER_ID") {
 		t.Errorf("a second broker 7: %v", err)
 	}
 }

@@ -31,6 +31,9 @@ func (l *leaderFetch) fetch(peer *wire.Peer, plan replication.FetchPlan) (wire.A
 	request.Version = peerFetch
 	request.ReplicaState.ID, request.ReplicaState.Epoch = int32(l.broker), int64(l.epoch())
 	request.MaxWaitMillis = int32(l.settings.wait.Milliseconds())
+	if plan.Within > 0 {
+		request.MaxWaitMillis = min(request.MaxWaitMillis, int32(plan.Within.Milliseconds())+1)
+	}
 	request.MinBytes, request.MaxBytes = int32(l.settings.minBytes), int32(min(l.settings.maxBytes, math.MaxInt32))
 	request.SessionID, request.SessionEpoch = plan.Session, plan.Epoch
 	for _, ask := range plan.Partitions {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"barnabas/internal/ident"
 	"barnabas/internal/replication"
 	"barnabas/internal/wire"
 )
@@ -15,7 +14,7 @@ import (
 // leaderFetch copies from one leader. Its goroutine owns the connection; mu guards what the feed touches too.
 type leaderFetch struct {
 	*fetchers
-	id     ident.BrokerID
+	at     source
 	logger *slog.Logger
 	wake   chan struct{}
 
@@ -146,13 +145,13 @@ func (l *leaderFetch) connect() (*wire.Peer, error) {
 	if peer != nil {
 		return peer, nil
 	}
-	address, ok := l.address(l.id)
-	if !ok {
+	b := l.registration(l.at)
+	if b == nil {
 		return nil, errNotRegistered
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, dialWithin)
 	defer cancel()
-	peer, err := wire.DialPeer(ctx, l.dial, address, peerName(l.broker))
+	peer, err := l.reach(ctx, b)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/replication"
-	"barnabas/internal/wire"
 )
 
 // fetchers copy from the leaders of the partitions that this broker follows: one goroutine and one connection to
@@ -21,15 +19,22 @@ type fetchers struct {
 	epoch      func() metadata.Revision // this broker's
 	image      func() *metadata.Image
 	partitions *replication.Manager
-	dial       wire.Dial
-	settings   fetchSettings
-	logger     *slog.Logger
-	ctx        context.Context
-	running    sync.WaitGroup
+	*roads
+	settings fetchSettings
+	logger   *slog.Logger
+	ctx      context.Context
+	running  sync.WaitGroup
 
 	// What follows is the feed's goroutine's.
-	leaders  map[ident.BrokerID]*leaderFetch
-	assigned map[ident.TopicPartition]replication.Upstream
+	leaders  map[source]*leaderFetch
+	assigned map[ident.TopicPartition]assignedTo
+}
+
+// source is a broker that leads, told apart from its successor by a registration: that of the store that leads.
+type source struct {
+	id ident.BrokerID
+	// heir says that the successor leads.
+	heir bool
 }
 
 // fetchSettings are replica.fetch.* as the broker began with them.
@@ -51,10 +56,10 @@ func newFetchSettings(v *config.View) fetchSettings {
 func (b *Broker) startFetchers(ctx context.Context) *fetchers {
 	return &fetchers{
 		broker: b.id, epoch: func() metadata.Revision { return b.session.epoch() },
-		image: b.feed.Current, partitions: b.partitions, dial: b.options.Dial,
+		image: b.feed.Current, partitions: b.partitions, roads: b.roads,
 		settings: newFetchSettings(b.config.View()), logger: b.logger, ctx: ctx,
-		leaders:  map[ident.BrokerID]*leaderFetch{},
-		assigned: map[ident.TopicPartition]replication.Upstream{},
+		leaders:  map[source]*leaderFetch{},
+		assigned: map[ident.TopicPartition]assignedTo{},
 	}
 }
 
@@ -63,14 +68,22 @@ func (f *fetchers) apply(delta *metadata.Delta) {
 	for _, change := range delta.Partitions {
 		f.update(change.TopicPartition())
 	}
+	moved := len(delta.Successors) > 0 // who held a store as a successor may hold it as the broker now
 	for _, change := range delta.Brokers {
-		if change.ID == f.broker {
-			f.updateAll() // a log directory may have come back
-		}
-		if l := f.leaders[change.ID]; l != nil && change.New != nil {
+		moved = moved || change.ID == f.broker // a log directory may have come back
+		if l := f.leaders[source{id: change.ID}]; l != nil && change.New != nil {
 			l.hurry()
 		}
 	}
+	if moved {
+		f.updateAll()
+	}
+}
+
+// sourceOf is where a replica finds its leader.
+func (f *fetchers) sourceOf(from replication.Upstream) source {
+	heir := f.image().Successor(from.Leader)
+	return source{from.Leader, heir != nil && !from.Store.IsZero() && heir.HasStore(from.Store)}
 }
 
 // update has a partition fetched from where its role says, or from nowhere.
@@ -82,14 +95,22 @@ func (f *fetchers) update(name ident.TopicPartition) {
 		now, follows = p.Upstream()
 	}
 	old, had := f.assigned[name]
-	if had && (!follows || old.Leader != now.Leader || old.Topic != now.Topic) {
-		f.leaders[old.Leader].remove(replication.FetchKey{Topic: old.Topic, Partition: name.Partition})
+	at := f.sourceOf(now)
+	if had && (!follows || old.at != at || old.Topic != now.Topic) {
+		f.leaders[old.at].remove(replication.FetchKey{Topic: old.Topic, Partition: name.Partition})
 		delete(f.assigned, name)
+		old = assignedTo{}
 	}
-	if follows && old != now {
-		f.assigned[name] = now
-		f.leader(now.Leader).add(replication.FetchKey{Topic: now.Topic, Partition: name.Partition}, now, p)
+	if next := (assignedTo{now, at}); follows && old != next {
+		f.assigned[name] = next
+		f.leader(at).add(replication.FetchKey{Topic: now.Topic, Partition: name.Partition}, now, p)
 	}
+}
+
+// assignedTo is from whom a partition is fetched, and where that one is.
+type assignedTo struct {
+	replication.Upstream
+	at source
 }
 
 // updateAll looks at every partition again.
@@ -99,14 +120,14 @@ func (f *fetchers) updateAll() {
 	}
 }
 
-func (f *fetchers) leader(id ident.BrokerID) *leaderFetch {
-	l := f.leaders[id]
+func (f *fetchers) leader(at source) *leaderFetch {
+	l := f.leaders[at]
 	if l == nil {
 		l = &leaderFetch{
-			fetchers: f, id: id, core: replication.NewFetcher(f.settings.backoff), wake: make(chan struct{}, 1),
-			logger: f.logger.With("leader", int32(id)),
+			fetchers: f, at: at, core: replication.NewFetcher(f.settings.backoff), wake: make(chan struct{}, 1),
+			logger: f.logger.With("leader", int32(at.id)),
 		}
-		f.leaders[id] = l
+		f.leaders[at] = l
 		f.running.Go(l.run)
 		f.running.Go(func() {
 			<-f.ctx.Done()
@@ -136,15 +157,10 @@ func (b *Broker) stopCopying() {
 // wait returns when all goroutines have ended, after the context has.
 func (f *fetchers) wait() { f.running.Wait() }
 
-// address is where a broker is reached by others; false while it is not registered.
-func (f *fetchers) address(id ident.BrokerID) (string, bool) {
-	b := f.image().Broker(id)
-	if b == nil {
-		return "", false
+// registration is that of a source, nil while it is not there.
+func (f *fetchers) registration(at source) *metadata.Broker {
+	if at.heir {
+		return f.image().Successor(at.id)
 	}
-	return internalAddress(b), true
-}
-
-func internalAddress(b *metadata.Broker) string {
-	return fmt.Sprintf("%s:%d", b.Internal.Host, b.Internal.Port)
+	return f.image().Broker(at.id)
 }

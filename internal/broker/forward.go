@@ -35,15 +35,15 @@ func (b *Broker) forwardOnce(ctx context.Context, frame []byte, from *wire.Clien
 	if elected == ident.NoBroker {
 		return nil, errNoController
 	}
-	address, ok := b.fetchers.address(elected)
-	if !ok {
+	registered := b.feed.Current().Broker(elected)
+	if registered == nil {
 		return nil, errNoController
 	}
 	within := config.RequestTimeout.In(b.settings.view())
 	if deadline, ok := ctx.Deadline(); ok {
 		within = time.Until(deadline)
 	}
-	peer, err := wire.DialPeer(ctx, b.options.Dial, address, peerName(b.id))
+	peer, err := b.roads.reach(ctx, registered)
 	if err != nil {
 		return nil, err
 	}

@@ -46,10 +46,12 @@ func (h *httpServer) stop() {
 	<-h.done
 }
 
-// health answers the probes. alive and ready return nil, or why not.
+// health answers the probes. Each returns nil, or why not.
 type health struct {
 	alive, ready func() error
-	metrics      http.Handler
+	// safe is nil while the broker could stop without anything at risk.
+	safe    func() error
+	metrics http.Handler
 }
 
 // handler is the whole site. A console, once there is one, takes the root.
@@ -57,6 +59,7 @@ func (h health) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", probe(h.alive))
 	mux.HandleFunc("GET /readyz", probe(h.ready))
+	mux.HandleFunc("GET /safe-to-stop", probe(h.safe))
 	mux.Handle("GET /metrics", h.metrics)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)

@@ -52,7 +52,7 @@ func (p *proposer) propose(new replication.Proposal) {
 	if old, ok := p.pending[new.Partition]; ok && old.Epoch == new.Epoch {
 		new.Ceiling = max(new.Ceiling, old.Ceiling)
 		if new.ISR == nil {
-			new.ISR, new.Base, new.MinISR = old.ISR, old.Base, old.MinISR
+			new.ISR, new.Base, new.MinISR, new.HandOver = old.ISR, old.Base, old.MinISR, old.HandOver
 		}
 	}
 	p.pending[new.Partition] = new
@@ -172,6 +172,9 @@ func (p *proposer) next(state *metadata.Partition, proposal replication.Proposal
 	if proposal.ISR == nil {
 		return &next, true
 	}
+	if proposal.HandOver {
+		next.LeaderEpoch++
+	}
 	if !slices.Equal(state.ISR, proposal.Base) {
 		return nil, false // the controller was first
 	}
@@ -203,11 +206,13 @@ func (p *proposer) newcomers(proposal replication.Proposal) []metadata.Compare {
 		if slices.Contains(proposal.Base, m) {
 			continue
 		}
-		var epoch metadata.Revision = -1 // holds for no key
-		if b := p.image().Broker(m.Broker); b != nil && !b.Leaving {
-			epoch = b.Epoch
+		key, epoch := metadata.BrokerKey(m.Broker), metadata.Revision(-1) // which holds for no key
+		if b := p.image().Holder(m); b != nil && !b.Leaving {
+			if epoch = b.Epoch; b == p.image().Successor(m.Broker) {
+				key = metadata.SuccessorKey(m.Broker)
+			}
 		}
-		conditions = append(conditions, metadata.CreatedAt(metadata.BrokerKey(m.Broker), epoch))
+		conditions = append(conditions, metadata.CreatedAt(key, epoch))
 	}
 	return conditions
 }

@@ -8,22 +8,28 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/wire"
 )
 
-// pulses notice at once when another broker's process has died: a connection to each, on which nothing is said,
-// breaks, and a new one is refused. Its registration is ended then, long before its lease would be. A broker
-// that was taken for dead by mistake registers again; that costs an election and no record.
+// pulses notice when another broker has died or vanished, long before its lease would end: a connection to each breaks,
+// or what is asked on it now and then stays without an answer. What a broker can't reach it says in the metadata
+// store (a metadata.Doubt); the one that is meant may say there that it lives; and when [condemned] says so
+// whoever sees it first ends the registration. A broker that was taken for dead by mistake registers again: that
+// costs an election and no record.
 type pulses struct {
-	broker  ident.BrokerID
-	store   metadata.Store
-	image   func() *metadata.Image
-	dial    wire.Dial
+	broker ident.BrokerID
+	store  metadata.Store
+	image  func() *metadata.Image
+	lease  func() metadata.Lease
+	*roads
 	logger  *slog.Logger
 	ctx     context.Context
 	running sync.WaitGroup
+	news    chan struct{}                    // one place: doubts have changed
 	watched map[ident.BrokerID]watchedBroker // the feed's goroutine's
 }
 
@@ -33,17 +39,22 @@ type watchedBroker struct {
 	stop  context.CancelFunc
 }
 
-// The pauses between attempts to connect to a broker that neither answers nor refuses.
 const (
+	// pulseEvery is how often a broker is asked whether it is there, pulseWithin how long it has to answer.
+	pulseEvery  = 500 * time.Millisecond
+	pulseWithin = 1200 * time.Millisecond
+	// The pauses between attempts to connect to a broker that neither answers nor refuses.
 	firstPulsePause = 20 * time.Millisecond
 	maxPulsePause   = time.Second
 )
 
 func (b *Broker) startPulses(ctx context.Context) *pulses {
-	return &pulses{
-		broker: b.id, store: b.meta.store, image: b.feed.Current, dial: b.options.Dial, logger: b.logger, ctx: ctx,
-		watched: map[ident.BrokerID]watchedBroker{},
+	p := &pulses{
+		broker: b.id, store: b.meta.store, image: b.feed.Current, lease: b.session.held, roads: b.roads,
+		logger: b.logger, ctx: ctx, news: make(chan struct{}, 1), watched: map[ident.BrokerID]watchedBroker{},
 	}
+	p.running.Go(p.judge)
+	return p
 }
 
 // apply is called by the feed.
@@ -62,6 +73,12 @@ func (p *pulses) apply(delta *metadata.Delta) {
 			p.running.Go(func() { p.watch(ctx, change.New) })
 		}
 	}
+	if delta.Doubts || len(delta.Brokers) > 0 {
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // wait returns when all goroutines have ended, after the context has.
@@ -69,16 +86,19 @@ func (p *pulses) wait() { p.running.Wait() }
 
 // watch is over one registration.
 func (p *pulses) watch(ctx context.Context, b *metadata.Broker) {
-	known := false // it has been reached once: the address is right
+	w := pulse{pulses: p, of: b}
+	defer w.trust()
 	for wait := firstPulsePause; ctx.Err() == nil; wait = min(2*wait, maxPulsePause) {
 		began := time.Now()
-		reached, err := p.hold(ctx, b)
-		known = known || reached
+		reached, err := w.hold(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if w.known && err != nil {
+			w.lost(err)
+		}
 		if time.Since(began) > maxPulsePause {
 			wait = firstPulsePause
-		}
-		if known && errors.Is(err, syscall.ECONNREFUSED) && p.accuse(ctx, b) {
-			return
 		}
 		if reached && wait == firstPulsePause {
 			continue // see at once whether it is still there
@@ -87,44 +107,86 @@ func (p *pulses) watch(ctx context.Context, b *metadata.Broker) {
 	}
 }
 
-// hold connects and returns when the connection has ended.
-func (p *pulses) hold(ctx context.Context, b *metadata.Broker) (reached bool, err error) {
-	within, cancel := context.WithTimeout(ctx, dialWithin)
+// pulse is the watch over one registration, on its goroutine.
+type pulse struct {
+	*pulses
+	of      *metadata.Broker
+	known   bool // it has answered once: the address is right
+	doubted bool // it was said that it does not answer
+	refused bool // and that it refuses connections
+}
+
+// hold connects and asks now and then, until that goes wrong. The first error after a success only says that the
+// connection is no more; whether the broker is, the next attempt tells.
+func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
+	within, cancel := context.WithTimeout(ctx, pulseWithin)
 	defer cancel()
-	peer, err := wire.DialPeer(within, p.dial, internalAddress(b), peerName(p.broker))
+	peer, err := w.reach(within, w.of)
 	if err != nil {
 		return false, err
 	}
 	stop := context.AfterFunc(ctx, peer.Close)
 	defer stop()
 	defer peer.Close()
-	return true, peer.AwaitClose()
+	for {
+		if err := ask(peer); err != nil {
+			if reached && !isTimeout(err) {
+				err = nil
+			}
+			return reached, err
+		}
+		reached, w.known = true, true
+		w.trust()
+		if ended := peer.AwaitClose(pulseEvery); ended {
+			return true, nil
+		}
+	}
 }
 
-// accuse ends the registration of a broker whose process has died, and its election. True when nothing is left to
-// be done.
-func (p *pulses) accuse(ctx context.Context, b *metadata.Broker) bool {
-	image := p.image()
-	if now := image.Broker(b.ID); now == nil || now.Epoch != b.Epoch || now.Leaving {
-		return false // it has gone by itself, or is about to
+// ask has the broker say anything.
+func ask(peer *wire.Peer) error {
+	answer, err := wire.Call[*kmsg.ApiVersionsResponse](peer, kmsg.NewPtrApiVersionsRequest(), pulseWithin)
+	if err == nil {
+		answer.Free()
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	return err
+}
+
+func isTimeout(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// lost says in the metadata store that the broker can't be reached.
+func (w *pulse) lost(why error) {
+	refused := errors.Is(why, syscall.ECONNREFUSED)
+	if w.doubted && w.refused == refused {
+		return
+	}
+	if now := w.image().Broker(w.of.ID); now == nil || now.Epoch != w.of.Epoch {
+		return // it is known to be gone
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, leaveTime)
 	defer cancel()
-	ended, err := p.store.Txn(ctx, metadata.Txn{
-		If:   []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(b.ID), b.Epoch)},
-		Then: []metadata.Op{metadata.Delete(metadata.BrokerKey(b.ID))},
+	said, err := w.store.Txn(ctx, metadata.Txn{
+		If: []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(w.of.ID), w.of.Epoch)},
+		Then: []metadata.Op{metadata.PutLeased(metadata.DoubtKey(w.of.ID, w.broker),
+			metadata.EncodeDoubt(metadata.Doubt{Epoch: w.of.Epoch, Refused: refused}), w.lease().ID())},
 	})
-	if err != nil {
-		return false
+	if err != nil || !said.OK {
+		return
 	}
-	if ended.OK {
-		p.logger.Warn("broker has died: its connections broke, and it refuses new ones", "id", int32(b.ID), "address", internalAddress(b))
+	w.doubted, w.refused = true, refused
+	w.logger.Info("broker can't be reached", "id", int32(w.of.ID), "address", addressesOf(w.of), "why", why)
+}
+
+// trust takes that back.
+func (w *pulse) trust() {
+	if !w.doubted {
+		return
 	}
-	if elected := image.Controller(); elected.Broker == b.ID {
-		_, err = p.store.Txn(ctx, metadata.Txn{
-			If:   []metadata.Compare{metadata.CreatedAt(metadata.ControllerKey(), elected.Epoch)},
-			Then: []metadata.Op{metadata.Delete(metadata.ControllerKey())},
-		})
-	}
-	return err == nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), leaveTime)
+	defer cancel()
+	_, err := w.store.Txn(ctx, metadata.Txn{Then: []metadata.Op{metadata.Delete(metadata.DoubtKey(w.of.ID, w.broker))}})
+	w.doubted = err != nil
 }

@@ -22,9 +22,14 @@ func (b *Broker) newSession() *session {
 
 // register enters the broker in the cluster and begins to stand for election.
 func (b *Broker) register(ctx context.Context) error {
-	if err := b.patiently(ctx, func() error { return b.enter(ctx) }); err != nil {
+	enter := func() error { return b.patiently(ctx, func() error { return b.enter(ctx) }) }
+	if b.standingBy.Load() {
+		enter = func() error { return b.takeOver(ctx) }
+	}
+	if err := enter(); err != nil {
 		return fmt.Errorf("registration: %w", err)
 	}
+	b.standingBy.Store(false)
 	b.controller = controller.Start(controller.Options{
 		Broker: b.id, Store: b.meta.store, Feed: b.feed, Lease: b.session.held, View: b.settings.view, Logger: b.logger,
 	})
@@ -77,7 +82,7 @@ func (b *Broker) awaitController(ctx context.Context) {
 func (b *Broker) registration() metadata.Broker {
 	r := metadata.Broker{
 		ID: b.id, Boot: b.options.Boot, Clean: true, Rack: b.config.Rack,
-		Endpoints: b.endpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
+		Endpoints: b.endpoints(), Own: b.ownEndpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
 	}
 	for _, d := range b.store.Dirs() {
 		if d.Err() != nil {

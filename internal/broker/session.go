@@ -23,11 +23,26 @@ type session struct {
 	mu         sync.Mutex
 	lease      metadata.Lease   // guarded by mu
 	registered *metadata.Broker // guarded by mu
+	successor  *metadata.Broker // guarded by mu: what was entered while this process stood by
 	closed     bool             // guarded by mu
 }
 
 // sessionRetry is the pause before a lost registration is tried again.
 const sessionRetry = 200 * time.Millisecond
+
+// maxSessionPause is the longest pause before a registration is made anew that others have ended again and again;
+// after calmAfter without that it is forgotten.
+const (
+	maxSessionPause = 10 * time.Second
+	calmAfter       = time.Minute
+)
+
+// revoke ends a lease that is of no more use, with what may still hang on it.
+func revoke(ctx context.Context, lease metadata.Lease) {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	_ = lease.Revoke(ctx) // or it ends by itself
+}
 
 // open registers the broker. ErrBrokerIDTaken while another broker of that id is alive.
 func (s *session) open(ctx context.Context) error {
@@ -46,23 +61,74 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
-// keep makes the session anew whenever it is lost, until ctx ends.
+// announce enters this process as the successor of the broker that is registered.
+func (s *session) announce(ctx context.Context) error {
+	lease, err := s.store.Lease(ctx, s.ttl)
+	if err != nil {
+		return fmt.Errorf("lease: %w", err)
+	}
+	entered, err := metadata.Announce(ctx, s.store, s.current(), lease.ID())
+	if err != nil {
+		revoke(ctx, lease)
+		return err
+	}
+	s.mu.Lock()
+	s.lease, s.successor = lease, entered
+	s.mu.Unlock()
+	return nil
+}
+
+// succeed makes the successor the broker. Where its entry was lost meanwhile it registers like any other.
+func (s *session) succeed(ctx context.Context) error {
+	s.mu.Lock()
+	lease, next := s.lease, s.current()
+	next.Epoch = s.successor.Epoch
+	s.mu.Unlock()
+	select {
+	case <-lease.Lost():
+		return s.open(ctx)
+	default:
+	}
+	registered, err := metadata.Succeed(ctx, s.store, next, lease.ID())
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.registered = registered
+	s.mu.Unlock()
+	return nil
+}
+
+// keep makes the session anew whenever it is lost, until ctx ends. A broker that the others keep ending because they
+// can't reach it takes its time.
 func (s *session) keep(ctx context.Context) {
+	var ended time.Time
+	var wait time.Duration
 	for {
+		old := s.held()
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.held().Lost():
+		case <-old.Lost():
 			s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
 				"timeout", s.ttl.String())
 		case <-s.evicted:
-			s.logger.Warn("the registration was ended by another broker, which took this one for dead")
+			s.logger.Warn("the registration was ended by other brokers, which could not reach this one")
+			if wait = min(max(2*wait, sessionRetry), maxSessionPause); time.Since(ended) > calmAfter {
+				wait = 0
+			}
+			ended = time.Now()
+			pause(ctx, wait)
+		}
+		if s.isClosed() {
+			return
 		}
 		for s.open(ctx) != nil && ctx.Err() == nil {
 			pause(ctx, sessionRetry)
 		}
 		if ctx.Err() == nil {
 			s.logger.Info("registered again")
+			revoke(ctx, old)
 		}
 	}
 }
@@ -100,6 +166,12 @@ func (s *session) held() metadata.Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lease
+}
+
+func (s *session) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
 }
 
 // close withdraws the registration.

@@ -22,7 +22,12 @@ func (b *Broker) Stop(ctx context.Context) error {
 func (b *Broker) stop(ctx context.Context) error {
 	began := time.Now()
 	b.ready.set(errStopping)
-	b.handOver(ctx)
+	if b.depart(ctx) {
+		if b.feed.Current().Successor(b.id) != nil {
+			b.session.close(ctx) // at once: it begins to serve then
+		}
+		b.linger(ctx)
+	}
 	drain, cancel := context.WithTimeout(ctx, drainTime)
 	defer cancel()
 	drained := make(chan error, 1)
@@ -48,6 +53,16 @@ func (b *Broker) stop(ctx context.Context) error {
 	return err
 }
 
+// lingerTime is how long a broker answers after others have taken over what it led. Clients hear from it who leads
+// now; a request that met a closed connection would have them ask around first, after a pause.
+const lingerTime = 250 * time.Millisecond
+
+func (b *Broker) linger(ctx context.Context) {
+	if b.server.Connections() > 0 {
+		pause(ctx, lingerTime)
+	}
+}
+
 // leave gives up the election and the registration.
 func (b *Broker) leave(ctx context.Context) {
 	if b.controller != nil {
@@ -61,6 +76,9 @@ func (b *Broker) leave(ctx context.Context) {
 // abandon undoes a start that has failed.
 func (b *Broker) abandon() {
 	b.cancel()
+	if b.stopRelay != nil {
+		b.stopRelay()
+	}
 	if b.server != nil {
 		now, cancel := context.WithCancel(context.Background())
 		cancel()

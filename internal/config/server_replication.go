@@ -26,6 +26,9 @@ var (
 	LeaderImbalanceCheckInterval = longSetting(Row{Name: "leader.imbalance.check.interval.seconds", Default: "300", Room: inController, check: atLeast[int64](1),
 		Doc: "How often the controller looks for partitions that their first replica could lead and does not."})
 
+	LeaveTimeout = msSetting(Int, Row{Name: "barnabas.leave.timeout.ms", Default: "25000", Room: inBroker, check: atLeast[int64](0),
+		Doc: "How long a broker that is told to stop waits, at most, until every partition that it holds keeps its data without it: until others are in sync, or have been given a copy. What is at risk then is named in the log. It should be below the `terminationGracePeriodSeconds` of a pod, which is 30 unless given; 0 does not wait. It has no meaning without controlled.shutdown.enable."})
+
 	ControlledShutdown = boolSetting(Row{Name: "controlled.shutdown.enable", Default: "true", Room: inBroker,
 		Doc: "Whether a broker that is told to stop moves its leaderships away before it goes."})
 )

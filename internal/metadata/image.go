@@ -22,7 +22,6 @@ type Image struct {
 	topics       topicIndex
 	configs      configIndex
 	losses       lossIndex
-	answers      answerIndex
 	successors   brokerSet
 	doubts       map[string]Doubt // by key
 }
@@ -50,7 +49,6 @@ func NewImage() *Image {
 		topics:     newTopicIndex(),
 		configs:    newConfigIndex(),
 		losses:     newLossIndex(),
-		answers:    newAnswerIndex(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -45,13 +46,14 @@ func DialPeer(ctx context.Context, dial Dial, address, clientID string) (*Peer, 
 // Close ends the connection and the call that waits on it. Anyone may call it.
 func (p *Peer) Close() { p.conn.Close() }
 
-// AwaitClose returns when the other end has gone. It is for connections on which nothing is asked.
-func (p *Peer) AwaitClose() error {
+// AwaitClose waits for as long as given, between calls, and tells whether the connection has ended meanwhile.
+func (p *Peer) AwaitClose(within time.Duration) (ended bool) {
 	var one [1]byte
-	if _, err := p.conn.Read(one[:]); err != nil {
-		return err
+	if err := p.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return true
 	}
-	return errors.New("a peer spoke without being asked")
+	_, err := p.conn.Read(one[:])
+	return !errors.Is(err, os.ErrDeadlineExceeded) // a peer that speaks without being asked is none
 }
 
 // Answer is a response; byte fields of it point into memory that Free gives back.

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +48,8 @@ type cluster struct {
 	t      *testing.T
 	nodes  []*node
 	keeper string
+	// outside says that the keeper is not in the first broker.
+	outside bool
 }
 
 // node is a broker; address and directory stay when it is started again.
@@ -54,6 +57,7 @@ type node struct {
 	id            int
 	address, http string
 	dir           string
+	front         *service // what is advertised in its place, or nil
 	command       *exec.Cmd
 	exited        chan struct{}
 	output        output
@@ -76,21 +80,34 @@ func start(t *testing.T, brokers int) *cluster {
 	return c
 }
 
+// freeAddress is on a loopback host of this process's own, from which nothing connects: no port of it is ever taken by the
+// near end of somebody's connection between here and the broker's start.
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	pid := os.Getpid()
+	for port := nextPort.Add(1); ; port = nextPort.Add(1) {
+		address := fmt.Sprintf("127.%d.%d.%d:%d", 64+pid>>16&63, pid>>8&255, 1+pid&127, 20000+port)
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+			return address
+		}
+		if port > 20000 {
+			t.Fatal(err)
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
+
+var nextPort atomic.Int32
 
 func (c *cluster) launch(n *node) {
 	settings := []string{
 		"broker.id=" + strconv.Itoa(n.id), "listeners=PLAINTEXT://" + n.address, "http.listener=" + n.http,
 		"log.dirs=" + n.dir, "group.initial.rebalance.delay.ms=0", "leader.imbalance.check.interval.seconds=1",
 	}
-	if n.id == 0 {
+	if n.front != nil {
+		settings = append(settings, "advertised.listeners=PLAINTEXT://"+n.front.address)
+	}
+	if n.id == 0 && !c.outside {
 		settings = append(settings, "keeper.listener="+c.keeper)
 	} else {
 		settings = append(settings, "zookeeper.connect="+c.keeper)
@@ -192,6 +209,10 @@ func (c *cluster) end() {
 func (c *cluster) addresses() []string {
 	var all []string
 	for _, n := range c.nodes {
+		if n.front != nil {
+			all = append(all, n.front.address)
+			continue
+		}
 		all = append(all, n.address)
 	}
 	return all

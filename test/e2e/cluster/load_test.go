@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ type load struct {
 	acked  map[uint64]bool
 	last   [partitions]time.Time // of each partition's last acknowledgement
 	pause  time.Duration         // the longest between two of one partition since mark
+	paused pausedPartition       // whose it was
 	failed []error
 }
 
@@ -83,11 +85,24 @@ func (l *load) produce(n uint64) {
 		}
 		l.acked[n] = true
 		now := time.Now()
-		if last := &l.last[r.Partition]; !last.IsZero() {
-			l.pause = max(l.pause, now.Sub(*last))
+		if last := &l.last[r.Partition]; !last.IsZero() && now.Sub(*last) > l.pause {
+			l.pause, l.paused = now.Sub(*last), pausedPartition{r.Partition, *last}
 		}
 		l.last[r.Partition] = now
 	})
+}
+
+// pausedPartition is which partition paused, and since when.
+type pausedPartition struct {
+	number int32
+	since  time.Time
+}
+
+// where says which partition paused longest, and how long after the event that was.
+func (l *load) where(event time.Time) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("partition %d, from %s after", l.paused.number, l.paused.since.Sub(event).Round(time.Millisecond))
 }
 
 // mark begins to measure the longest pause between acknowledgements of one partition.

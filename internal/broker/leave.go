@@ -1,0 +1,176 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"barnabas/internal/config"
+	"barnabas/internal/controller"
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// A broker that is told to stop asks to leave (DESIGN 3.5): it says so in its registration; others take over what it leads,
+// and it goes once every partition that it holds keeps its data without it. The controller has what nobody else would
+// hold copied elsewhere meanwhile.
+
+// departure is how far a broker is with leaving, as one image shows it.
+type departure struct {
+	led    int // partitions that others could lead, or would wait for this broker
+	atRisk []controller.Risk
+	// alone: nobody is there to receive anything.
+	alone bool
+}
+
+// done tells whether the broker may go.
+func (d *departure) done() bool { return d.alone || d.led == 0 && len(d.atRisk) == 0 }
+
+// departureOf looks what an image says of a broker that leaves.
+func departureOf(image *metadata.Image, view *config.View, self *metadata.Broker) departure {
+	if !receivers(image, self.ID) {
+		return departure{alone: true}
+	}
+	return departure{led: needed(image, self.ID), atRisk: controller.AtRisk(image, view, self)}
+}
+
+// receivers reports whether there is anybody who could take over: another broker that is there to stay, or a
+// successor of any of those that leave.
+func receivers(image *metadata.Image, self ident.BrokerID) bool {
+	for _, b := range image.Brokers() {
+		if b.ID != self && !b.Leaving || image.Successor(b.ID) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// needed counts the partitions that would miss the broker now although another one in sync could do without it.
+func needed(image *metadata.Image, self ident.BrokerID) int {
+	count := 0
+	for topic := range image.Topics() {
+		for _, p := range topic.Partitions() {
+			if m, inSync := p.InISR(self); inSync && isHere(image, m) && othersInSync(image, p, self) {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// isHere tells whether a copy is on the broker that is registered, and not on its successor.
+func isHere(image *metadata.Image, m metadata.Member) bool {
+	b := image.Broker(m.Broker)
+	return b != nil && image.Holder(m) == b
+}
+
+func othersInSync(image *metadata.Image, p *metadata.Partition, self ident.BrokerID) bool {
+	for _, m := range p.ISR {
+		if b := image.Holder(m); m.Broker != self && b != nil && !b.Leaving {
+			return true
+		}
+	}
+	return false
+}
+
+const (
+	// leavePoll is how often a broker that leaves looks whether it may go, slowLeavePoll how often after leaveSoon.
+	leavePoll     = 2 * time.Millisecond
+	slowLeavePoll = 50 * time.Millisecond
+	leaveSoon     = time.Second
+	// namedRisks bounds how many partitions are named in the log one by one.
+	namedRisks = 100
+)
+
+// depart leaves the cluster as far as others have to know of it beforehand; true where they have taken over. It
+// gives up after barnabas.leave.timeout.ms, and then names what is at risk.
+func (b *Broker) depart(ctx context.Context) bool {
+	if b.session == nil || !config.ControlledShutdown.In(b.settings.view()) || !receivers(b.feed.Current(), b.id) {
+		return false
+	}
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, config.LeaveTimeout.In(b.config.View()))
+	defer cancel()
+	b.leaving.Store(true)
+	if !b.announceLeave(ctx) {
+		b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
+		return false
+	}
+	var left departure
+	said := false
+	for ctx.Err() == nil {
+		me := b.feed.Current().Broker(b.id)
+		if me == nil || me.Epoch != b.session.epoch() { // shut out meanwhile
+			pause(ctx, slowLeavePoll)
+			continue
+		}
+		b.handOver()
+		left = departureOf(b.feed.Current(), b.settings.view(), me)
+		waited := time.Since(began)
+		switch {
+		case left.alone:
+			return false
+		case left.done():
+			b.logger.Info("other brokers lead now, and every partition keeps its data", "took", waited.Round(time.Millisecond).String())
+			return true
+		case waited < leaveSoon || b.feed.Current().Successor(b.id) != nil:
+			pause(ctx, leavePoll)
+			continue
+		case !said:
+			said = true
+			b.logger.Info("waiting to leave until others have what this broker has", "led", left.led, "atRisk", len(left.atRisk),
+				"first", firstRisk(left.atRisk), "at most", config.LeaveTimeout.In(b.config.View()).String())
+		}
+		pause(ctx, slowLeavePoll)
+	}
+	b.nameRisks(left)
+	return false
+}
+
+func firstRisk(risks []controller.Risk) string {
+	if len(risks) == 0 {
+		return ""
+	}
+	return risks[0].String()
+}
+
+// nameRisks says what may be missed when the broker goes all the same.
+func (b *Broker) nameRisks(left departure) {
+	b.logger.Warn("the broker goes although not everything has been taken over", "led", left.led, "atRisk", len(left.atRisk))
+	for i, risk := range left.atRisk {
+		if i == namedRisks {
+			return
+		}
+		b.logger.Warn("at risk", "partition", risk.TopicPartition.String(), "why", risk.String())
+	}
+}
+
+// announceLeave says in the registration that this broker leaves; false if that can't be said now.
+func (b *Broker) announceLeave(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	b.session.update(ctx)
+	for ctx.Err() == nil {
+		if me := b.feed.Current().Broker(b.id); me != nil && me.Leaving {
+			return true
+		}
+		pause(ctx, leavePoll)
+	}
+	return false
+}
+
+// safeToStop is nil where the broker could go now without anything at risk, and else says what is.
+func (b *Broker) safeToStop() error {
+	if err := b.ready.err(); errors.Is(err, errStarting) {
+		return err
+	}
+	image := b.feed.Current()
+	me := image.Broker(b.id)
+	if me == nil {
+		return errNotMember
+	}
+	if risks := controller.AtRisk(image, b.settings.view(), me); len(risks) > 0 {
+		return atRiskError(risks)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// createAlone makes a topic of one replica on each broker, and puts some records there.
+func createAlone(t *testing.T, c *cluster, admin *kadm.Client) *kgo.Client {
+	t.Helper()
+	if _, err := admin.CreateTopic(t.Context(), int32(len(c.nodes)), 1, nil, "alone"); err != nil {
+		t.Fatal(err)
+	}
+	client := newClient(t, c, kgo.DefaultProduceTopic("alone"), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	for i := range aloneRecords {
+		if err := client.ProduceSync(t.Context(), kgo.StringRecord(fmt.Sprint(i))).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return client
+}
+
+const aloneRecords = 60
+
+// checkAlone reads all records of the topic of one replica.
+func checkAlone(t *testing.T, c *cluster) {
+	t.Helper()
+	client := newClient(t, c, kgo.ConsumeTopics("alone"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	seen := map[string]bool{}
+	c.await("the records of the topic with one replica", func() bool {
+		client.PollRecords(t.Context(), 1000).EachRecord(func(r *kgo.Record) { seen[string(r.Value)] = true })
+		return len(seen) == aloneRecords
+	})
+}
+
+func (n *node) get(t *testing.T, path string) (int, string) {
+	t.Helper()
+	response, err := http.Get("http://" + n.http + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(body)
+}
+
+// TestOnlyCopiesMoveBeforeTheBrokerGoes stops a broker that has the only copies of some records: they are copied to others
+// before it goes.
+func TestOnlyCopiesMoveBeforeTheBrokerGoes(t *testing.T) {
+	c := startWithKeeper(t, 3)
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	n := c.nodes[1]
+	if code, body := n.get(t, "/safe-to-stop"); code != http.StatusServiceUnavailable || !strings.Contains(body, "alone-") {
+		t.Errorf("safe to stop: %d %s", code, body)
+	}
+	began := time.Now()
+	c.stop(n)
+	t.Logf("the broker went after %s", time.Since(began).Round(time.Millisecond))
+	checkAlone(t, c)
+}
+
+// TestAllStopQuickly stops the whole cluster: nobody waits for anybody.
+func TestAllStopQuickly(t *testing.T) {
+	c := startWithKeeper(t, 3)
+	createAlone(t, c, create(t, c))
+	began := time.Now()
+	var stops sync.WaitGroup
+	for _, n := range c.nodes {
+		stops.Go(func() { c.stop(n) })
+	}
+	stops.Wait()
+	t.Logf("all went within %s", time.Since(began).Round(time.Millisecond))
+}
+
+// TestSuccessorsTakeOver gives each of three brokers a successor with an empty directory and then tells all three to stop,
+// as `kubectl rollout restart` of three Deployments does: nothing is lost, of the topic with one replica neither.
+func TestSuccessorsTakeOver(t *testing.T) {
+	c := startWithKeeper(t, 3)
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	l := startLoad(t, c)
+	c.await("the first records", func() bool { return l.count() > perSecond/2 })
+	l.mark()
+	old := c.nodes
+	c.nodes = nil
+	for _, n := range old {
+		c.nodes = append(c.nodes, c.add(n.id, n.front))
+	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
+	t.Logf("longest pause of one partition while the successors came: %s", l.longestPause())
+	c.await("more records", func() bool { return l.count() > perSecond })
+	l.mark()
+	began := time.Now()
+	for _, n := range old {
+		n.command.Process.Signal(syscall.SIGTERM)
+	}
+	for _, n := range old {
+		select {
+		case <-n.exited:
+			t.Logf("broker %d went after %s", n.id, time.Since(began).Round(time.Millisecond))
+		case <-time.After(patience):
+			t.Fatalf("broker %d does not go\n%s\n%s", n.id, n.output.tail(), c.outputs())
+		}
+	}
+	before := l.count()
+	c.await("records acknowledged by the successors", func() bool { return l.count() > before+perSecond/4 })
+	t.Logf("longest pause of one partition: %s", l.longestPause())
+	c.await("all replicas to be in sync", func() bool { return inSync(t, admin) })
+	check(t, c, l.finish(t))
+	checkAlone(t, c)
+}
