@@ -66,6 +66,7 @@ type Broker struct {
 	session    *session
 	fetchers   *fetchers
 	pulses     *pulses
+	answers    *answers
 	roads      *roads
 	unfollow   func() // ends what fetchers and pulses hear
 	controller *controller.Controller
@@ -294,6 +295,8 @@ func (b *Broker) startPartitions(run context.Context) {
 	})
 	b.partitions.Succeed(b.standingBy.Load())
 	b.fetchers, b.pulses = b.startFetchers(run), b.startPulses(run)
+	b.answers = b.newAnswers()
+	b.background.Go(func() { b.answers.run(run) })
 	b.unfollow = b.feed.Subscribe(b.follow)
 	b.background.Go(func() { b.checkInSync(run) })
 	if strays := b.partitions.Strays(b.feed.Current()); len(strays) > 0 {
@@ -317,6 +320,7 @@ func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	countChanges(&b.registry.Replication, b.id, old, image, delta)
 	b.partitions.Apply(old, image, delta)
 	b.fetchers.apply(delta)
+	b.answers.apply(image, delta)
 	b.pulses.apply(delta)
 	for _, change := range delta.Brokers {
 		if change.ID == b.id {

@@ -101,8 +101,8 @@ func peerOf(image *metadata.Image, b *metadata.Broker, doubts []metadata.Doubt, 
 
 // answer says in the metadata store that this broker lives, where others doubt that.
 func (p *pulses) answer(image *metadata.Image, answered metadata.Revision) metadata.Revision {
-	me := image.Broker(p.broker)
-	if me == nil {
+	me, lease := image.Broker(p.broker), p.lease()
+	if me == nil || lease == nil { // without a lease the registration is that of an earlier life, which is over
 		return answered
 	}
 	newest := metadata.Revision(0)
@@ -120,7 +120,7 @@ func (p *pulses) answer(image *metadata.Image, answered metadata.Revision) metad
 	said, err := p.store.Txn(ctx, metadata.Txn{
 		If: []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(p.broker), me.Epoch)},
 		Then: []metadata.Op{metadata.PutLeased(metadata.DoubtKey(p.broker, p.broker),
-			metadata.EncodeDoubt(metadata.Doubt{Epoch: me.Epoch}), p.lease().ID())},
+			metadata.EncodeDoubt(metadata.Doubt{Epoch: me.Epoch}), lease.ID())},
 	})
 	if err != nil || !said.OK {
 		return answered

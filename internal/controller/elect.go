@@ -1,11 +1,10 @@
 package controller
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 )
@@ -22,24 +21,16 @@ const (
 	torn
 	// leaving: live, but its broker has been told to stop.
 	leaving
-	// destroyed: its broker came back without the store. It will not come back.
+	// destroyed: its broker came back without the store, or was unregistered. It will not come back.
 	destroyed
 )
 
 // standingOf looks a copy up among the brokers registered.
 func standingOf(img *metadata.Image, m metadata.Member) standing {
 	b := img.Holder(m)
-	if b == nil {
-		b = img.Broker(m.Broker)
-	}
 	switch {
 	case b == nil:
-		return absent
-	case !m.Store.IsZero() && !b.HasStore(m.Store):
-		if b.Failed > 0 {
-			return absent
-		}
-		return destroyed
+		return missing(img, m)
 	case b.Leaving:
 		return leaving
 	case b.Torn:
@@ -48,26 +39,54 @@ func standingOf(img *metadata.Image, m metadata.Member) standing {
 	return live
 }
 
+// missing tells whether a copy that nobody has now may come back. What its broker registered last says so: with another
+// store, and no directory that it could not read, the one it had is gone; a broker that is merely away has it still.
+func missing(img *metadata.Image, m metadata.Member) standing {
+	last := img.Broker(m.Broker)
+	if last == nil {
+		last = img.Member(m.Broker)
+	}
+	if last == nil || !m.Store.IsZero() && !last.HasStore(m.Store) && last.Failed == 0 {
+		return destroyed
+	}
+	return absent
+}
+
 // election is what elect looks at beside the partition.
 type election struct {
 	img *metadata.Image
 	// minISR is the partition's min.insync.replicas: below it, whoever leaves the in-sync set stays eligible.
 	minISR int
-	now    time.Time
+	// unclean says that the topic allows an election that may lose records.
+	unclean bool
+	now     time.Time
+	topic   ident.TopicID
+	number  int32
+}
+
+// election is that of one topic's partition.
+func (s *state) election(topic *metadata.Topic, p *metadata.Partition) *election {
+	own := s.img.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic.Name})
+	view := s.view.ForTopic(own)
+	return &election{
+		img: s.img, now: s.now, topic: topic.ID,
+		minISR: config.MinISR(view, len(p.Replicas)-len(p.Adding)), unclean: config.UncleanLeaderElection.In(view),
+	}
 }
 
 // elect makes of a partition's state what the brokers registered allow. It returns nil when that is what it
-// is already, and a loss when every copy that counted is gone.
+// is already, and a loss when records may be gone.
 //
 // A copy counts by its store: a broker back with another one is in no set (DESIGN 3.2). Elections go
-// in-sync set, then eligible leader replicas, then nobody (KIP-966), but for a partition all of whose
-// copies are destroyed: that one comes back empty at its ceiling (DESIGN 3.4).
+// in-sync set, then eligible leader replicas, then nobody (KIP-966). Where no whole copy is left the stores are
+// asked what they hold (inquire.go).
 func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {
 	isr, elr := e.surviving(p)
-	if len(isr) == 0 && len(elr) == 0 && len(p.ISR)+len(p.ELR) > 0 {
-		return e.reborn(p)
+	if why := e.inquiry(p, isr, elr); why != metadata.NoInquiry {
+		return e.inquire(p, why)
 	}
 	next := *p
+	next.Inquiry = metadata.NoInquiry
 	elr = filter(elr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }) // KIP-966
 	next.ISR, next.ELR = e.shrink(p, isr, elr)
 	next.Leader = e.leader(p, next.ISR)
@@ -76,10 +95,13 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, without(elr, m.Broker)
 		}
 	}
+	if next.Leader == ident.NoBroker && e.unclean {
+		return e.inquire(p, metadata.InquiryUnclean)
+	}
 	if next.Leader != p.Leader || e.mustBump(p, next.ISR) {
 		next.LeaderEpoch++
 	}
-	if next.Leader == p.Leader && next.LeaderEpoch == p.LeaderEpoch &&
+	if next.Leader == p.Leader && next.LeaderEpoch == p.LeaderEpoch && next.Inquiry == p.Inquiry &&
 		slices.Equal(next.ISR, p.ISR) && slices.Equal(next.ELR, p.ELR) {
 		return nil, nil
 	}
@@ -161,52 +183,12 @@ func staying(img *metadata.Image, id ident.BrokerID) *metadata.Broker {
 // mustBump tells whether a member that stays in the set is not the one that it was: it came back torn. Offsets
 // past its end may have been given out under the old epoch, and followers and consumers must see that.
 func (e *election) mustBump(p *metadata.Partition, isr []metadata.Member) bool {
-	return slices.ContainsFunc(isr, func(m metadata.Member) bool {
-		return standingOf(e.img, m) == torn && e.img.Broker(m.Broker).Modified > p.Modified
-	})
+	return slices.ContainsFunc(isr, func(m metadata.Member) bool { return e.freshlyTorn(p, m) })
 }
 
-// reborn gives a partition all of whose copies are destroyed to a replica that is there: empty, from the ceiling
-// on, under a new epoch. A replica outside the sets may hold a part of the records; it goes before one
-// that is known to be empty.
-func (e *election) reborn(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {
-	lost := append(slices.Clone(p.ISR), p.ELR...)
-	leader := ident.NoBroker
-	for _, id := range p.Replicas {
-		if e.img.Broker(id) == nil {
-			continue
-		}
-		if leader == ident.NoBroker {
-			leader = id
-		}
-		if !slices.ContainsFunc(lost, func(m metadata.Member) bool { return m.Broker == id }) {
-			leader = id
-			break
-		}
-	}
-	if leader == ident.NoBroker {
-		return nil, nil // nobody is there to begin anew; the sets keep saying whose copies counted
-	}
-	next := *p
-	next.Leader = leader
-	next.LeaderEpoch++
-	next.Epoch++
-	next.ISR = []metadata.Member{{Broker: leader, Store: onlyStore(e.img.Broker(leader))}}
-	next.ELR = nil
-	next.Start = p.Ceiling
-	next.Ceiling = p.Ceiling + metadata.CeilingStep
-	return &next, &metadata.Loss{
-		LeaderEpoch: next.LeaderEpoch, Start: p.Start, End: p.Ceiling, AtMs: e.now.UnixMilli(),
-		Cause: causeOf(lost),
-	}
-}
-
-func causeOf(lost []metadata.Member) string {
-	copies := make([]string, len(lost))
-	for i, m := range lost {
-		copies[i] = fmt.Sprintf("store %s of broker %d", m.Store, m.Broker)
-	}
-	return "every copy in sync is gone, for the brokers came back without the stores: " + strings.Join(copies, ", ")
+// freshlyTorn tells whether a copy came back torn since the state was written.
+func (e *election) freshlyTorn(p *metadata.Partition, m metadata.Member) bool {
+	return standingOf(e.img, m) == torn && e.img.Holder(m).Modified > p.Modified
 }
 
 func filter(members []metadata.Member, keep func(metadata.Member) bool) []metadata.Member {

@@ -35,8 +35,10 @@ type builder struct {
 	// configs are the resources touched.
 	configs        map[Resource]bool
 	losses         []*Loss
+	answered       []PartitionRef
 	ownsFeatures   bool
 	ownsLosses     bool
+	ownsAnswers    bool
 	touchedBrokers []ident.BrokerID
 	// touchedSuccessors are those whose entries came, changed or went; doubts says that one did.
 	touchedSuccessors []ident.BrokerID
@@ -65,6 +67,8 @@ func (b *builder) event(e *Event) error {
 		return b.feature(e)
 	case strings.HasPrefix(e.Key, lossPrefix):
 		return b.loss(e)
+	case strings.HasPrefix(e.Key, answerPrefix):
+		return b.answer(e)
 	case strings.HasPrefix(e.Key, successorPrefix):
 		return b.successor(e)
 	case strings.HasPrefix(e.Key, doubtPrefix):
@@ -250,6 +254,7 @@ func (b *builder) finish(next *Image) *Delta {
 		Controller: b.old.controller != next.controller,
 		Features:   b.ownsFeatures && !maps.Equal(b.old.features, next.features),
 		Losses:     b.losses,
+		Answers:    b.answered,
 		Doubts:     b.doubts,
 	}
 	b.finishTopics(next, d)

@@ -27,6 +27,8 @@ type Delta struct {
 	Configs []Resource
 	// Losses are the new entries of the loss ledger.
 	Losses []*Loss
+	// Answers are the partitions of which a store has said what it holds.
+	Answers []PartitionRef
 }
 
 // BrokerChange is a broker that registered (Old nil, or of another epoch), changed or went (New nil).
@@ -55,7 +57,7 @@ func (c PartitionChange) TopicPartition() ident.TopicPartition {
 // Empty tells whether nothing differs that a subscriber could care about.
 func (d *Delta) Empty() bool {
 	return !d.Cluster && !d.Controller && !d.Features && len(d.Brokers) == 0 && len(d.Topics) == 0 &&
-		len(d.Partitions) == 0 && len(d.Configs) == 0 && len(d.Losses) == 0 && len(d.Successors) == 0 && !d.Doubts
+		len(d.Partitions) == 0 && len(d.Configs) == 0 && len(d.Losses) == 0 && len(d.Answers) == 0 && len(d.Successors) == 0 && !d.Doubts
 }
 
 // Diff compares two Images entirely. It walks both, so it is for a subscriber's start and for the
@@ -77,6 +79,7 @@ func Diff(old, new *Image) *Delta {
 			d.Losses = append(d.Losses, loss)
 		}
 	}
+	d.diffAnswers(new)
 	return d
 }
 

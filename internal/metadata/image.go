@@ -22,6 +22,7 @@ type Image struct {
 	topics       topicIndex
 	configs      configIndex
 	losses       lossIndex
+	answers      answerIndex
 	successors   brokerSet
 	doubts       map[string]Doubt // by key
 }
@@ -49,6 +50,7 @@ func NewImage() *Image {
 		topics:     newTopicIndex(),
 		configs:    newConfigIndex(),
 		losses:     newLossIndex(),
+		answers:    newAnswerIndex(),
 	}
 }
 

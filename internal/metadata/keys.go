@@ -21,6 +21,7 @@ const (
 	partitionPrefix = "partitions/"
 	configPrefix    = "configs/"
 	lossPrefix      = "losses/"
+	answerPrefix    = "answers/"
 	doubtPrefix     = "doubts/"
 	successorPrefix = "successors/"
 )
@@ -70,6 +71,19 @@ func LossKey(id ident.TopicID, partition int32, leaderEpoch int32) string {
 }
 
 func itoa(id ident.BrokerID) string { return strconv.FormatInt(int64(id), 10) }
+
+// AnswerKey holds what a broker's store holds of a partition whose copies are asked.
+func AnswerKey(id ident.TopicID, partition int32, broker ident.BrokerID) string {
+	return AnswersOf(id, partition) + strconv.FormatInt(int64(broker), 10)
+}
+
+// AnswersOf is the prefix of the answers of a partition.
+func AnswersOf(id ident.TopicID, partition int32) string {
+	return AnswersOfTopic(id) + strconv.Itoa(int(partition)) + "/"
+}
+
+// AnswersOfTopic is the prefix of the answers of a topic.
+func AnswersOfTopic(id ident.TopicID) string { return answerPrefix + id.String() + "/" }
 
 // splitTail reads the decimal number after the last slash.
 func splitTail(key string) (head string, number int32, ok bool) {

@@ -55,7 +55,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	}
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
-		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch,
+		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, named: a.state.Named,
 		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
 	}
 	if m, ok := a.state.InISR(a.state.Leader); ok {
@@ -71,7 +71,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
-	} else if unfit = p.begin(next, a.state.Start); unfit != nil {
+	} else if unfit = p.begin(next, a.state); unfit != nil {
 		next.role, next.unfit = Following, true // what it was before is over all the same
 	}
 	p.follow(old, next, a.eligible, sameEpoch)
@@ -89,9 +89,9 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		append(woken, p.watches.all()...), unfit
 }
 
-// begin starts a leader epoch at the log end, or drops what only a leader needs. A copy that was made before its
-// partition's loss was known begins anew at start, below which all offsets have been given out. The caller holds mu.
-func (p *Partition) begin(next *view, start record.Offset) error {
+// begin starts a leader epoch at the log end, or drops what only a leader needs. After a loss it sees to it that no offset
+// is given out twice. The caller holds mu.
+func (p *Partition) begin(next *view, state *metadata.Partition) error {
 	p.asked = 0
 	if next.role != Leading {
 		if next.log == nil {
@@ -99,15 +99,16 @@ func (p *Partition) begin(next *view, start record.Offset) error {
 		}
 		return failed(next.log.ForgetFuture())
 	}
-	if next.log.EndOffset() < start {
-		if err := next.log.TruncateFullyTo(start); err != nil {
-			return fmt.Errorf("%s: begin at offset %d after a loss: %w", p.name, start, err)
-		}
+	if err := beginAt(next.log, state); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	next.epochStart = next.log.EndOffset()
-	if err := next.log.SetEpoch(next.epoch, next.epochStart); err != nil {
+	if err := next.log.SetEpoch(next.epoch, next.log.EndOffset()); err != nil {
 		return fmt.Errorf("%s: begin leader epoch %d: %w", p.name, next.epoch, err)
 	}
+	if err := fill(next.log, next.epoch, state.Resume); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	next.epochStart = next.log.EndOffset()
 	return nil
 }
 

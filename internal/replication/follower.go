@@ -94,7 +94,7 @@ func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 		return Cut{}, nil, err
 	}
 	if c.Diverges {
-		cut, err := cutOff(log, truncation(c.Diverging, log.EndOffset(), log.EpochEnd))
+		cut, err := p.cutOff(log, truncation(c.Diverging, log.EndOffset(), log.EpochEnd))
 		return cut, nil, err
 	}
 	if len(c.Batches) > 0 {
@@ -158,16 +158,19 @@ func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cu
 	}
 	switch have := log.EndOffset(); {
 	case have > end:
-		return cutOff(log, end)
+		return p.cutOff(log, end)
 	case have < start:
-		return Cut{}, failed(log.TruncateFullyTo(start))
+		return Cut{}, failed(log.TruncateFullyTo(start)) // the leader's retention has gone that far
 	}
 	return Cut{}, nil
 }
 
-// cutOff truncates a log and tells what is gone.
-func cutOff(log *storage.Log, to record.Offset) (Cut, error) {
+// cutOff truncates a log and tells what is gone. The caller holds mu.
+func (p *Partition) cutOff(log *storage.Log, to record.Offset) (Cut, error) {
 	before := Cut{To: log.EndOffset(), HighWatermark: log.HighWatermark()}
+	if err := mayGiveUp(log, to, p.view.Load().named); err != nil {
+		return Cut{}, err
+	}
 	if err := log.TruncateTo(to); err != nil {
 		return Cut{}, fmt.Errorf("truncate to %d: %w", to, failed(err))
 	}
