@@ -312,8 +312,8 @@ func (m *Member) settleIn(server *etcdServer, attached bool) bool {
 
 // reconsider calls the roll while the server runs and nobody leads. True when the server has to end for what comes.
 func (m *Member) reconsider(ctx context.Context) bool {
-	if held, err := m.directory.readLog(); err == nil {
-		m.setResting(held)
+	if t, err := m.directory.readTail(); err == nil { // the server has the rest open
+		m.setResting(&rollcall.Log{Term: t.term, Index: t.index})
 	}
 	d := m.round(ctx)
 	switch d.Do {
@@ -327,15 +327,23 @@ func (m *Member) reconsider(ctx context.Context) bool {
 	return false
 }
 
-// ended is what follows when the server ends by itself: the ensemble has taken the member out, or the disk is broken.
+// A server that ends by itself maxEnds times within endsWithin does so for a reason that the roll-call can't mend.
+const (
+	maxEnds    = 5
+	endsWithin = time.Minute
+)
+
+// ended is what follows when the server ends by itself: the ensemble has taken the member out, and the roll-call tells
+// what then; or the disk is broken.
 func (m *Member) ended(server *etcdServer) error {
 	if m.leaving.Load() {
 		return errRemoved
 	}
-	if server.IsIDRemoved(uint64(server.MemberID())) {
-		m.logger.Warn("keeper: the ensemble has taken this member out", "keeper", m.options.Number)
-		m.stopServer()
-		return m.directory.putAside()
+	m.ends = append(m.ends, time.Now())
+	m.ends = slices.DeleteFunc(m.ends, func(at time.Time) bool { return time.Since(at) > endsWithin })
+	if len(m.ends) >= maxEnds {
+		return errors.New("keeper: the engine has stopped by itself, again and again")
 	}
-	return errors.New("keeper: the engine has stopped by itself")
+	m.logger.Warn("keeper: the ensemble has no place for this member as it was", "keeper", m.options.Number, "member", idOf(uint64(server.MemberID())))
+	return nil
 }

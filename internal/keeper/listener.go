@@ -74,7 +74,7 @@ func (l *listener) serve(log *slog.Logger) {
 func (l *listener) attach(server *etcdserver.EtcdServer) {
 	l.detach()
 	s := &service{
-		listener: l, grpc: v3rpc.Server(server, nil, nil), accepted: make(chan net.Conn),
+		listener: l, grpc: v3rpc.Server(server, nil, untilElection(server)), accepted: make(chan net.Conn),
 		done: make(chan struct{}), ended: make(chan struct{}),
 	}
 	go func() {

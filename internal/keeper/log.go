@@ -81,6 +81,17 @@ var expectedMessages = []string{
 	// Asked for until it is ready.
 	"rejecting promote learner",
 	"failed to promote a member",
+	// Members that are away; the roll-call says what matters of it.
+	"prober detected",
+	"request stats",
+	"lost TCP streaming connection",
+	"failed to reach the peer URL",
+	"failed to get version",
+	"dropped internal Raft message",
+	"dropped Raft message",
+	"failed to publish local member",
+	"stopped remote peer", "closed TCP streaming connection",
+	"ignored streaming request",
 	// A directory that existed has the permissions that its owner gave it.
 	"check file permission",
 }

@@ -79,6 +79,12 @@ type Member struct {
 	fatal  atomic.Pointer[error]
 	// admitting is held while the ensemble takes one member's place.
 	admitting sync.Mutex
+	// admitted is the newcomer that was admitted last. Guarded by admitting.
+	admitted struct {
+		id uint64
+		at time.Time
+	}
+	ends []time.Time // when the server ended by itself; the goroutine's
 
 	mu       sync.Mutex
 	server   *etcdserver.EtcdServer // guarded by mu; nil while the ensemble is not there

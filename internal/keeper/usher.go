@@ -103,6 +103,12 @@ func (m *Member) admit(ctx context.Context, from rollcall.Standing) (a *admissio
 		return nil, false, errors.New("another keeper, which is being admitted")
 	}
 	defer m.admitting.Unlock()
+	within, cancel := context.WithTimeout(ctx, askWithin)
+	err = server.LinearizableReadNotify(within)
+	cancel()
+	if err != nil {
+		return nil, false, fmt.Errorf("keeper %d, which leads and has no quorum", m.options.Number)
+	}
 	for _, member := range server.Cluster().Members() {
 		peer := strings.TrimPrefix(first(member.PeerURLs), "http://")
 		gone, err := m.makeRoom(ctx, rollcall.Member{
@@ -138,6 +144,9 @@ func (m *Member) makeRoom(ctx context.Context, member rollcall.Member, from roll
 		return true, nil // the newcomer has its address: it can't be there any more
 	}
 	standing, alive := m.visit(ctx, member)
+	if member.Learner && !alive && m.admitted.id == member.ID && time.Since(m.admitted.at) < beginWithin {
+		alive = true // it makes its directory just now
+	}
 	switch {
 	case !alive:
 		return true, nil
@@ -167,6 +176,9 @@ func (m *Member) visit(ctx context.Context, member rollcall.Member) (rollcall.St
 	return *a.Self, true
 }
 
+// beginWithin is how long a newcomer that was admitted may take to begin.
+const beginWithin = 5 * time.Second
+
 // visitWithin is how long a member may take to say that it lives, before its place is given away.
 const visitWithin = 2 * time.Second
 
@@ -187,6 +199,7 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 		return nil, false, fmt.Errorf("the ensemble to agree on it (%w)", err)
 	}
 	m.logger.Info("keeper: a newcomer is admitted", "keeper", from.Number, "address", from.Peer)
+	m.admitted.id, m.admitted.at = uint64(learner.ID), time.Now()
 	m.mu.Lock()
 	id := m.id
 	m.mu.Unlock()
@@ -196,10 +209,8 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}, false, nil
 }
 
-// learnWithin is how long a learner may be silent before it is taken out: while it is there, no other one can come in.
-const learnWithin = 30 * time.Second
-
-// usher promotes the newcomer that has caught up, and takes out one that has gone again. The leader does it.
+// usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
+// next one comes.
 func (m *Member) usher(ctx context.Context, server *etcdServer) {
 	m.register(ctx, server)
 	if server.Leader() != server.MemberID() {

@@ -159,7 +159,7 @@ func (e *ensemble) ready(p *process) {
 	e.await(p.name+" to be ready", func() bool {
 		select {
 		case <-p.exited:
-			e.t.Fatalf("%s has ended:\n%s", p.name, p.output.tail())
+			e.t.Fatalf("%s has ended\n%s", p.name, e.outputs())
 		default:
 		}
 		return p.readiness() == "ok"
