@@ -223,6 +223,9 @@ func (c *cleaner) clean(found candidate) {
 	run := cleaning{cleaner: c, candidate: found}
 	end, err := run.run()
 	l := found.log
+	if l.cutSince(found.truncations, err) {
+		err = errSegmentsChanged
+	}
 	if err == nil {
 		err = c.cleaned.set(l.dir, l.tp, end)
 	}

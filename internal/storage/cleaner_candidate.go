@@ -15,7 +15,7 @@ type candidate struct {
 	cleanBytes, dirtyBytes int64
 	// overdue tells that max.compaction.lag.ms has passed for the oldest dirty records.
 	overdue     bool
-	truncations int // the log's
+	truncations int64 // the log's
 }
 
 // ratio is the dirty part of the bytes that would be read.
@@ -46,7 +46,7 @@ func (l *Log) consider(cleanTo record.Offset, nowMs int64) (c candidate, ok bool
 	defer l.mu.Unlock()
 	list := l.list()
 	sealed, config := list[:len(list)-1], l.config.Load()
-	c.log, c.truncations = l, l.truncations
+	c.log, c.truncations = l, l.truncations.Load()
 	c.firstDirty = max(cleanTo, l.StartOffset())
 	if c.firstDirty > l.EndOffset() {
 		c.firstDirty = l.StartOffset()

@@ -22,7 +22,7 @@ func (l *Log) flush(sealed bool) error {
 		l.mu.Unlock()
 		return err
 	}
-	list, end, truncations := l.list(), l.EndOffset(), l.truncations
+	list, end, truncations := l.list(), l.EndOffset(), l.truncations.Load()
 	list = list[max(0, segmentAt(list, record.Offset(l.recoveryPoint.Load()))):]
 	if sealed {
 		end = list[len(list)-1].base
@@ -47,7 +47,7 @@ func (l *Log) flush(sealed bool) error {
 		l.unsynced = l.unsynced || entries
 		return l.failed("flush", err)
 	}
-	if l.truncations == truncations {
+	if l.truncations.Load() == truncations {
 		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(end)))
 	}
 	l.flushedMs = l.store.nowMs()

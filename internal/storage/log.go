@@ -35,18 +35,18 @@ type Log struct {
 	recoveryPoint atomic.Int64 // below it everything is synced
 	firstUnstable atomic.Int64 // where the first undecided transaction begins, MaxInt64 for none
 	cutTo         atomic.Int64 // the lowest offset that the end moved down to since the cleaner looked, MaxInt64 for none
+	truncations   atomic.Int64 // moves before the end moves down and after: what spans one proves nothing
 	closed        atomic.Bool
 	boundaries    boundaries
 	saved         [checkpointKinds]int64 // what the checkpoint files say, -1 for nothing, or unknownOffset; guarded by dir.mu
 
 	// mu is held by whoever changes the log. It is taken for file operations that don't wait for the
 	// disk, never for a sync.
-	mu          sync.Mutex
-	producers   *producerTable
-	truncations int   // how often the end moved down: a sync or a cleaning that spans one proves nothing
-	unsynced    bool  // the directory's entries or its small files changed since they were synced
-	flushedMs   int64 // when the log was last synced
-	jitterMs    int64 // what the next roll by time is early by
+	mu        sync.Mutex
+	producers *producerTable
+	unsynced  bool  // the directory's entries or its small files changed since they were synced
+	flushedMs int64 // when the log was last synced
+	jitterMs  int64 // what the next roll by time is early by
 }
 
 // unknownOffset stands for what a checkpoint file may or may not say of a log until it's written again.

@@ -89,7 +89,8 @@ func (l *Log) reload(cleaned record.Offset) error {
 	if err := active.dropTail(); err != nil {
 		return fmt.Errorf("reload %s: %w", l, err)
 	}
-	l.truncations++
+	l.truncations.Add(1)
+	defer l.truncations.Add(1)
 	l.boundaries.clear()
 	err := l.load(loading{
 		trusted:       record.Offset(l.recoveryPoint.Load()),

@@ -93,6 +93,7 @@ func (l *Log) Read(from record.Offset, opts ReadOptions) (Span, error) {
 	if err := l.usable(); err != nil {
 		return Span{}, err
 	}
+	truncations := l.truncations.Load()
 	// The end first: a segment list read after it reaches at least as far.
 	end := l.EndOffset()
 	if start := l.StartOffset(); from < start || from > end {
@@ -110,6 +111,9 @@ func (l *Log) Read(from record.Offset, opts ReadOptions) (Span, error) {
 		span.Release()
 		if errors.Is(err, fs.ErrNotExist) && !slices.Equal(list, l.list()) {
 			return l.Read(from, opts) // a segment was removed before its file was opened
+		}
+		if l.cutSince(truncations, err) {
+			return l.Read(from, opts)
 		}
 		return Span{}, l.failed("read", err)
 	}
@@ -135,6 +139,9 @@ func (l *Log) collect(span *Span, list []*segment, from, upTo record.Offset, opt
 		}
 		if err != nil || length == 0 {
 			h.unpin()
+			if isBadBatch(err) && len(span.Ranges) > 0 {
+				return nil // whoever has read what is before it meets it with the next read
+			}
 			if err != nil {
 				return err
 			}
@@ -189,7 +196,7 @@ func (l *Log) stretch(w stretch, left int, minOne bool) (pos int64, length int, 
 // size, 0 if it wasn't looked at; -1 if the segment has none.
 func (l *Log) firstBatch(w stretch) (pos int64, size int, err error) {
 	if w.from <= w.seg.base {
-		return 0, 0, nil
+		return w.seg.firstBatch(w.handle)
 	}
 	if at, ok := l.boundaries.find(w.from); ok && at.seg == w.seg {
 		return at.pos, 0, nil
@@ -217,6 +224,15 @@ func (l *Log) lastByte(w stretch) (int64, error) {
 		return size, err
 	}
 	return at.pos, nil
+}
+
+// firstBatch is the position and size of the segment's first batch: one look at each segment, so that a file that
+// doesn't begin with a batch is not handed out.
+func (s *segment) firstBatch(h *handle) (pos int64, size int, err error) {
+	if end := s.size.Load(); end > 0 {
+		size, err = batchSize(h, 0, end)
+	}
+	return 0, size, err
 }
 
 func batchSize(h *handle, pos, end int64) (int, error) {

@@ -16,7 +16,7 @@ type replacement struct {
 	old   []*segment // contiguous, without the active one
 	fresh *segment
 	// truncations is what the log's was before the first of the old ones was read.
-	truncations int
+	truncations int64
 }
 
 // replace puts a cleaned segment in the place of others. A crash at any moment leaves the old or the new
@@ -68,7 +68,7 @@ func (r *replacement) locked(step func() error) error {
 func (r *replacement) place() (list []*segment, i int, err error) {
 	list = r.log.list()
 	i = slices.Index(list, r.old[0])
-	if r.log.truncations != r.truncations || i < 0 || i+len(r.old) >= len(list) ||
+	if r.log.truncations.Load() != r.truncations || i < 0 || i+len(r.old) >= len(list) ||
 		!slices.Equal(list[i:i+len(r.old)], r.old) {
 		return nil, 0, fmt.Errorf("%s: %w", r.log, errSegmentsChanged)
 	}

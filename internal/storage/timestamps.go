@@ -19,13 +19,14 @@ type TimestampOffset struct {
 // OffsetForTimestamp finds the first record whose timestamp is ts (milliseconds) or later. found is
 // false if there is none. Errors: ErrCorruptMessage, ErrStorage, ErrDeleted.
 func (l *Log) OffsetForTimestamp(ts int64) (at TimestampOffset, found bool, err error) {
+	truncations := l.truncations.Load()
 	candidates, err := l.segmentsByTime(func(largest int64) bool { return largest >= ts })
 	if err != nil {
 		return at, false, err
 	}
 	for _, s := range candidates {
 		at, found, err = l.searchTime(s, ts)
-		if s.discarded() {
+		if s.discarded() || l.cutSince(truncations, err) {
 			return l.OffsetForTimestamp(ts) // another may have taken its place
 		}
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(l.list(), s) {

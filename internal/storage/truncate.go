@@ -1,7 +1,9 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"barnabas/internal/record"
 )
@@ -24,6 +26,7 @@ func (l *Log) cutAt(o record.Offset) error {
 	if o >= l.EndOffset() {
 		return nil
 	}
+	defer l.truncations.Add(1)
 	if o < l.list()[0].base {
 		return l.restartAt(o)
 	}
@@ -88,6 +91,7 @@ func (l *Log) TruncateFullyTo(o record.Offset) error {
 func (l *Log) clearTo(o record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.truncations.Add(1)
 	if err := l.usable(); err != nil {
 		return err
 	}
@@ -192,6 +196,17 @@ func (s *segment) replay(h *handle, from, to int64) (next record.Offset, err err
 
 // noteCut tells syncs and the cleaner that the end moves down. The caller holds mu.
 func (l *Log) noteCut(end record.Offset) {
-	l.truncations++
+	l.truncations.Add(1)
 	l.cutTo.Store(min(l.cutTo.Load(), int64(end)))
+}
+
+// cutSince reports whether an error is what a reader meets when the log is cut beside it: a file that ends too early, or
+// bytes that belong to something else. It waits for a truncation under way.
+func (l *Log) cutSince(truncations int64, err error) bool {
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !isBadBatch(err) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.truncations.Load() != truncations
 }
