@@ -22,7 +22,13 @@ import (
 
 func (a *API) metadata(c *Call, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	all := request.Topics == nil || request.Version == 0 && len(request.Topics) == 0
-	if !all {
+	byID := slices.ContainsFunc(request.Topics, func(t kmsg.MetadataRequestTopic) bool { return t.TopicID != [16]byte{} })
+	switch {
+	case request.Version < 12 && (byID || slices.ContainsFunc(request.Topics, isNameless)):
+		return refuseTopics(request)
+	case byID: // then names count for nothing: Java's clients send empty ones
+		request.Topics = withIDs(request.Topics)
+	case !all:
 		a.autoCreate(c, request)
 	}
 	m := metadataCall{api: a, call: c, image: a.Metadata.Current()}
@@ -36,6 +42,33 @@ func (a *API) metadata(c *Call, request *kmsg.MetadataRequest) *kmsg.MetadataRes
 		response.Topics = m.named(request.Topics)
 	}
 	m.addOperations(request, response)
+	return response
+}
+
+func isNameless(t kmsg.MetadataRequestTopic) bool { return t.Topic == nil }
+
+// withIDs leaves what is asked for by id, and of it the id alone.
+func withIDs(topics []kmsg.MetadataRequestTopic) []kmsg.MetadataRequestTopic {
+	var left []kmsg.MetadataRequestTopic
+	for _, t := range topics {
+		if t.TopicID != [16]byte{} {
+			left = append(left, kmsg.MetadataRequestTopic{TopicID: t.TopicID})
+		}
+	}
+	return left
+}
+
+// refuseTopics answers who asks by id in a version that has ids only in its answers.
+func refuseTopics(request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
+	response := kmsg.NewPtrMetadataResponse()
+	for _, t := range request.Topics {
+		topic, name := kmsg.NewMetadataResponseTopic(), ""
+		if t.Topic != nil {
+			name = *t.Topic
+		}
+		topic.Topic, topic.TopicID, topic.ErrorCode = &name, t.TopicID, kerr.InvalidRequest.Code
+		response.Topics = append(response.Topics, topic)
+	}
 	return response
 }
 
