@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"barnabas/internal/config"
 	"barnabas/internal/keeper"
@@ -15,7 +16,8 @@ import (
 // metadataAccess is the way to the cluster's metadata: a keeper within this process, or others elsewhere.
 type metadataAccess struct {
 	store  metadata.Store
-	keeper *keeper.Keeper // nil if the keepers are elsewhere
+	keeper *keeper.Keeper // one that is alone; nil if the keepers are elsewhere
+	member *keeper.Member // one of an ensemble's members; nil if there is none in this process
 }
 
 // metadataAccess reaches the metadata store, starting a keeper here if none is named.
@@ -25,8 +27,20 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 		return &metadataAccess{store: store}, err
 	}
 	if at := b.config.Keepers; len(at.Servers) > 0 {
+		access := &metadataAccess{}
+		if b.config.Member != nil {
+			var err error
+			if access.member, err = keeper.StartMember(keeper.MemberOptionsOf(b.config.Member, b.logger)); err != nil {
+				return nil, err
+			}
+		}
 		store, err := dialKeepers(at, b.logger)
-		return &metadataAccess{store: store}, err
+		if err != nil {
+			access.stopMember()
+			return nil, err
+		}
+		access.store = store
+		return access, nil
 	}
 	inside, err := keeper.Start(keeper.Options{
 		Dir:      filepath.Join(b.config.LogDirs[0], keeper.DirName),
@@ -59,17 +73,31 @@ func dialKeepers(at config.Keepers, logger *slog.Logger) (metadata.Store, error)
 
 // watchKeeper says so when the keeper in this process ends by itself.
 func (b *Broker) watchKeeper(run context.Context) {
-	if b.meta.keeper == nil {
+	var ended <-chan struct{}
+	switch {
+	case b.meta.keeper != nil:
+		ended = b.meta.keeper.Done()
+	case b.meta.member != nil:
+		ended = b.meta.member.Done()
+	default:
 		return
 	}
 	select {
 	case <-run.Done():
-	case <-b.meta.keeper.Done():
-		if run.Err() == nil {
-			b.fail(errors.New("the keeper in this process has stopped"))
+	case <-ended:
+		if run.Err() != nil {
+			return
 		}
+		err := errors.New("the keeper in this process has stopped")
+		if b.meta.member != nil && b.meta.member.Err() != nil {
+			err = b.meta.member.Err()
+		}
+		b.fail(err)
 	}
 }
+
+// memberGrace bounds how long the member of an ensemble inside waits for its successor when the broker stops.
+const memberGrace = 20 * time.Second
 
 // close lets go of the store, and then stops the keeper.
 func (m *metadataAccess) close() {
@@ -77,4 +105,32 @@ func (m *metadataAccess) close() {
 	if m.keeper != nil {
 		m.keeper.Stop()
 	}
+	m.stopMember()
+}
+
+func (m *metadataAccess) stopMember() {
+	if m.member == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), memberGrace)
+	defer cancel()
+	m.member.Stop(ctx)
+}
+
+// waitsFor says for whom the keepers wait, as far as that is known here; empty if it is not.
+func (m *metadataAccess) waitsFor() string {
+	if m.member != nil {
+		if err := m.member.Ready(); err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// ended is why the member in this process can't go on, nil while it can.
+func (m *metadataAccess) ended() error {
+	if m.member == nil {
+		return nil
+	}
+	return m.member.Err()
 }

@@ -17,6 +17,7 @@ type Broker struct {
 	LogDirs     []string
 	HTTP        string // host:port; "" for none
 	Keepers     Keepers
+	Member      *Keeper    // the member of an ensemble that runs inside; nil for none
 	Topics      []NewTopic // to create once the cluster is up
 	view        *View
 }

@@ -106,6 +106,8 @@ func (e *environment) variable(name string) {
 	case name == "KAFKA_CREATE_TOPICS":
 		e.createTopics(value)
 		return
+	case keeperVariables[name] != "":
+		setting = keeperVariables[name]
 	case !strings.HasPrefix(name, "KAFKA_"), isServiceLink(name, value):
 		return
 	default:

@@ -172,6 +172,7 @@ func (l *loading) resolve() {
 	l.logDirs()
 	l.http()
 	l.keepers()
+	l.member()
 	l.roles()
 	topics, err := parseTopics(CreateTopics.In(v))
 	if err != nil {

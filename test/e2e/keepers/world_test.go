@@ -63,6 +63,7 @@ type process struct {
 	host    string
 	ports   [3]int // of a keeper: members, roll-call, clients
 	address string // of a broker
+	inside  bool   // of a broker with a keeper inside
 	http    string
 	dir     string
 	command *exec.Cmd
