@@ -58,8 +58,14 @@ func (alter *alteration) check(
 	kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange,
 ) error {
 	if kind == kmsg.ConfigResourceTypeBrokerLogger {
-		if err := alter.api.checkBrokerName(name); err != nil || len(changes) == 0 {
-			return err
+		// What came in an envelope was asked of another broker.
+		if _, came := alter.call.exchange.(*enclosed); !came {
+			if err := alter.api.checkBrokerName(name); err != nil {
+				return err
+			}
+		}
+		if len(changes) == 0 {
+			return nil
 		}
 		return refuse(kerr.InvalidConfig, "Logger %s does not exist!", changes[0].Name)
 	}
