@@ -51,7 +51,7 @@ func (l *loading) member() {
 	k.serverList(list)
 	member := &Keeper{
 		ID: id, DataDir: KeeperDataDir.In(v), Advertised: KeeperAdvertisedHost.In(v),
-		Tick: time.Duration(KeeperHeartbeat.In(v)) * time.Millisecond, Quota: KeeperQuota.In(v), TickTime: 2 * time.Second,
+		Tick: KeeperHeartbeat.In(v), Quota: KeeperQuota.In(v), TickTime: 2 * time.Second,
 	}
 	own := false
 	for _, number := range slices.Sorted(maps.Keys(k.servers)) {
