@@ -89,7 +89,6 @@ var expectedMessages = []string{
 	"failed to get version",
 	"dropped internal Raft message",
 	"dropped Raft message",
-	"failed to publish local member",
 	"stopped remote peer", "closed TCP streaming connection",
 	"ignored streaming request",
 	// A directory that existed has the permissions that its owner gave it.
