@@ -70,6 +70,7 @@ var codes = []struct {
 	{controller.ErrResourceNotFound, kerr.ResourceNotFound},
 	{controller.ErrElectionNotNeeded, kerr.ElectionNotNeeded},
 	{controller.ErrPreferredNotAvailable, kerr.PreferredLeaderNotAvailable},
+	{controller.ErrNoReassignment, kerr.NoReassignmentInProgress},
 	{controller.ErrEligibleNotAvailable, kerr.EligibleLeadersNotAvailable},
 
 	{metadata.ErrUnavailable, kerr.RequestTimedOut},
@@ -99,6 +100,9 @@ func messageOf(err error) *string {
 		return nil
 	}
 	message := err.Error()
+	if message == "" {
+		return nil // the code says it all
+	}
 	return &message
 }
 

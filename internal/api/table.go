@@ -65,6 +65,8 @@ func rows() []row {
 		{key: 42, min: 0, max: 3, handle: later((*API).deleteGroups)},
 		{key: 43, min: 0, max: 2, handle: now((*API).electLeaders), controller: true},
 		{key: 44, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs), controller: true},
+		{key: 45, min: 0, max: 1, handle: now((*API).alterReassignments), controller: true},
+		{key: 46, min: 0, max: 0, handle: now((*API).listReassignments), controller: true},
 		{key: 47, min: 0, max: 0, handle: later((*API).offsetDelete)},
 		{key: 55, min: 0, max: 2, handle: now((*API).describeQuorum)},
 		{key: 57, min: 0, max: 2, handle: now((*API).updateFeatures), controller: true},

@@ -116,7 +116,7 @@ func reassigned(
 // reverted is the partition's state without the reassignment that is under way.
 func reverted(s *state, topic *metadata.Topic, number int32, p *metadata.Partition) (*metadata.Partition, error) {
 	if !p.Reassigning() {
-		return nil, refuse(ErrNoReassignment, "No partition reassignment is in progress.")
+		return nil, refuse(ErrNoReassignment, "") // nor has Kafka words for it
 	}
 	added := func(id ident.BrokerID) bool { return slices.Contains(p.Adding, id) }
 	stays := func(m metadata.Member) bool { return !added(m.Broker) }

@@ -136,3 +136,6 @@ const (
 	PreferredElection ElectionType = 0
 	UncleanElection   ElectionType = 1
 )
+
+// Known tells whether there is such a type.
+func (t ElectionType) Known() bool { return t == PreferredElection || t == UncleanElection }
