@@ -8,7 +8,7 @@ import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +22,8 @@ import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 
 /**
- * Brokers of Barnabas as processes, started with the properties a test asks for. The last broker has the
- * keeper inside, for tests stop the first ones; the others find it. Ports and directories stay the same over a restart.
+ * Brokers of Barnabas as processes, started with the properties a test asks for. One alone has its keeper inside;
+ * several share one beside them, so that a test may stop any of them. Ports and directories stay the same over a restart.
  */
 public final class Cluster {
     private static final long START_TIMEOUT_MS = 20_000;
@@ -47,6 +47,7 @@ public final class Cluster {
     private final Map<Integer, Node> nodes = new TreeMap<>();
     private final Path home;
     private final int keeperPort;
+    private Process keeper;
 
     /** One broker: what it was asked for, where it is, and its process while it runs. */
     private static final class Node {
@@ -74,16 +75,15 @@ public final class Cluster {
         try {
             home = Files.createTempDirectory("barnabas-conformance");
             keeperPort = properties.size() > 1 ? freePort() : 0;
-            int last = Collections.max(properties.keySet());
             for (Map.Entry<Integer, Map<String, String>> entry : properties.entrySet()) {
-                nodes.put(entry.getKey(), node(entry.getKey(), entry.getValue(), last, dirsPerBroker));
+                nodes.put(entry.getKey(), node(entry.getKey(), entry.getValue(), dirsPerBroker));
             }
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
     }
 
-    private Node node(int id, Map<String, String> asked, int keeper, int dirsPerBroker) throws IOException {
+    private Node node(int id, Map<String, String> asked, int dirsPerBroker) throws IOException {
         int port = freePort();
         Path dir = Files.createDirectories(home.resolve("broker-" + id));
         Properties settings = new Properties();
@@ -103,56 +103,76 @@ public final class Cluster {
             dirs.add(dir.resolve("data-" + d).toString());
         }
         settings.setProperty("log.dirs", String.join(",", dirs));
-        settings.setProperty("keeper.listener", id == keeper && keeperPort > 0 ? "127.0.0.1:" + keeperPort : "");
-        if (id != keeper) {
+        settings.setProperty("keeper.listener", "");
+        if (keeperPort > 0) {
             settings.setProperty("zookeeper.connect", "127.0.0.1:" + keeperPort);
         }
         return new Node(id, port, dir, settings);
     }
 
     public void start() {
-        List<Node> keeperFirst = new ArrayList<>(nodes.values());
-        Collections.reverse(keeperFirst);
-        keeperFirst.forEach(this::launch);
-        awaitAll();
+        start(nodes.keySet());
     }
 
     /** Starts the broker again on its old port and directories. */
     public void start(int id) {
-        launch(nodes.get(id));
+        start(Set.of(id));
+    }
+
+    /** Starts brokers together, on their old ports and directories if they were there before. */
+    public void start(Collection<Integer> ids) {
+        if (keeperPort > 0 && keeper == null) {
+            launchKeeper();
+        }
+        List<Node> started = ids.stream().map(nodes::get).filter(node -> !node.alive()).collect(Collectors.toList());
+        started.forEach(this::launch);
+        started.forEach(node -> awaitPort(node.process, node.port, node.dir));
         awaitAll();
     }
 
-    private void launch(Node node) {
-        if (node.alive()) {
-            return;
+    private void launchKeeper() {
+        try {
+            Path dir = Files.createDirectories(home.resolve("keeper"));
+            String servers = "server.1=127.0.0.1:" + freePort() + ":" + freePort() + ";" + keeperPort;
+            keeper = process(dir, "keeper", "--id", "1", "--servers", servers, "--data-dir", dir.resolve("data").toString(),
+                "--override", "clientPortAddress=127.0.0.1", "--override", "http.listener=none");
+            awaitPort(keeper, keeperPort, dir);
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
         }
+    }
+
+    private Process process(Path dir, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(binary));
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(dir.resolve("log").toFile())).start();
+        STARTED.add(process);
+        process.onExit().thenAccept(STARTED::remove);
+        return process;
+    }
+
+    private void launch(Node node) {
         Path file = node.dir.resolve("server.properties");
         try {
             try (OutputStream out = Files.newOutputStream(file)) {
                 node.settings.store(out, null);
             }
-            ProcessBuilder builder = new ProcessBuilder(binary, "server", file.toString());
-            builder.redirectErrorStream(true)
-                .redirectOutput(ProcessBuilder.Redirect.appendTo(node.dir.resolve("log").toFile()));
-            node.process = builder.start();
-            STARTED.add(node.process);
-            node.process.onExit().thenAccept(STARTED::remove);
+            node.process = process(node.dir, "server", file.toString());
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
-        awaitPort(node);
     }
 
-    private void awaitPort(Node node) {
+    private static void awaitPort(Process process, int port, Path dir) {
         long deadline = System.currentTimeMillis() + START_TIMEOUT_MS;
         while (true) {
             try (Socket socket = new Socket()) {
-                socket.connect(new InetSocketAddress("localhost", node.port), 1000);
+                socket.connect(new InetSocketAddress("localhost", port), 1000);
                 return;
             } catch (IOException e) {
-                if (!node.process.isAlive() || System.currentTimeMillis() > deadline) {
-                    throw new IllegalStateException("broker " + node.id + " did not start:\n" + log(node.id));
+                if (!process.isAlive() || System.currentTimeMillis() > deadline) {
+                    throw new IllegalStateException(dir.getFileName() + " did not start:\n" + log(dir));
                 }
                 pause();
             }
@@ -200,6 +220,9 @@ public final class Cluster {
                 node.process.onExit().join();
             }
         }
+        if (keeper != null) {
+            keeper.destroyForcibly().onExit().join();
+        }
         if (Boolean.getBoolean("barnabas.keep")) {
             return;
         }
@@ -234,15 +257,15 @@ public final class Cluster {
         return Admin.create(Map.of("bootstrap.servers", bootstrap()));
     }
 
-    /** The last lines that every broker wrote. */
+    /** The last lines that every process wrote. */
     public String logs() {
-        return ids().stream().map(id -> "broker " + id + ":\n" + log(id)).collect(Collectors.joining("\n"));
+        return Stream.concat(Stream.of(home.resolve("keeper")), nodes.values().stream().map(node -> node.dir))
+            .map(dir -> dir.getFileName() + ":\n" + log(dir)).collect(Collectors.joining("\n"));
     }
 
-    /** The last lines that a broker wrote. */
-    public String log(int id) {
+    private static String log(Path dir) {
         try {
-            List<String> lines = Files.readAllLines(nodes.get(id).dir.resolve("log"));
+            List<String> lines = Files.readAllLines(dir.resolve("log"));
             return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
         } catch (IOException e) {
             return "no log: " + e;

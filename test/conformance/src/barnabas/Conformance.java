@@ -37,6 +37,7 @@ import org.junit.platform.launcher.core.LauncherFactory;
 public final class Conformance {
     private enum Verdict { OK, ABORTED, FAILED }
 
+    private static final int STORY_FRAMES = 12;
     private static final PrintStream OUT = System.out;
     private final Map<String, Verdict> verdicts = new TreeMap<>();
     private final Map<String, Long> started = new ConcurrentHashMap<>();
@@ -125,15 +126,11 @@ public final class Conformance {
     }
 
     private static String story(Throwable thrown) {
-        StringBuilder text = new StringBuilder(String.valueOf(thrown));
-        int frames = 0;
-        for (StackTraceElement frame : thrown.getStackTrace()) {
-            if (frame.getClassName().contains("kafka") && frames++ < 8) {
-                text.append("\n      at ").append(frame);
-            }
-        }
-        if (thrown.getCause() != null) {
-            text.append("\n      by ").append(thrown.getCause());
+        StringBuilder text = new StringBuilder();
+        for (Throwable told = thrown; told != null; told = told.getCause()) {
+            text.append(told == thrown ? "" : "\n      by ").append(told);
+            Stream.of(told.getStackTrace()).filter(frame -> frame.getClassName().contains("kafka")).limit(STORY_FRAMES)
+                .forEach(frame -> text.append("\n      at ").append(frame));
         }
         return text.toString();
     }

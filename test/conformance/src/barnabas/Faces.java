@@ -23,9 +23,11 @@ import kafka.server.KafkaConfig;
 import kafka.server.ReplicaManager;
 import kafka.server.SharedServer;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.controller.Controller;
 import org.apache.kafka.coordinator.group.GroupCoordinator;
 import org.apache.kafka.metadata.BrokerState;
@@ -130,6 +132,11 @@ public final class Faces {
         doAnswer(call -> topicIds(cluster).keySet()).when(face).getAllTopics();
         doAnswer(call -> leaderAndIsr(cluster, call.getArgument(0), call.getArgument(1)))
             .when(face).getLeaderAndIsr(anyString(), anyInt());
+        doAnswer(call -> leader(cluster, call.getArgument(0), call.getArgument(1)))
+            .when(face).getPartitionLeaderEndpoint(anyString(), anyInt(), any());
+        doAnswer(call -> ownSettings(cluster, new ConfigResource(ConfigResource.Type.TOPIC, call.getArgument(0))))
+            .when(face).topicConfig(anyString());
+        doAnswer(call -> ownSettings(cluster, call.getArgument(0))).when(face).config(any());
         doAnswer(call -> nodes(cluster)).when(face).getAliveBrokerNodes(any());
         doAnswer(call -> cluster.alive(call.getArgument(0))).when(face).hasAliveBroker(anyInt());
         return face;
@@ -140,6 +147,25 @@ public final class Faces {
             .map(t -> t.partitions().get(partition))
             .map(p -> new LeaderAndIsr(p.leader() == null ? -1 : p.leader().id(),
                 p.isr().stream().map(Node::id).collect(Collectors.toList())));
+    }
+
+    private static Optional<Node> leader(Cluster cluster, String topic, int partition) {
+        return describe(cluster, topic).filter(t -> partition < t.partitions().size())
+            .map(t -> t.partitions().get(partition).leader());
+    }
+
+    /** What was set for the resource itself. */
+    private static Properties ownSettings(Cluster cluster, ConfigResource resource) {
+        Properties own = new Properties();
+        try (Admin admin = cluster.admin()) {
+            admin.describeConfigs(List.of(resource)).all().get().get(resource).entries().stream()
+                .filter(entry -> entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG
+                    || entry.source() == ConfigEntry.ConfigSource.DYNAMIC_BROKER_CONFIG)
+                .forEach(entry -> own.setProperty(entry.name(), entry.value()));
+            return own;
+        } catch (ExecutionException | InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     private static Optional<TopicDescription> describe(Cluster cluster, String topic) {

@@ -230,9 +230,14 @@ public abstract class KafkaServerTestHarness extends QuorumTestHarness {
     }
 
     public void restartDeadBrokers(boolean reconfigure) {
+        List<Integer> dead = new ArrayList<>();
         for (int index = 0; index < alive.length; index++) {
-            startBroker(index);
+            if (!alive[index]) {
+                dead.add(brokers.apply(index).config().brokerId());
+                alive[index] = true;
+            }
         }
+        cluster.start(dead);
     }
 
     public boolean restartDeadBrokers$default$1() {
