@@ -83,6 +83,7 @@ type Broker struct {
 	background  sync.WaitGroup
 	ready       readiness
 	standingBy  atomic.Bool // beside an incumbent of the same id
+	succeeded   bool        // it has taken an incumbent's place; the starting goroutine's
 	stopRelay   func()      // nil unless clients are relayed to the incumbent; the starting goroutine's
 	caughtUp    atomic.Bool // every replica here has been in sync since the start
 	leaving     atomic.Bool // told to stop, and said so to the cluster
@@ -143,7 +144,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	if err := b.startFeed(ctx); err != nil {
 		return err
 	}
-	if err := b.identify(); err != nil {
+	if err := b.identify(ctx); err != nil {
 		return err
 	}
 	b.settings = newSettings(b.id, b.config.View())
@@ -160,7 +161,9 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.background.Go(func() { b.session.keep(run) })
 	b.startAPI()
 	b.addCollectors()
-	b.awaitController(ctx)
+	if !b.succeeded {
+		b.awaitController(ctx)
+	}
 	b.settle(ctx)
 	b.server.Serve()
 	b.ready.set(nil)

@@ -367,7 +367,7 @@ func TestFreeBrokerID(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := freeBrokerID(image); got != 4 {
+	if got := freeBrokerID(image, 0); got != 4 {
 		t.Errorf("%d is free: 1 and 3 hold partitions, 2 is registered", got)
 	}
 }

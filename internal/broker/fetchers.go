@@ -71,7 +71,10 @@ func (f *fetchers) apply(delta *metadata.Delta) {
 	moved := len(delta.Successors) > 0 // who held a store as a successor may hold it as the broker now
 	for _, change := range delta.Brokers {
 		moved = moved || change.ID == f.broker // a log directory may have come back
-		if l := f.leaders[source{id: change.ID}]; l != nil && change.New != nil {
+		if l := f.leaders[source{id: change.ID}]; l != nil {
+			if change.New == nil || change.Old == nil || change.New.Epoch != change.Old.Epoch {
+				l.interrupt(true) // another process is there now, or nobody
+			}
 			l.hurry()
 		}
 	}

@@ -62,13 +62,16 @@ const (
 // patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
 func (b *Broker) patiently(ctx context.Context, do func() error) error {
 	waiting := time.AfterFunc(silence, func() {
-		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers)
+		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", b.meta.waitsFor())
 	})
 	defer waiting.Stop()
 	for {
 		err := do()
 		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
 			return err
+		}
+		if ended := b.meta.ended(); ended != nil {
+			return ended
 		}
 		b.logger.Debug("the keepers can't be reached", "error", err)
 		pause(ctx, unavailablePause)
@@ -77,37 +80,17 @@ func (b *Broker) patiently(ctx context.Context, do func() error) error {
 
 // identify settles which broker this is: as configured, as the log directories remember, or else
 // a number that the cluster does not know. New directories are told both identities.
-func (b *Broker) identify() error {
+func (b *Broker) identify(ctx context.Context) error {
 	b.id = ident.BrokerID(b.config.NodeID)
 	if b.id < 0 {
 		b.id = b.store.BrokerID()
 	}
 	if b.id < 0 {
-		b.id = freeBrokerID(b.feed.Current())
-		b.logger.Info("broker id taken, as none was given", "broker", int32(b.id))
-	}
-	return b.store.Adopt(b.cluster, b.id)
-}
-
-// freeBrokerID is the lowest number from 1 on that no broker has, and no partition is assigned to: that
-// of a broker that is down is not free.
-func freeBrokerID(image *metadata.Image) ident.BrokerID {
-	taken := map[ident.BrokerID]bool{}
-	for _, broker := range image.Brokers() {
-		taken[broker.ID] = true
-	}
-	for topic := range image.Topics() {
-		for _, partition := range topic.Partitions() {
-			for _, id := range partition.Replicas {
-				taken[id] = true
-			}
+		if err := b.takeNumber(ctx); err != nil {
+			return fmt.Errorf("broker id: %w", err)
 		}
 	}
-	id := ident.BrokerID(1)
-	for taken[id] {
-		id++
-	}
-	return id
+	return b.store.Adopt(b.cluster, b.id)
 }
 
 // readiness is whether clients are well served here: an error says why not yet, or no more.

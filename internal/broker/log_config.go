@@ -90,9 +90,18 @@ func storeSettings(v *config.View) storage.Settings {
 		MaxOpenFiles:                    config.MaxOpenFiles.In(v),
 		MaxDecompressedBytes:            config.MaxDecompressedMessageBytes.In(v),
 		ProducerIDExpirationMs:          config.ProducerIDExpiration.In(v).Milliseconds(),
+		BudgetBytes:                     budget(config.DataBudget.In(v)),
 
 		ProducerIDExpirationCheckInterval: config.ProducerIDExpirationCheckInterval.In(v),
 	}
+}
+
+// budget is the storage room's word for a budget that is left to the file system.
+func budget(configured int64) int64 {
+	if configured == config.Auto {
+		return storage.BudgetOfVolume
+	}
+	return configured
 }
 
 // cleanerSettings are the settings of compaction.

@@ -98,8 +98,9 @@ func (p *proposer) carry(ctx context.Context, batch []replication.Proposal) {
 	var txn metadata.Txn
 	for _, proposal := range batch {
 		key, state := p.fromImage(proposal)
-		if next, ok := p.next(state, proposal); ok {
-			txn.If = append(append(txn.If, metadata.ModifiedAt(key, state.Modified)), p.newcomers(proposal)...)
+		newcomers, there := p.newcomers(proposal)
+		if next, ok := p.next(state, proposal); ok && there {
+			txn.If = append(append(txn.If, metadata.ModifiedAt(key, state.Modified)), newcomers...)
 			txn.Then = append(txn.Then, metadata.Put(key, metadata.EncodePartition(next)))
 		}
 	}
@@ -119,6 +120,8 @@ func (p *proposer) carry(ctx context.Context, batch []replication.Proposal) {
 		}
 	}
 }
+
+var errNewcomerGone = errors.New("who was to join the in-sync set is not registered, or leaves")
 
 var errOutdated = errors.New("the leader epoch is over")
 
@@ -141,8 +144,12 @@ func (p *proposer) single(ctx context.Context, proposal replication.Proposal) er
 		if !ok {
 			return errOutdated
 		}
+		newcomers, there := p.newcomers(proposal)
+		if !there {
+			return errNewcomerGone
+		}
 		result, err := p.store.Txn(ctx, metadata.Txn{
-			If:   append(p.newcomers(proposal), metadata.ModifiedAt(key, kv.Modified)),
+			If:   append(newcomers, metadata.ModifiedAt(key, kv.Modified)),
 			Then: []metadata.Op{metadata.Put(key, metadata.EncodePartition(next))},
 		})
 		if err != nil || result.OK {
@@ -199,20 +206,22 @@ func eligible(state *metadata.Partition, isr []metadata.Member) []metadata.Membe
 }
 
 // newcomers are the conditions that whoever joins the in-sync set is registered as the image has it: the controller
-// does not look again for a broker that has gone before it joined.
-func (p *proposer) newcomers(proposal replication.Proposal) []metadata.Compare {
-	var conditions []metadata.Compare
+// does not look again for a broker that has gone before it joined. False where one is not registered, or leaves.
+func (p *proposer) newcomers(proposal replication.Proposal) (conditions []metadata.Compare, there bool) {
 	for _, m := range proposal.ISR {
 		if slices.Contains(proposal.Base, m) {
 			continue
 		}
-		key, epoch := metadata.BrokerKey(m.Broker), metadata.Revision(-1) // which holds for no key
-		if b := p.image().Holder(m); b != nil && !b.Leaving {
-			if epoch = b.Epoch; b == p.image().Successor(m.Broker) {
-				key = metadata.SuccessorKey(m.Broker)
-			}
+		image := p.image()
+		b := image.Holder(m)
+		if b == nil || b.Leaving {
+			return nil, false
 		}
-		conditions = append(conditions, metadata.CreatedAt(key, epoch))
+		key := metadata.BrokerKey(m.Broker)
+		if b == image.Successor(m.Broker) {
+			key = metadata.SuccessorKey(m.Broker)
+		}
+		conditions = append(conditions, metadata.CreatedAt(key, b.Epoch))
 	}
-	return conditions
+	return conditions, true
 }

@@ -65,3 +65,15 @@ func (b *Broker) isReady() error {
 	b.caughtUp.Store(true)
 	return nil
 }
+
+// addSafety shows in the metrics what /safe-to-stop says.
+func (b *Broker) addSafety() {
+	b.registry.Gauge("barnabas_partitions_at_risk", "Partitions that would lose records, or their minimum of copies in sync, "+
+		"if this broker stopped now.", func() float64 {
+		image := b.feed.Current()
+		if me := image.Broker(b.id); me != nil {
+			return float64(len(controller.AtRisk(image, b.settings.view(), me)))
+		}
+		return 0
+	})
+}

@@ -110,7 +110,7 @@ func (b *Broker) takeOver(ctx context.Context) error {
 	}
 	b.partitions.Succeed(false)
 	b.stopRelay()
-	b.stopRelay = nil
+	b.stopRelay, b.succeeded = nil, true
 	b.caughtUp.Store(true) // it was ready before, and what it took over it has
 	b.logger.Info("this process has taken the broker's place", "broker", int32(b.id))
 	return nil

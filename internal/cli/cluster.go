@@ -151,7 +151,7 @@ func (c *client) printEndpoints(ctx context.Context, env *Env, fenced bool) erro
 
 // clusterCommand is `barnabas cluster`.
 func clusterCommand(m *modern) *cobra.Command {
-	cmd := &cobra.Command{Use: "cluster", Short: "Show the cluster's id, unregister brokers"}
+	cmd := &cobra.Command{Use: "cluster", Short: "Show the cluster's id; see which brokers can be stopped, drain them, unregister them"}
 	cmd.AddCommand(&cobra.Command{
 		Use: "id", Short: "Show the cluster's id", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -177,5 +177,6 @@ func clusterCommand(m *modern) *cobra.Command {
 			})
 		},
 	})
+	cmd.AddCommand(safetyCommands(m)...)
 	return cmd
 }

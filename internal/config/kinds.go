@@ -97,6 +97,9 @@ func parseInt(d *Def, value string) (any, error) {
 }
 
 func parseLong(d *Def, value string) (any, error) {
+	if d.auto && !d.Topic && strings.TrimSpace(value) == "auto" {
+		return int64(Auto), nil
+	}
 	n, err := parseNumber(d, value)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ inter.broker.protocol.version internal.metadata.delete.delay.millis
 internal.metadata.log.segment.bytes internal.metadata.max.batch.size.in.bytes metadata.log.dir
 metadata.log.max.record.bytes.between.snapshots metadata.log.max.snapshot.interval.ms
 metadata.log.segment.bytes metadata.log.segment.ms metadata.max.idle.interval.ms
-metadata.max.retention.bytes metadata.max.retention.ms reserved.broker.max.id
+metadata.max.retention.bytes metadata.max.retention.ms
 server.max.startup.time.ms unstable.api.versions.enable unstable.feature.versions.enable
 unstable.metadata.versions.enable
 `},

@@ -6,6 +6,9 @@ var (
 	LogDirs = listSetting(Row{Name: "log.dirs", Null: true, Room: inStorage,
 		Doc: "The directories that hold the partitions, separated by commas; one that fails is set aside and the others serve on. By default the one of log.dir."})
 
+	DataBudget = longSetting(Row{Name: "barnabas.data.budget.bytes", Default: "0", Room: inStorage, check: atLeast[int64](0), auto: true,
+		Doc: "How many bytes each log directory may hold before whoever runs the broker takes the volume away, as Kubernetes does with a pod that outgrows the sizeLimit of its emptyDir. From 80 % on the oldest segments go before their retention is over, where the topic deletes; from 95 % on producers are refused with POLICY_VIOLATION. `auto` takes 90 % of the file system, above which Kubernetes evicts pods; 0 is no budget."})
+
 	LogDir = listSetting(Row{Name: "log.dir", Default: "data", Room: inStorage,
 		Kafka: "/tmp/kafka-logs", Why: "A reboot empties /tmp.",
 		Doc: "The directory that holds the partitions where log.dirs is not given."})

@@ -6,7 +6,11 @@ package config
 // Identity and addresses.
 var (
 	NodeID = intSetting(Row{Name: "node.id", Aliases: []string{"broker.id"}, Default: "-1", Room: inBroker, check: atLeast[int64](-1),
-		Doc: "The broker's number. -1 takes the number that the data directory remembers, or else one from the cluster."})
+		Doc: "The broker's number. -1 takes the number that the data directory remembers, or else, for a pod of a StatefulSet, that at the end of its name, or else the lowest above reserved.broker.max.id that no broker has."})
+
+	ReservedBrokerMaxID = intSetting(Row{Name: "reserved.broker.max.id", Default: "0", Room: inBroker, check: atLeast[int64](0),
+		Kafka: "1000", Why: "Nobody has to give numbers here, so none need be kept for that.",
+		Doc: "Numbers up to this one are never taken by brokers that were given none."})
 
 	BrokerRack = stringSetting(Row{Name: "broker.rack", Null: true, Room: inBroker,
 		Doc: "Where the broker stands: replicas are spread over racks, and consumers can read in their own."})

@@ -81,13 +81,11 @@ func (m *Manager) applyBrokers(image *metadata.Image) {
 	}
 }
 
-// registered says which replicas may be in sync: those of brokers that are there to stay, and of successors.
+// registered says which replicas may be in sync: those on stores of brokers that are there to stay, or of successors. A
+// store that nobody has any more holds up nobody.
 func registered(image *metadata.Image) func(metadata.Member) bool {
 	return func(m metadata.Member) bool {
 		b := image.Holder(m)
-		if b == nil {
-			b = image.Broker(m.Broker)
-		}
 		return b != nil && !b.Leaving
 	}
 }

@@ -86,8 +86,15 @@ func NewManager(options Options) *Manager {
 		logger: options.Logger,
 		topics: map[string]*topicReplicas{},
 	}
-	m.local.successor = m.isSuccessor
+	m.local.successor, m.local.eligible = m.isSuccessor, m.mayBeInSync
 	return m
+}
+
+// mayBeInSync tells whether a replica's store is registered by somebody who stays.
+func (m *Manager) mayBeInSync(replica metadata.Member) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.image != nil && registered(m.image)(replica)
 }
 
 // isSuccessor tells whether a replica is on a store of somebody who waits to take its broker's place.

@@ -218,4 +218,6 @@ type local struct {
 	succeeds atomic.Bool
 	// successor finds the store of a successor among the brokers registered.
 	successor func(metadata.Member) bool
+	// eligible says whether a replica may be in sync: its store is registered, and not leaving.
+	eligible func(metadata.Member) bool
 }

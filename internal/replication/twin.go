@@ -19,17 +19,19 @@ func (p *Partition) rowOf(who metadata.Member) *Follower {
 	if i := slices.IndexFunc(p.followers, func(f Follower) bool { return f.Member == who }); i >= 0 {
 		return &p.followers[i]
 	}
-	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock())}
-	successor := p.local.successor(who)
-	if i := slices.IndexFunc(p.followers, func(f Follower) bool { return f.Member.Broker == who.Broker }); i >= 0 && !successor {
-		fresh.Eligible = p.followers[i].Eligible
-		p.followers[i] = fresh
-		return &p.followers[i]
+	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock()), Eligible: p.local.eligible(who)}
+	if !p.local.successor(who) {
+		i := slices.IndexFunc(p.followers, func(f Follower) bool {
+			return f.Member.Broker == who.Broker && !p.local.successor(f.Member)
+		})
+		if i >= 0 {
+			p.followers[i] = fresh
+			return &p.followers[i]
+		}
+		if who.Broker == p.local.broker {
+			return nil
+		}
 	}
-	if !successor {
-		return nil
-	}
-	fresh.Eligible = true
 	p.followers = append(p.followers, fresh)
 	return &p.followers[len(p.followers)-1]
 }

@@ -68,6 +68,9 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (Appended, error) {
 	if err := l.usable(); err != nil {
 		return done, err
 	}
+	if err := l.withinBudget(opts.Origin, &done); err != nil {
+		return done, err
+	}
 	c := l.config.Load()
 	set, err := l.check(batches, opts, c, &done)
 	if err != nil || set.count == 0 {

@@ -103,6 +103,9 @@ type Settings struct {
 	InitialTaskDelay time.Duration
 	// MaxDecompressedBytes bounds what one batch may expand to when its records are looked into.
 	MaxDecompressedBytes int
+	// BudgetBytes is barnabas.data.budget.bytes, for each directory: 0 is none, BudgetOfVolume reads it from the
+	// file system.
+	BudgetBytes int64
 }
 
 func (s Settings) withDefaults() Settings {

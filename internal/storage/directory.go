@@ -25,6 +25,8 @@ type Directory struct {
 	fresh         bool        // nobody has used it before
 	torn          atomic.Bool // see Torn
 	startsChanged atomic.Bool
+	pressed       atomic.Bool              // the budget is short: what is discarded goes at once
+	refuses       atomic.Pointer[pressure] // nil until the budget was looked at
 	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
 	made, madeSynced atomic.Int64
 

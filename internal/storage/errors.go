@@ -37,6 +37,8 @@ var (
 	// ErrCeiling says that assigning the offsets asked for would reach the log's ceiling. Raise it
 	// (SetCeiling) and append again: nothing was written.
 	ErrCeiling = errors.New("offset ceiling reached")
+	// ErrBudget says that the directory has used up what it may (POLICY_VIOLATION). Nothing was written.
+	ErrBudget = errors.New("the data directory has used up its budget")
 	// ErrInvalidEpoch says that an epoch is older than the log's latest.
 	ErrInvalidEpoch = errors.New("leader epoch is older than the log's")
 

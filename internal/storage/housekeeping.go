@@ -48,6 +48,7 @@ func (s *Store) chores() []chore {
 		{every: s.settings.ProbeInterval, do: s.probeOffline},
 		{every: houseTick, do: func() { s.deletions.run(s) }},
 		{every: houseTick, do: s.checkpointMovedStarts},
+		{every: houseTick, do: s.keepBudgets},
 		{every: writtenCheckpointInterval, do: func() { s.checkpoint(writtenOffsets) }},
 		{every: s.settings.HighWatermarkCheckpointInterval, do: func() { s.checkpoint(highWatermarks) }},
 		{every: s.settings.RecoveryCheckpointInterval, do: func() { s.checkpoint(recoveryPoints) }},

@@ -157,7 +157,11 @@ func (l *Log) discard(s *segment) error {
 		return err
 	}
 	l.unsynced = true
-	l.store.deletions.add(deletion{segment: s, dueMs: l.store.nowMs() + l.config.Load().FileDeleteDelayMs})
+	delay := l.config.Load().FileDeleteDelayMs
+	if l.dir.pressed.Load() {
+		delay = 0
+	}
+	l.store.deletions.add(deletion{segment: s, dueMs: l.store.nowMs() + delay})
 	return nil
 }
 

@@ -234,5 +234,5 @@ func (o *output) tail() []byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	text := o.text.Bytes()
-	return bytes.Clone(text[max(0, len(text)-3000):])
+	return bytes.Clone(text[max(0, len(text)-9000):])
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -119,8 +121,15 @@ func TestSuccessorsTakeOver(t *testing.T) {
 	}
 	before := l.count()
 	c.await("records acknowledged by the successors", func() bool { return l.count() > before+perSecond/4 })
-	t.Logf("longest pause of one partition: %s", l.longestPause())
+	t.Logf("longest pause of one partition: %s (%s)", l.longestPause(), l.where(began))
 	c.await("all replicas to be in sync", func() bool { return inSync(t, admin) })
+	t.Logf("all in sync after %s", time.Since(began).Round(time.Millisecond))
 	check(t, c, l.finish(t))
+	t.Logf("read after %s", time.Since(began).Round(time.Millisecond))
 	checkAlone(t, c)
+	if dir := os.Getenv("BROKER_OUTPUTS"); dir != "" { // to look into
+		for i, n := range append(old, c.nodes...) {
+			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i)), n.output.tail(), 0o644)
+		}
+	}
 }

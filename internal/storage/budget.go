@@ -1,0 +1,183 @@
+package storage
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"barnabas/internal/record"
+)
+
+// A directory on an ephemeral volume has an end that is not that of the disk: whoever grows past it is evicted, and the
+// directory with it (DESIGN 3.8). Before that, old segments go earlier than their topics ask for, and then producers
+// are refused.
+
+// BudgetOfVolume stands for a budget that is read from the file system: what Kubernetes leaves of a node's disk before
+// it evicts pods.
+const BudgetOfVolume int64 = -1
+
+const (
+	// volumePercent of a volume may be used at most, by whomever.
+	volumePercent = 90
+	// Retention starts early above pressPercent of the budget, and goes on to relievePercent; clients are refused from
+	// refusePercent on.
+	relievePercent = 75
+	pressPercent   = 80
+	refusePercent  = 95
+)
+
+// pressure is what a directory's budget asks for.
+type pressure struct {
+	excess  int64 // bytes that should go
+	clients bool  // producers are refused
+	copies  bool  // followers' copies too
+}
+
+// pressureOf compares what is used with the budget, both in bytes.
+func pressureOf(used, budget int64) pressure {
+	if budget <= 0 {
+		return pressure{}
+	}
+	p := pressure{clients: used >= budget/100*refusePercent, copies: used >= budget}
+	if used > budget/100*pressPercent {
+		p.excess = used - budget/100*relievePercent
+	}
+	return p
+}
+
+// usage is what is used of a directory's budget, which is 0 where there is none or it can't be told.
+func (d *Directory) usage() (used, budget int64) {
+	budget = d.store.settings.BudgetBytes
+	if budget == BudgetOfVolume {
+		total, usable := d.Space()
+		if total <= 0 {
+			return 0, 0
+		}
+		return total - usable, total / 100 * volumePercent
+	}
+	if budget <= 0 {
+		return 0, 0
+	}
+	for _, l := range d.Logs() {
+		used += l.Size()
+	}
+	return used + d.store.deletions.bytes(d), budget
+}
+
+// bytes are those of segments of a directory that wait to be removed.
+func (ds *deletions) bytes(of *Directory) (n int64) {
+	ds.mu.Lock()
+	defer ds.mu.Unlock()
+	for _, d := range ds.queue {
+		if d.segment != nil && d.directory() == of {
+			n += d.segment.size.Load()
+		}
+	}
+	return n
+}
+
+// keepBudgets is the chore: it looks at each directory's usage and acts on it.
+func (s *Store) keepBudgets() {
+	if s.settings.BudgetBytes == 0 {
+		return
+	}
+	for _, d := range s.dirs {
+		if d.Err() == nil {
+			d.keepBudget()
+		}
+	}
+}
+
+func (d *Directory) keepBudget() {
+	used, budget := d.usage()
+	p := pressureOf(used, budget)
+	d.pressed.Store(p.excess > 0)
+	if p.excess > 0 {
+		if freed := d.relieve(p.excess); freed > 0 {
+			d.store.logger.Warn("the data directory nears its budget: segments go before their topics' retention is over",
+				"directory", d.path, "used", used, "budget", budget, "freed", freed)
+			d.store.deletions.run(d.store)
+			used, budget = d.usage()
+			p = pressureOf(used, budget)
+		}
+	}
+	was := d.refuses.Swap(&p)
+	if before := was != nil && was.clients; before != p.clients {
+		if p.clients {
+			d.store.logger.Error("the data directory has used up its budget, and nothing in it may be deleted: producers are "+
+				"refused until there is room; raise barnabas.data.budget.bytes with the volume, or lower retention",
+				"directory", d.path, "used", used, "budget", budget)
+		} else {
+			d.store.logger.Info("the data directory has room again", "directory", d.path, "used", used, "budget", budget)
+		}
+	}
+}
+
+// expendable is a segment that may go early.
+type expendable struct {
+	log       *Log
+	next      record.Offset // where the log would begin without it
+	size      int64
+	timestamp int64
+}
+
+// relieve moves the starts of logs behind their oldest segments, the oldest of all logs first, until so many bytes are
+// given up, and removes these.
+func (d *Directory) relieve(excess int64) (freed int64) {
+	var all []expendable
+	logs := d.Logs()
+	for _, l := range logs {
+		all = append(all, l.expendables()...)
+	}
+	slices.SortStableFunc(all, func(a, b expendable) int { return cmp.Compare(a.timestamp, b.timestamp) })
+	given := map[*Log]bool{}
+	for _, c := range all {
+		if freed >= excess {
+			break
+		}
+		if c.log.AdvanceStart(c.next) == nil && c.log.StartOffset() >= c.next {
+			freed += c.size
+			given[c.log] = true
+		}
+	}
+	if len(given) == 0 {
+		return 0
+	}
+	if d.startsChanged.Swap(false) {
+		_ = d.checkpoint(startOffsets) // or the directory has gone offline, and said so
+	}
+	for l := range given {
+		_ = l.dropBelow(d.savedStart(l))
+	}
+	return freed
+}
+
+// expendables are the segments that retention may take: those of a topic that deletes, below the high watermark, and never
+// the last one.
+func (l *Log) expendables() []expendable {
+	if c := l.config.Load(); !c.Delete {
+		return nil
+	}
+	var all []expendable
+	list, highWatermark := l.list(), l.HighWatermark()
+	newest := int64(0)
+	for i := 0; i+1 < len(list) && list[i+1].base <= highWatermark; i++ {
+		timestamp, err := list[i].largestTimestamp()
+		if err != nil {
+			break
+		}
+		newest = max(newest, timestamp) // a log's segments go in their order
+		all = append(all, expendable{l, list[i+1].base, list[i].size.Load(), newest})
+	}
+	return all
+}
+
+// withinBudget refuses an append that the directory has no room for.
+func (l *Log) withinBudget(origin Origin, done *Appended) error {
+	p := l.dir.refuses.Load()
+	if p == nil || !p.clients || origin == Coordinator || origin == Follower && !p.copies {
+		return nil
+	}
+	done.Message = "The broker's data directory has used up its budget (barnabas.data.budget.bytes); nothing was written."
+	return fmt.Errorf("%s: %w", l, ErrBudget)
+}
