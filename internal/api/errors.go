@@ -45,6 +45,7 @@ var codes = []struct {
 	{storage.ErrInvalidTxnState, kerr.InvalidTxnState},
 	{storage.ErrTransactionCoordinatorFenced, kerr.TransactionCoordinatorFenced},
 	{storage.ErrStorage, kerr.KafkaStorageError},
+	{storage.ErrBudget, kerr.PolicyViolation},
 	{storage.ErrDeleted, kerr.NotLeaderForPartition},
 
 	// A producer's bytes that are no batch at all.
