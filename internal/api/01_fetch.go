@@ -52,6 +52,7 @@ type fetchCall struct {
 	image   *metadata.Image
 
 	follower ident.BrokerID // or ident.NoBroker
+	epoch    int64          // the follower's broker epoch, -1 where it is not told
 	mark     replication.Mark
 	maxBytes int
 
@@ -91,12 +92,12 @@ func (r *fetched) logStart() int64 {
 func newFetchCall(a *API, c *Call, request *kmsg.FetchRequest, session *fetchSession) *fetchCall {
 	f := &fetchCall{
 		api: a, call: c, request: request, session: session, image: a.Metadata.Current(),
-		follower: ident.NoBroker, mark: replication.AtHighWatermark,
+		follower: ident.NoBroker, epoch: -1, mark: replication.AtHighWatermark,
 		maxBytes: min(int(request.MaxBytes), config.FetchMaxBytes.In(a.Config())),
 	}
 	replica := request.ReplicaID
 	if request.Version >= 15 {
-		replica = request.ReplicaState.ID
+		replica, f.epoch = request.ReplicaState.ID, request.ReplicaState.Epoch
 	}
 	switch {
 	case replica >= 0:
@@ -176,6 +177,10 @@ func (f *fetchCall) read(r *fetched) {
 			Member:   metadata.Member{Broker: f.follower, Store: r.at.store},
 			LogStart: record.Offset(r.at.logStart),
 		}
+		if f.outlived(request.Follower.Member) {
+			r.code = kerr.NotLeaderForPartition.Code // as Kafka says it
+			return
+		}
 	}
 	result, err := r.partition.Read(request)
 	r.result, r.code = result, codeOf(err)
@@ -186,6 +191,16 @@ func (f *fetchCall) read(r *fetched) {
 	if r.code == kerr.UnknownServerError.Code {
 		f.call.logger().Error("fetch failed", "partition", r.partition.Name().String(), "error", err)
 	}
+}
+
+// outlived tells whether the follower has registered anew since it sent this: it may have lost what it had then, so what it
+// asks for says nothing about what it has (KIP-903).
+func (f *fetchCall) outlived(follower metadata.Member) bool {
+	if f.epoch < 0 {
+		return false
+	}
+	holder := f.api.Metadata.Current().Holder(follower)
+	return holder != nil && int64(holder.Epoch) > f.epoch
 }
 
 // isPiece says that a span cut by its limit holds no whole batch: a client could do nothing with it.

@@ -294,3 +294,23 @@ func TestApiVersionsOfTheFuture(t *testing.T) {
 		t.Fatalf("%+v", response)
 	}
 }
+
+// A follower that has registered anew since it sent a fetch may hold less than that says (KIP-903).
+func TestFetchOfAnEarlierRegistration(t *testing.T) {
+	b := newBroker(t, nil)
+	id := b.createTopic(t, "t", 1, nil)
+	epoch := int64(b.feed.Current().Broker(1).Epoch)
+	for _, c := range []struct {
+		epoch int64
+		want  *kerr.Error
+	}{{epoch - 1, kerr.NotLeaderForPartition}, {epoch, kerr.UnknownLeaderEpoch}, {-1, kerr.UnknownLeaderEpoch}} {
+		r := fetchFrom("t", id, 0, 0)
+		r.ReplicaState.ID, r.ReplicaState.Epoch = 1, c.epoch // no follower of its own, which comes to light next
+		r.Topics[0].Partitions[0].CurrentLeaderEpoch = 0
+		r.Topics[0].Partitions[0].ReplicaDirectoryID = b.feed.Current().Broker(1).Stores[0]
+		response := ask[*kmsg.FetchResponse](t, b, 17, r)
+		if code := response.Topics[0].Partitions[0].ErrorCode; code != c.want.Code {
+			t.Errorf("epoch %d: %v, want %v", c.epoch, kerr.ErrorForCode(code), c.want)
+		}
+	}
+}
