@@ -17,9 +17,9 @@ const (
 	absent standing = iota
 	// live: its broker is registered with the store that the copy is on.
 	live
-	// torn: live, but its end may be missing, for the machine went down before it was written out.
+	// torn: live, or about to leave, but its end may be missing, for the machine went down before it was written out.
 	torn
-	// leaving: live, but its broker has been told to stop.
+	// leaving: live and whole, but its broker has been told to stop.
 	leaving
 	// destroyed: its broker came back without the store, or was unregistered. It will not come back.
 	destroyed
@@ -31,10 +31,10 @@ func standingOf(img *metadata.Image, m metadata.Member) standing {
 	switch {
 	case b == nil:
 		return missing(img, m)
-	case b.Leaving:
-		return leaving
 	case b.Torn:
 		return torn
+	case b.Leaving:
+		return leaving
 	}
 	return live
 }
