@@ -176,6 +176,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.watchKeeper(run) })
+	b.background.Go(func() { b.keepKnown(run) })
 	return nil
 }
 
@@ -276,7 +277,7 @@ func (b *Broker) mend(ctx context.Context) {
 
 // startFeed begins to follow the cluster's metadata.
 func (b *Broker) startFeed(ctx context.Context) error {
-	feed, err := metadata.StartFeed(ctx, b.meta.store, b.logger)
+	feed, err := metadata.StartLastingFeed(ctx, b.meta.store, b.logger, b.reborn)
 	if err != nil {
 		return fmt.Errorf("cluster metadata: %w", err)
 	}

@@ -41,6 +41,9 @@ func (b *Broker) joinCluster(ctx context.Context) error {
 	if want.ID.IsZero() {
 		want.ID = ident.NewClusterID()
 	}
+	if err := b.restoreKnown(ctx); err != nil {
+		return fmt.Errorf("cluster metadata: %w", err)
+	}
 	err := b.patiently(ctx, func() error {
 		cluster, err := metadata.Found(ctx, b.meta.store, want)
 		b.cluster = cluster.ID

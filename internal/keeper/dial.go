@@ -49,7 +49,7 @@ func Dial(remote Remote) (metadata.Store, error) {
 		DialKeepAliveTimeout: keepAlive,
 		Logger:               zap.New(&bridge{logger: remote.Logger}),
 		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second},
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
 			MinConnectTimeout: dialTimeout,
 		})},
 	})
@@ -65,6 +65,9 @@ func Dial(remote Remote) (metadata.Store, error) {
 
 const (
 	dialTimeout = 3 * time.Second
+	// maxRedial is the longest pause before a keeper that was not there is tried again: after all of them were lost, brokers
+	// have to be back before anybody takes the empty ensemble for a new one.
+	maxRedial = 400 * time.Millisecond
 	// keepAlive is how soon a connection whose other end has vanished is noticed, twice over.
 	keepAlive = 5 * time.Second
 )

@@ -23,6 +23,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"barnabas/internal/keeper/rollcall"
+	"barnabas/internal/metadata/etcdstore"
 )
 
 // charter is what all founders of an ensemble agree on: with it, each of them makes the same directory by itself.
@@ -35,13 +36,11 @@ type charter struct {
 	// those is told to read anew, and so that what is ordered by revisions (brokers' and controllers' epochs)
 	// stays in order.
 	Revision int64 `json:"revision"`
+	// Kept is the revision up to which the ensemble before is kept, 0 for nothing.
+	Kept int64 `json:"kept,omitempty"`
 	// Members are the founders. Their identities follow from the ensemble and their addresses.
 	Members []rollcall.Member `json:"members"`
 }
-
-// bornKey is a key outside of every cluster's root that says which ensemble this is. It is the one that the key space
-// begins with.
-const bornKey = "keeper/ensemble"
 
 // revisionAt is where a key space begins that is founded at an instant: a revision for each millisecond since 1970.
 // An ensemble that lived before has had fewer transactions than that, as long as it had less than a thousand a second
@@ -124,11 +123,11 @@ func (d directory) fillKeyspace(
 	}
 	v := version.V3_6
 	members.MustSaveClusterVersionToBackend(&v)
-	born, err := json.Marshal(identity{Version: identityVersion, Ensemble: c.Ensemble, Ancestors: c.Ancestors})
+	born, err := json.Marshal(etcdstore.Born{Version: identityVersion, Ensemble: c.Ensemble, Ancestors: c.Ancestors, Kept: c.Kept})
 	if err != nil {
 		panic(err)
 	}
-	kv := mvccpb.KeyValue{Key: []byte(bornKey), Value: born, CreateRevision: c.Revision, ModRevision: c.Revision, Version: 1}
+	kv := mvccpb.KeyValue{Key: []byte(etcdstore.BornKey), Value: born, CreateRevision: c.Revision, ModRevision: c.Revision, Version: 1}
 	value, err := kv.Marshal()
 	if err != nil {
 		panic(err)

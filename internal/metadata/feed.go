@@ -19,8 +19,12 @@ const (
 // Feed keeps the newest Image. Its goroutine is the only one that builds Images; it starts with
 // StartFeed and ends with Stop.
 type Feed struct {
-	store   Store
-	log     *slog.Logger
+	store Store
+	log   *slog.Logger
+	// reborn, if given, is called before a store is read anew that was born again.
+	reborn func(ctx context.Context, known *Image, before, now Birth) error
+	// birth is the life that the current Image is of.
+	birth   atomic.Pointer[Birth]
 	current atomic.Pointer[Image]
 	// trouble is set while the store can't be reached, so that it is said once. The goroutine's own.
 	trouble bool
@@ -40,8 +44,17 @@ type Feed struct {
 // StartFeed reads the whole store and starts to follow it. ErrNewerFormat and other values that
 // can't be read are errors; an unavailable store is waited for until ctx ends.
 func StartFeed(ctx context.Context, store Store, log *slog.Logger) (*Feed, error) {
+	return StartLastingFeed(ctx, store, log, nil)
+}
+
+// StartLastingFeed is StartFeed for one who remembers: when the store has lost what it held and was born again, reborn is
+// called with what was known, on the feed's goroutine, before the store is read anew. It may put things back.
+// ErrUnavailable has it called again; another error ends the feed.
+func StartLastingFeed(
+	ctx context.Context, store Store, log *slog.Logger, reborn func(ctx context.Context, known *Image, before, now Birth) error,
+) (*Feed, error) {
 	f := &Feed{
-		store: store, log: log,
+		store: store, log: log, reborn: reborn,
 		done: make(chan struct{}), joins: make(chan subscription), progress: make(chan struct{}),
 	}
 	img, err := f.load(ctx)
@@ -75,10 +88,18 @@ func (f *Feed) Err() error {
 // Current is the newest Image.
 func (f *Feed) Current() *Image { return f.current.Load() }
 
+// Birth is the life of the store that the current Image is of.
+func (f *Feed) Birth() Birth {
+	if b := f.birth.Load(); b != nil {
+		return *b
+	}
+	return Birth{}
+}
+
 // load reads the whole store at one revision.
 func (f *Feed) load(ctx context.Context) (*Image, error) {
 	for {
-		img, err := readImage(ctx, f.store)
+		img, err := f.read(ctx)
 		if err == nil || !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrCompacted) {
 			return img, err
 		}
@@ -87,6 +108,32 @@ func (f *Feed) load(ctx context.Context) (*Image, error) {
 			return nil, err
 		}
 	}
+}
+
+// read reads the store, within one life of it.
+func (f *Feed) read(ctx context.Context) (*Image, error) {
+	before, err := BirthOf(ctx, f.store)
+	if err != nil {
+		return nil, err
+	}
+	if known := f.birth.Load(); known != nil && known.Ensemble != before.Ensemble && f.reborn != nil {
+		if err := f.reborn(ctx, f.Current(), *known, before); err != nil {
+			return nil, err
+		}
+	}
+	img, err := readImage(ctx, f.store)
+	if err != nil {
+		return nil, err
+	}
+	after, err := BirthOf(ctx, f.store)
+	if err != nil {
+		return nil, err
+	}
+	if after.Ensemble != before.Ensemble {
+		return nil, ErrCompacted // it was born again meanwhile: once more
+	}
+	f.birth.Store(&after)
+	return img, nil
 }
 
 // readImage reads every key, page by page, as of the first page's revision.

@@ -45,7 +45,7 @@ func Brokers(ctx context.Context, store Store) ([]*Broker, error) {
 // Found makes the cluster if the store is empty, with the identity wanted, and returns the identity that the
 // cluster has, ours or the one it had. It refuses a format newer than this release knows.
 func Found(ctx context.Context, store Store, want Cluster) (Cluster, error) {
-	for {
+	for awaited := false; ; {
 		kv, found, err := store.Get(ctx, formatKey)
 		if err != nil {
 			return Cluster{}, err
@@ -61,6 +61,14 @@ func Found(ctx context.Context, store Store, want Cluster) (Cluster, error) {
 		}
 		if found {
 			return decodeCluster(kv.Value)
+		}
+		if !awaited {
+			// Only once: whoever is about to put a cluster back says so within that time.
+			if err := awaitRestoration(ctx, store); err != nil {
+				return Cluster{}, err
+			}
+			awaited = true
+			continue
 		}
 		_, err = store.Txn(ctx, Txn{
 			If:   []Compare{Absent(clusterKey)},

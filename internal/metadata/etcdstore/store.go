@@ -5,6 +5,7 @@ package etcdstore
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -44,6 +45,43 @@ func NewOwner(client *clientv3.Client, root string) *Store {
 	s := New(client, root)
 	s.owned = true
 	return s
+}
+
+// BornKey is the key, outside of every root, by which keepers say which life of theirs this is. Its revision is the first
+// of that life.
+const BornKey = "keeper/ensemble"
+
+// Born is the value of BornKey.
+type Born struct {
+	Version   int      `json:"version"`
+	Ensemble  string   `json:"ensemble"`
+	Ancestors []string `json:"ancestors,omitempty"`
+	// Kept is the revision up to which the life before was kept.
+	Kept int64 `json:"kept,omitempty"`
+}
+
+// Birth tells which life of the store this is; an etcd cluster that is not made of keepers has one only.
+func (s *Store) Birth(ctx context.Context) (metadata.Birth, error) {
+	ctx, cancel := s.with(ctx)
+	defer cancel()
+	resp, err := s.client.Get(ctx, BornKey)
+	if is(err, rpctypes.ErrGRPCPermissionDenied) {
+		return metadata.Birth{}, nil
+	}
+	if err != nil {
+		return metadata.Birth{}, s.wrap(ctx, "get "+BornKey, err)
+	}
+	if len(resp.Kvs) == 0 {
+		return metadata.Birth{}, nil
+	}
+	var born Born
+	if err := json.Unmarshal(resp.Kvs[0].Value, &born); err != nil {
+		return metadata.Birth{}, fmt.Errorf("%w: %s: %w", metadata.ErrCorrupt, BornKey, err)
+	}
+	return metadata.Birth{
+		Ensemble: born.Ensemble, Ancestors: born.Ancestors, Kept: metadata.Revision(born.Kept),
+		Since: metadata.Revision(resp.Kvs[0].ModRevision),
+	}, nil
 }
 
 // Close implements metadata.Store.

@@ -1,0 +1,52 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// reborn is called by the feed, and at the start, when the keepers have lost what they held, or a part of it, and live
+// again: the registration is made anew if it is among that, and what this broker knows is put back. Meanwhile the
+// broker goes on with the roles that it has.
+func (b *Broker) reborn(ctx context.Context, known *metadata.Image, before, now metadata.Birth) error {
+	b.logger.Warn("the keepers live again after a loss", "ensemble", now.Ensemble, "before", before.Ensemble,
+		"kept to revision", int64(now.Kept), "known here to revision", int64(known.Revision()))
+	id := b.id
+	if b.session != nil {
+		if err := b.registerAgain(ctx); err != nil {
+			return err
+		}
+	} else if id = ident.BrokerID(b.config.NodeID); id < 0 {
+		id = b.store.BrokerID()
+	}
+	r := metadata.Restoration{
+		Store: b.meta.store, Broker: id, Image: known, Of: before.Ensemble, Birth: now, Logger: b.logger,
+	}
+	return r.Run(ctx)
+}
+
+// registerAgainWithin bounds the wait for the session to be made anew.
+const registerAgainWithin = 3 * time.Second
+
+// registerAgain sees to it that this broker is registered before anybody acts on what the keepers know.
+func (b *Broker) registerAgain(ctx context.Context) error {
+	epoch := b.session.epoch()
+	if epoch == 0 {
+		return nil // it is not registered yet, or stands by
+	}
+	kv, found, err := b.meta.store.Get(ctx, metadata.BrokerKey(b.id))
+	if err != nil || found && kv.Created == epoch {
+		return err
+	}
+	select {
+	case b.session.evicted <- struct{}{}:
+	default:
+	}
+	for end := time.Now().Add(registerAgainWithin); b.session.epoch() == epoch && time.Now().Before(end) && ctx.Err() == nil; {
+		pause(ctx, unavailablePause/10)
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,90 @@
+package metadata
+
+import (
+	"iter"
+	"strings"
+
+	"barnabas/internal/ident"
+)
+
+// Contents are the keys that an Image shows, with their values. Those that live by a lease (registrations, the
+// election, successors that stand by) and those that serve an election that is under way are not among them: they
+// are made anew by whoever lives. The identity of the cluster comes last.
+func (img *Image) Contents() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		_ = img.yieldTopics(yield) && img.yieldRest(yield)
+	}
+}
+
+func (img *Image) yieldTopics(yield func(string, []byte) bool) bool {
+	going := true
+	img.topics.byID.Ascend(func(e idEntry) bool {
+		for n := range e.topic.parts.len() {
+			if p := e.topic.parts.get(n); p != nil {
+				if going = yield(PartitionKey(e.id, int32(n)), EncodePartition(p)); !going {
+					return false
+				}
+			}
+		}
+		if e.topic.announced() {
+			going = yield(TopicKey(e.id), EncodeTopic(e.topic.Name, e.topic.count))
+		}
+		return going
+	})
+	return going
+}
+
+func (img *Image) yieldRest(yield func(string, []byte) bool) bool {
+	going := true
+	img.configs.tree.Ascend(func(e configEntry) bool {
+		going = yield(ConfigKey(e.resource), EncodeConfig(e.values))
+		return going
+	})
+	for loss := range img.losses.all() {
+		going = going && yield(loss.Key, EncodeLoss(loss))
+	}
+	for name, level := range img.features {
+		going = going && yield(FeatureKey(name), EncodeFeature(level))
+	}
+	for _, m := range img.members.sorted() {
+		going = going && yield(MemberKey(m.ID), EncodeBroker(m))
+	}
+	if img.nextProducer > 0 {
+		going = going && yield(producersKey, EncodeProducers(img.nextProducer))
+	}
+	if img.cluster != (Cluster{}) {
+		going = going && yield(formatKey, EncodeFormat()) && yield(clusterKey, EncodeCluster(img.cluster))
+	}
+	return going
+}
+
+// restorable tells whether a key is of those that Contents has.
+func restorable(key string) bool {
+	for _, prefix := range []string{topicPrefix, partitionPrefix, configPrefix, lossPrefix, featurePrefix, memberPrefix} {
+		if strings.HasPrefix(key, prefix) {
+			return true
+		}
+	}
+	return key == producersKey
+}
+
+// ImageOf makes an Image of keys and values, as Contents gave them, as of a revision.
+func ImageOf(revision Revision, contents iter.Seq2[string, []byte]) (*Image, error) {
+	var events []Event
+	for key, value := range contents {
+		events = append(events, Event{KV: KV{Key: key, Value: value, Modified: revision, Created: revision}})
+	}
+	img, _, err := NewImage().Apply(revision, events)
+	return img, err
+}
+
+// serving are the brokers that an Image shows as alive and not about to stop.
+func (img *Image) serving() []ident.BrokerID {
+	var ids []ident.BrokerID
+	for _, b := range img.Brokers() {
+		if !b.Leaving {
+			ids = append(ids, b.ID)
+		}
+	}
+	return ids
+}

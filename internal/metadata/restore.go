@@ -1,0 +1,329 @@
+package metadata
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"barnabas/internal/ident"
+)
+
+// Keys of a restoration: the bids of those that know something, and what came of it.
+const (
+	bidPrefix   = "restores/"
+	restoredKey = "restored"
+)
+
+// bid says what a broker knows, or what has been put back.
+type bid struct {
+	// Ensemble is the life of the store that it is made in, and Of the one that is known.
+	Ensemble string         `json:"ensemble"`
+	Of       string         `json:"of,omitempty"`
+	Revision Revision       `json:"revision"`
+	Broker   ident.BrokerID `json:"broker"`
+}
+
+// Restoration puts back what a store has forgotten that was born again. All Images of one life are points of one
+// history, so the furthest one has all that any of them has: each broker says how far its own is, and the furthest
+// one puts back. A broker that comes later with a still further one adds the partitions' states that are newer: nobody
+// but a partition's leader and the controller writes those, and each write counts an epoch on.
+type Restoration struct {
+	Store  Store
+	Broker ident.BrokerID
+	// Image is what is known, of the life Of.
+	Image *Image
+	Of    string
+	// Birth is the store's present life.
+	Birth  Birth
+	Logger *slog.Logger
+}
+
+const (
+	// bidsWithin is how long the others that served are waited for.
+	bidsWithin = 3 * time.Second
+	// restoredWithin is how long the furthest one may take before the next one does it.
+	restoredWithin = 10 * time.Second
+	restorePoll    = 20 * time.Millisecond
+)
+
+// Run returns when the store has all that is known. ErrOtherCluster says that it is another cluster's by now.
+func (r *Restoration) Run(ctx context.Context) error {
+	if r.Birth.Ensemble == r.Of || r.Birth.Ensemble == "" || r.Image.ClusterID().IsZero() {
+		return nil
+	}
+	if err := r.checkCluster(ctx); err != nil {
+		return err
+	}
+	if r.Birth.goesOnFrom(r.Of) && r.Image.Revision() <= r.Birth.Kept {
+		return nil // it has kept all that is known here
+	}
+	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker}
+	done, found, err := r.restored(ctx)
+	if err != nil {
+		return err
+	}
+	if found {
+		return r.late(ctx, done)
+	}
+	if err := r.say(ctx, own); err != nil {
+		return err
+	}
+	bids, err := r.hear(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range bids {
+		if b.Broker == r.Broker {
+			return r.putBack(ctx, own)
+		}
+		done, found, err := r.await(ctx)
+		if err != nil {
+			return err
+		}
+		if found {
+			return r.late(ctx, done)
+		}
+	}
+	return r.putBack(ctx, own)
+}
+
+func (r *Restoration) checkCluster(ctx context.Context) error {
+	kv, found, err := r.Store.Get(ctx, clusterKey)
+	if err != nil || !found {
+		return err
+	}
+	cluster, err := decodeCluster(kv.Value)
+	if err != nil {
+		return err
+	}
+	if cluster.ID != r.Image.ClusterID() {
+		return fmt.Errorf("%w: this broker knows cluster %s, and the keepers, which lost everything, were given to %s",
+			ErrOtherCluster, r.Image.ClusterID(), cluster.ID)
+	}
+	return nil
+}
+
+// restored tells what was put back in this life.
+func (r *Restoration) restored(ctx context.Context) (bid, bool, error) {
+	var b bid
+	kv, found, err := r.Store.Get(ctx, restoredKey)
+	if err != nil || !found {
+		return b, false, err
+	}
+	if err := decodeJSON(kv.Value, &b); err != nil {
+		return b, false, err
+	}
+	return b, b.Ensemble == r.Birth.Ensemble, nil
+}
+
+func (r *Restoration) say(ctx context.Context, own bid) error {
+	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(bidPrefix+strconv.Itoa(int(r.Broker)), encodeJSON(own))}})
+	return err
+}
+
+// hear waits for the bids of those that served, and returns them, the furthest first.
+func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
+	waitFor := map[ident.BrokerID]bool{}
+	for _, id := range r.Image.serving() {
+		waitFor[id] = true
+	}
+	for end := time.Now().Add(bidsWithin); ; {
+		page, err := r.Store.Range(ctx, RangeRequest{Prefix: bidPrefix})
+		if err != nil {
+			return nil, err
+		}
+		bids := map[ident.BrokerID]bid{}
+		for _, kv := range page.KVs {
+			var b bid
+			if json.Unmarshal(kv.Value, &b) == nil && b.Ensemble == r.Birth.Ensemble {
+				bids[b.Broker] = b
+				delete(waitFor, b.Broker)
+			}
+		}
+		if len(waitFor) == 0 || time.Now().After(end) {
+			if len(waitFor) > 0 {
+				r.Logger.Warn("the metadata is put back without those that have not said what they know", "brokers", slices.Sorted(maps.Keys(waitFor)))
+			}
+			return slices.SortedFunc(maps.Values(bids), func(a, b bid) int {
+				if a.Revision != b.Revision {
+					return int(min(1, max(-1, b.Revision-a.Revision)))
+				}
+				return int(a.Broker - b.Broker)
+			}), nil
+		}
+		if err := pause(ctx, restorePoll); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// await waits for another one to put back what it knows.
+func (r *Restoration) await(ctx context.Context) (bid, bool, error) {
+	for end := time.Now().Add(restoredWithin); ; {
+		done, found, err := r.restored(ctx)
+		if err != nil || found || time.Now().After(end) {
+			return done, found, err
+		}
+		if err := pause(ctx, restorePoll); err != nil {
+			return bid{}, false, err
+		}
+	}
+}
+
+// late adds what is newer than what was put back already.
+func (r *Restoration) late(ctx context.Context, done bid) error {
+	if done.Revision >= r.Image.Revision() || done.Of != r.Of {
+		return nil
+	}
+	return r.write(ctx, func(key string) bool { return strings.HasPrefix(key, partitionPrefix) })
+}
+
+// putBack writes all that is known, and says so.
+func (r *Restoration) putBack(ctx context.Context, own bid) error {
+	began := time.Now()
+	if err := r.write(ctx, func(string) bool { return true }); err != nil {
+		return err
+	}
+	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(own)), DeletePrefix(bidPrefix)}})
+	if err == nil {
+		r.Logger.Warn("the metadata that the keepers lost was put back", "cluster", r.Image.ClusterID().String(),
+			"revision", int64(r.Image.Revision()), "took", time.Since(began).Round(time.Millisecond).String())
+	}
+	return err
+}
+
+// write puts back the keys that are wanted, where the store has not got something newer.
+func (r *Restoration) write(ctx context.Context, wanted func(key string) bool) error {
+	there, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	var txn Txn
+	flush := func() error {
+		defer func() { txn = Txn{} }()
+		if len(txn.Then) == 0 {
+			return nil
+		}
+		result, err := r.Store.Txn(ctx, txn)
+		if err != nil || result.OK {
+			return err
+		}
+		return r.oneByOne(ctx, txn)
+	}
+	add := func(compare Compare, op Op) error {
+		txn.If, txn.Then = append(txn.If, compare), append(txn.Then, op)
+		if len(txn.Then) < MaxOps {
+			return nil
+		}
+		return flush()
+	}
+	for key, value := range r.Image.Contents() {
+		kv, found := there[key]
+		delete(there, key)
+		if !wanted(key) || found && !r.newer(kv, value) {
+			continue
+		}
+		if err := add(ModifiedAt(key, kv.Modified), Put(key, value)); err != nil {
+			return err
+		}
+	}
+	for key, kv := range there {
+		// What the store had before this life, and is not known, had been deleted.
+		if wanted(key) && restorable(key) && kv.Modified < r.Birth.Since && !strings.HasPrefix(key, partitionPrefix) {
+			if err := add(ModifiedAt(key, kv.Modified), Delete(key)); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// newer tells whether what is known is newer than what the store has.
+func (r *Restoration) newer(kv KV, value []byte) bool {
+	if string(kv.Value) == string(value) {
+		return false
+	}
+	if !strings.HasPrefix(kv.Key, partitionPrefix) {
+		return kv.Modified < r.Birth.Since
+	}
+	theirs, err := DecodePartition(kv.Value)
+	if err != nil {
+		return false
+	}
+	known, err := DecodePartition(value)
+	if err != nil {
+		return false
+	}
+	if known.LeaderEpoch != theirs.LeaderEpoch {
+		return known.LeaderEpoch > theirs.LeaderEpoch
+	}
+	return known.Epoch > theirs.Epoch
+}
+
+// oneByOne does what a transaction could not do as a whole, because somebody else has written some of it by now: that
+// is newer.
+func (r *Restoration) oneByOne(ctx context.Context, txn Txn) error {
+	for i := range txn.Then {
+		if _, err := r.Store.Txn(ctx, Txn{If: txn.If[i : i+1], Then: txn.Then[i : i+1]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read is all that the store has.
+func (r *Restoration) read(ctx context.Context) (map[string]KV, error) {
+	there := map[string]KV{}
+	req := RangeRequest{Limit: rangePage}
+	for {
+		page, err := r.Store.Range(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		if req.At == 0 {
+			req.At = page.Revision
+		}
+		for _, kv := range page.KVs {
+			there[kv.Key] = kv
+		}
+		if !page.More {
+			return there, nil
+		}
+		req.After = page.KVs[len(page.KVs)-1].Key
+	}
+}
+
+// maidenTime is how long after its birth a store that holds nothing is left alone by a broker that knows nothing:
+// others may know the cluster that it held, and are about to put it back.
+const maidenTime = time.Second
+
+// awaitRestoration returns when an empty store may be given to a new cluster: nobody is about to put back an old one.
+func awaitRestoration(ctx context.Context, store Store) error {
+	birth, err := BirthOf(ctx, store)
+	if err != nil || birth.Ensemble == "" {
+		return err
+	}
+	for {
+		if age := time.Since(time.UnixMilli(int64(birth.Since))); age < maidenTime && age > 0 {
+			if err := pause(ctx, maidenTime-age); err != nil {
+				return err
+			}
+		}
+		page, err := store.Range(ctx, RangeRequest{Prefix: bidPrefix, Limit: 1})
+		if err != nil || len(page.KVs) == 0 {
+			return err
+		}
+		if err := pause(ctx, 10*restorePoll); err != nil {
+			return err
+		}
+		if _, found, err := store.Get(ctx, clusterKey); err != nil || found {
+			return err
+		}
+	}
+}

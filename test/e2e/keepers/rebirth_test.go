@@ -1,0 +1,92 @@
+package keepers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+)
+
+// All three keepers are wiped at once while records are produced: the brokers serve on, and put back what the
+// keepers have lost.
+func TestAllKeepersWipedUnderLoad(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	e.startBrokers(3, false)
+	admin := kadm.NewClient(e.client())
+	before := e.createTopic(admin)
+	cluster := e.cluster(admin)
+	p := e.produce()
+	p.goesOn()
+	for _, k := range e.keepers {
+		e.wipe(k)
+	}
+	p.goesOn()
+	began := time.Now()
+	e.launchAll()
+	e.allReady()
+	e.await("the metadata to be put back", func() bool {
+		for _, b := range e.brokers {
+			if b.output.says("was put back") {
+				return true
+			}
+		}
+		return false
+	})
+	t.Logf("the metadata is back after %s", time.Since(began).Round(time.Millisecond))
+	p.goesOn()
+	after := e.describe(admin)
+	if after.ID != before.ID {
+		t.Errorf("the topic is %v, it was %v", after.ID, before.ID)
+	}
+	if got := e.cluster(admin); got != cluster {
+		t.Errorf("the cluster is %s, it was %s", got, cluster)
+	}
+	e.checkSetting(admin)
+	e.another(admin)
+	p.check()
+}
+
+func (e *ensemble) cluster(admin *kadm.Client) string {
+	e.t.Helper()
+	cluster := ""
+	e.await("the cluster's description", func() bool {
+		ctx, cancel := context.WithTimeout(e.t.Context(), 5*time.Second)
+		defer cancel()
+		m, err := admin.BrokerMetadata(ctx)
+		cluster = m.Cluster
+		return err == nil && len(m.Brokers) == 3
+	})
+	return cluster
+}
+
+// checkSetting looks for the setting that the topic was created with.
+func (e *ensemble) checkSetting(admin *kadm.Client) {
+	e.t.Helper()
+	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
+	defer cancel()
+	configs, err := admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, c := range configs {
+		for _, setting := range c.Configs {
+			if setting.Key == "retention.ms" && setting.MaybeValue() == "123456789" {
+				return
+			}
+		}
+	}
+	e.t.Errorf("the topic's setting is lost: %v", configs)
+}
+
+// another creates a topic more: what needs a metadata change works again.
+func (e *ensemble) another(admin *kadm.Client) {
+	e.t.Helper()
+	e.await("another topic to be created", func() bool {
+		ctx, cancel := context.WithTimeout(e.t.Context(), 5*time.Second)
+		defer cancel()
+		made, err := admin.CreateTopic(ctx, 3, 3, nil, "another")
+		return err == nil && made.Err == nil
+	})
+}
