@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim interop conformance image bench trials fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim spec interop conformance image bench trials fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -50,7 +50,10 @@ race:
 	CGO_ENABLED=1 $(GO) test -p 2 -race -timeout 15m $(UNIT)
 
 sim:               ## whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
-	$(GO) test ./sim -run TestSeeds -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1)
+	$(GO) test ./sim -run Seeds -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1)
+
+spec:              ## TLC checks the model of docs/spec: make spec [SIZE=large]
+	SIZE=$(SIZE) docs/spec/check
 
 interop: build     ## the real clients of other languages
 	test/interop/run
