@@ -90,9 +90,9 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 	elr = filter(elr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }) // KIP-966
 	next.ISR, next.ELR = e.shrink(p, isr, elr)
 	next.Leader = e.leader(p, next.ISR)
-	if next.Leader == ident.NoBroker {
+	if next.Leader == ident.NoBroker || e.allTorn(next.ISR) {
 		if m, ok := e.preferred(p, elr); ok {
-			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, without(elr, m.Broker)
+			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, e.stillEligible(isr, elr, m)
 		}
 	}
 	if next.Leader == ident.NoBroker && e.unclean {
@@ -131,6 +131,21 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 		}
 	}
 	return whole, elr
+}
+
+// allTorn tells whether a set holds nothing but copies that may miss their ends. One that is whole and eligible goes
+// before them: they would have it cut off what it has to keep.
+func (e *election) allTorn(isr []metadata.Member) bool {
+	return !slices.ContainsFunc(isr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn })
+}
+
+// stillEligible are those who hold all that was shown when an eligible replica leads alone: the other eligible ones,
+// and who was in sync and is away. With a minimum of one the new leader alone may show more.
+func (e *election) stillEligible(isr, elr []metadata.Member, leader metadata.Member) []metadata.Member {
+	if e.minISR > 1 {
+		elr = slices.Concat(elr, filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }))
+	}
+	return without(elr, leader.Broker)
 }
 
 // leader keeps the leader if it is in the set and live, and else takes the first such replica. One that leaves leads
