@@ -45,6 +45,8 @@ type identity struct {
 	Number    int      `json:"number"`
 	Ensemble  string   `json:"ensemble"`
 	Ancestors []string `json:"ancestors,omitempty"`
+	// Newborn is set until the first clients are let in.
+	Newborn bool `json:"newborn,omitempty"`
 }
 
 // identityVersion is that of a directory's layout.
@@ -78,6 +80,30 @@ func (d directory) identity() (*identity, error) {
 	return id, nil
 }
 
+// grownUp notes that clients are let in.
+func (d directory) grownUp(id identity) error {
+	id.Newborn = false
+	path := filepath.Join(d.ensemble(), identityFile)
+	if err := writeIdentity(path+".tmp", id); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".tmp", path); err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	return syncDir(d.ensemble())
+}
+
+func writeIdentity(path string, id identity) error {
+	data, err := json.Marshal(id)
+	if err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		return fmt.Errorf("keeper: %w", err)
+	}
+	return syncDir(path)
+}
+
 // readLog reads what the directory holds, while no server runs on it; nil if that is nothing.
 func (d directory) readLog() (held *rollcall.Log, err error) {
 	id, err := d.identity()
@@ -97,7 +123,7 @@ func (d directory) readLog() (held *rollcall.Log, err error) {
 		return nil, nil // admitted once, and never heard of the ensemble
 	}
 	l := &rollcall.Log{
-		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Member: tail.member, Term: tail.term, Index: tail.index,
+		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Newborn: id.Newborn, Member: tail.member, Term: tail.term, Index: tail.index,
 	}
 	l.Members = d.readMembers(tail.entries)
 	return l, nil

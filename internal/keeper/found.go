@@ -83,7 +83,9 @@ func (d directory) found(c charter, number int, keyspace string) error {
 	if self == nil {
 		return fmt.Errorf("keeper: an ensemble without keeper %d is to be founded", number)
 	}
-	built, err := d.prepare(identity{Number: number, Ensemble: c.Ensemble, Ancestors: c.Ancestors})
+	built, err := d.prepare(identity{
+		Number: number, Ensemble: c.Ensemble, Ancestors: c.Ancestors, Newborn: len(c.Ancestors) == 0 && len(c.Members) > 1,
+	})
 	if err != nil {
 		return err
 	}
@@ -223,12 +225,8 @@ func (d directory) prepare(id identity) (string, error) {
 		return "", fmt.Errorf("keeper: %w", err)
 	}
 	id.Version = identityVersion
-	data, err := json.Marshal(id)
-	if err != nil {
-		return "", fmt.Errorf("keeper: %w", err)
-	}
-	if err := os.WriteFile(filepath.Join(built, identityFile), data, 0o600); err != nil {
-		return "", fmt.Errorf("keeper: %w", err)
+	if err := writeIdentity(filepath.Join(built, identityFile), id); err != nil {
+		return "", err
 	}
 	return built, nil
 }

@@ -56,7 +56,7 @@ func (m *Member) fail(ctx context.Context, err error) {
 
 // come calls the roll until the etcd server runs.
 func (m *Member) come(ctx context.Context) error {
-	began, said, last := time.Now(), time.Time{}, ""
+	began, said, last := time.Now(), time.Now(), ""
 	for ctx.Err() == nil {
 		d := m.round(ctx)
 		if ctx.Err() != nil {
@@ -66,13 +66,14 @@ func (m *Member) come(ctx context.Context) error {
 		if err != nil || started {
 			return err
 		}
-		if time.Since(said) > sayEvery || why != last && time.Since(began) > silentAtFirst {
-			if said = time.Now(); why != last || time.Since(began) > silentAtFirst {
-				m.logger.Info("keeper: waiting", "keeper", m.options.Number, "for", why)
-			}
-			last = why
+		if since := time.Since(said); since > sayEvery || why != last && since > silentAtFirst {
+			m.logger.Info("keeper: waiting", "keeper", m.options.Number, "for", why)
+			said, last = time.Now(), why
 		}
 		every := roundEvery
+		if m.Ready() == nil {
+			every = successorRound
+		}
 		if time.Since(began) > hasWaited {
 			every = slowRound
 		}
@@ -84,8 +85,12 @@ func (m *Member) come(ctx context.Context) error {
 	return nil
 }
 
-// silentAtFirst is how long nothing is said: members start one after another.
-const silentAtFirst = time.Second
+const (
+	// silentAtFirst is how long nothing is said: members start one after another.
+	silentAtFirst = time.Second
+	// successorRound is how often one asks whose turn has not come.
+	successorRound = 200 * time.Millisecond
+)
 
 // rest waits for the next round, for a call, or for a charter.
 func (m *Member) rest(ctx context.Context, every time.Duration) (started bool, err error) {
@@ -193,6 +198,12 @@ func (m *Member) foundBy(c charter) error {
 	if m.running() != nil || m.held() != nil {
 		return errors.New("it holds a log")
 	}
+	m.mu.Lock()
+	known := len(m.acquainted)
+	m.mu.Unlock()
+	if known > 0 {
+		return errors.New("it has heard of an ensemble that lives")
+	}
 	if !slices.ContainsFunc(c.Members, func(f rollcall.Member) bool {
 		return f.Number == m.options.Number && f.Peer == m.peerAddress()
 	}) {
@@ -206,7 +217,9 @@ func (m *Member) joinBy(ctx context.Context, d decision) (started bool, why stri
 	a, err := m.ask(ctx, d.addresses[d.Via], question{Number: d.Via, Admit: true}, orderWithin)
 	switch {
 	case errors.Is(err, errRefused):
-		m.setStatus(a.Successor, a.Refused)
+		if a.Successor || m.Ready() != nil {
+			m.setStatus(a.Successor, a.Refused)
+		}
 		return false, a.Refused, nil
 	case err != nil:
 		return false, fmt.Sprintf("keeper %d, which leads (%s)", d.Via, brief(err)), nil
@@ -251,7 +264,7 @@ func (m *Member) serve(ctx context.Context) error {
 	m.setResting(nil)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	attached := false
+	attached, began := false, time.Now()
 	for missed := 0; ; {
 		select {
 		case <-ctx.Done():
@@ -279,6 +292,10 @@ func (m *Member) serve(ctx context.Context) error {
 			m.setResting(nil)
 		}
 		missed = 0
+		m.call(ctx, server)
+		if over := m.grow(ctx, began); over {
+			return nil
+		}
 		attached = m.settleIn(server, attached)
 		m.usher(ctx, server)
 		m.maintains.look(m, server)
@@ -292,9 +309,17 @@ func (m *Member) hopeFor() time.Duration {
 
 // settleIn opens the clients' port once the member is a full one and serves.
 func (m *Member) settleIn(server *etcdServer, attached bool) bool {
-	if server.IsLearner() {
+	switch self := server.Cluster().Member(server.MemberID()); {
+	case self == nil:
+		m.setStatus(false, "the ensemble has taken it out")
+		return attached
+	case self.IsLearner:
 		m.setStatus(false, "it copies what the ensemble holds")
 		return attached
+	}
+	if !attached && m.newborn() {
+		m.setStatus(false, "the ensemble is newborn: it listens whether there is one already")
+		return false
 	}
 	if !attached {
 		select {
@@ -308,6 +333,69 @@ func (m *Member) settleIn(server *etcdServer, attached bool) bool {
 	}
 	m.setStatus(true, "")
 	return true
+}
+
+const (
+	// callEvery is how often the leader calls on the others by their names, and followEvery how often the others do: so
+	// those hear of it to whom the names lead by now.
+	callEvery   = 100 * time.Millisecond
+	followEvery = 300 * time.Millisecond
+	// newbornFor is how long an ensemble that was just founded listens before it lets clients in.
+	newbornFor = 600 * time.Millisecond
+)
+
+// call says to whoever answers under the others' names that this member lives.
+func (m *Member) call(ctx context.Context, server *etcdServer) {
+	every := followEvery
+	if server.Leader() == server.MemberID() {
+		every = callEvery
+	}
+	if time.Since(m.lastCall) < every || !m.calling.TryLock() {
+		return
+	}
+	m.lastCall = time.Now()
+	m.background.Go(func() {
+		defer m.calling.Unlock()
+		for _, s := range m.options.Servers {
+			if s.Number == m.options.Number {
+				continue
+			}
+			if a, err := m.ask(ctx, join(s.Host, s.RollCallPort), question{Number: s.Number}, askWithin); err == nil {
+				m.learn(a)
+			}
+		}
+	})
+}
+
+func (m *Member) newborn() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.id != nil && m.id.Newborn
+}
+
+// grow lets an ensemble that was just founded come of age, unless there turns out to be one already. True when it is
+// over with this one.
+func (m *Member) grow(ctx context.Context, began time.Time) (over bool) {
+	if !m.newborn() {
+		return false
+	}
+	if d := m.round(ctx); d.Do == rollcall.Discard {
+		m.logger.Warn("keeper: it was founded by mistake", "keeper", m.options.Number, "why", d.Why)
+		return true
+	}
+	if time.Since(began) < newbornFor {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.directory.grownUp(*m.id); err != nil {
+		m.say("keeper: its directory can't be written", "error", err)
+		return false
+	}
+	grown := *m.id
+	grown.Newborn = false
+	m.id = &grown
+	return false
 }
 
 // reconsider calls the roll while the server runs and nobody leads. True when the server has to end for what comes.

@@ -84,6 +84,9 @@ var expectedMessages = []string{
 	// Members that are away; the roll-call says what matters of it.
 	"prober detected",
 	"request stats",
+	"failed to send out heartbeat on time",
+	"peer became inactive",
+	"failed to find remote peer in cluster",
 	"lost TCP streaming connection",
 	"failed to reach the peer URL",
 	"failed to get version",

@@ -84,7 +84,10 @@ type Member struct {
 		id uint64
 		at time.Time
 	}
-	ends []time.Time // when the server ended by itself; the goroutine's
+	lastCall   time.Time  // the goroutine's
+	calling    sync.Mutex // held while the others are called on
+	background sync.WaitGroup
+	ends       []time.Time // when the server ended by itself; the goroutine's
 
 	mu       sync.Mutex
 	server   *etcdserver.EtcdServer // guarded by mu; nil while the ensemble is not there
@@ -265,6 +268,7 @@ func (m *Member) close() {
 		if m.peers != nil {
 			m.peers.stop()
 		}
+		m.background.Wait()
 		if m.lock != nil {
 			m.lock.Close()
 		}

@@ -40,7 +40,7 @@ func (m *Member) round(ctx context.Context) decision {
 					err = errOwnVoice
 				}
 				mu.Lock()
-				if err == nil && a.Self != nil && a.Self.Number == number && number != m.options.Number {
+				if err == nil && a.Self != nil && a.Self.Number == number && (number != m.options.Number || m.incumbent(a.Self)) {
 					if old, heard := d.hall.Heard[number]; !heard || a.Self.Log != nil && old.Log == nil {
 						d.hall.Heard[number], d.addresses[number] = *a.Self, address
 					}
@@ -58,6 +58,12 @@ func (m *Member) round(ctx context.Context) decision {
 	d.hall.Self = m.standing()
 	d.Decision = d.hall.Decide()
 	return d
+}
+
+// incumbent tells whether another process under the own number is the one whose place this one is to take.
+func (m *Member) incumbent(other *rollcall.Standing) bool {
+	own := m.held()
+	return (own == nil || own.Newborn) && other.Run != m.run && other.Log != nil && !other.Log.Newborn
 }
 
 // places are where to ask, by number: where the servers are configured, and where their members are known to be. A
@@ -170,7 +176,7 @@ func (m *Member) held() *rollcall.Log {
 		return resting
 	}
 	l := &rollcall.Log{
-		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Member: uint64(server.MemberID()),
+		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Newborn: id.Newborn, Member: uint64(server.MemberID()),
 		Leader: uint64(server.Leader()), Members: membersOf(server.Cluster().Members()),
 		Term: server.Term(), Index: server.CommittedIndex(),
 	}

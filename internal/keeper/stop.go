@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
+	etcderrors "go.etcd.io/etcd/server/v3/etcdserver/errors"
 )
 
 // waits is for how long a newcomer that called counts as waiting.
@@ -84,15 +85,12 @@ func (m *Member) leave(ctx context.Context) {
 			m.logger.Warn("keeper: the leadership was not handed on", "error", err)
 		}
 	}
+	m.clients.detach() // they turn to its successor; and etcd fails on what a member is asked that is none any more
 	_, err := server.RemoveMember(ctx, uint64(server.MemberID()))
 	switch {
-	case err == nil, errors.Is(err, membership.ErrIDNotFound):
+	case err == nil, errors.Is(err, membership.ErrIDNotFound), errors.Is(err, etcderrors.ErrStopped):
 		m.logger.Info("keeper: its successor is in its place, and it has left", "keeper", m.options.Number)
 	default:
-		select {
-		case <-server.StopNotify(): // taken out before the answer came
-		default:
-			m.logger.Warn("keeper: it could not leave the ensemble; its successor will see to it", "error", err)
-		}
+		m.logger.Warn("keeper: it could not leave the ensemble; its successor will see to it", "error", err)
 	}
 }

@@ -59,14 +59,30 @@ func (m *Member) called() {
 	}
 }
 
-// meet notes where a member that calls says that it is.
+// meet notes where a member that calls says that it is, and whom it knows. A name may lead to a newcomer while the member
+// of that name lives: it hears of it only so.
 func (m *Member) meet(from rollcall.Standing) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if from.Log != nil && !from.Log.Newborn && (m.server == nil || m.id.Newborn) {
+		if m.acquainted == nil {
+			m.acquainted = map[string]int{}
+		}
+		if len(m.acquainted) > maxAcquainted {
+			clear(m.acquainted)
+		}
+		m.acquainted[from.Peer] = from.Number
+		for _, member := range from.Log.Members {
+			m.acquainted[member.Peer] = member.Number
+		}
+	}
 	if m.server != nil && from.Log != nil && from.Peer != "" && from.Log.Ensemble == m.id.Ensemble {
 		m.redirect(from.Log.Member, from.Peer)
 	}
 }
+
+// maxAcquainted bounds the members that are remembered.
+const maxAcquainted = 64
 
 // receive hands a charter to the goroutine that decides.
 func (m *Member) receive(ctx context.Context, c charter) error {
@@ -99,8 +115,10 @@ func (m *Member) admit(ctx context.Context, from rollcall.Standing) (a *admissio
 	if from.Number == m.options.Number && !m.leaving.Load() {
 		return nil, true, errServed(from.Number, m.peerAddress())
 	}
-	if !m.admitting.TryLock() {
-		return nil, false, errors.New("another keeper, which is being admitted")
+	for end := time.Now().Add(askWithin); !m.admitting.TryLock(); pause(ctx, watchEvery) {
+		if time.Now().After(end) || ctx.Err() != nil {
+			return nil, false, errors.New("another keeper, which is being admitted")
+		}
 	}
 	defer m.admitting.Unlock()
 	within, cancel := context.WithTimeout(ctx, askWithin)

@@ -100,6 +100,11 @@ func (h *Hall) holding() Decision {
 	if n, ok := h.leader(); ok {
 		other := h.Heard[n].Log
 		switch {
+		case !other.descends(own) && own.Newborn && !other.Newborn:
+			return Decision{Do: Discard, Via: n, Why: fmt.Sprintf(
+				"there is an ensemble already, keeper %d leads it: its members' names lead to those that are to succeed them", n)}
+		case !other.descends(own) && other.Newborn:
+			return wait("keeper %d, which has founded another ensemble, to see that there is one already", n)
 		case !other.descends(own):
 			return Decision{Do: Refuse, Why: fmt.Sprintf(
 				"the directory belongs to another ensemble (%s) than keeper %d and its followers do (%s)", own.Ensemble, n, other.Ensemble)}

@@ -19,7 +19,8 @@ import (
 //	silent N WHY                why another one did not answer
 //	decide                      what is to be done
 //
-// LOG is NAME[<ANCESTOR] TERM/INDEX of 1,2,3 [as 3'] [leader N]: members with a ~ are learners.
+// LOG is NAME[<ANCESTOR][*] TERM/INDEX of 1,2,3 [as 3'] [leader N]: members with a ~ are learners, and a
+// log with a * is newborn.
 type stage struct {
 	configured []int
 	hall       Hall
@@ -66,7 +67,9 @@ func (s *stage) standing(words []string) Standing {
 		return st
 	}
 	l := &Log{Member: identity(strconv.Itoa(st.Number))}
-	names := strings.Split(words[0], "<")
+	name, newborn := strings.CutSuffix(words[0], "*")
+	l.Newborn = newborn
+	names := strings.Split(name, "<")
 	l.Ensemble = names[0]
 	for i := len(names) - 1; i > 0; i-- {
 		l.Ancestors = append(l.Ancestors, names[i])

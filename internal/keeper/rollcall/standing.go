@@ -34,6 +34,8 @@ type Log struct {
 	Ancestors []string `json:"ancestors,omitempty"`
 	// Member is the member's own identity in the ensemble. A member that comes back empty gets another one.
 	Member uint64 `json:"member"`
+	// Newborn says that no client has been let in yet: the log holds nothing that anybody counts on.
+	Newborn bool `json:"newborn,omitempty"`
 	// Term and Index are the end of the log.
 	Term  uint64 `json:"term"`
 	Index uint64 `json:"index"`
@@ -72,6 +74,8 @@ func (l *Log) descends(from *Log) bool {
 // further tells whether l holds more than other. Of two recoveries of one ensemble the later one counts.
 func (l *Log) further(other *Log) bool {
 	switch {
+	case l.Newborn != other.Newborn:
+		return other.Newborn
 	case l.Ensemble != other.Ensemble:
 		return len(l.Ancestors) > len(other.Ancestors)
 	case l.Term != other.Term:

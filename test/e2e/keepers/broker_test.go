@@ -32,7 +32,7 @@ func (e *ensemble) launchBroker(b *process) {
 	}
 	env := []string{"KAFKA_ZOOKEEPER_CONNECT=" + strings.Join(e.addresses(), ",")}
 	if b.inside {
-		env = []string{"ZOO_MY_ID=" + fmt.Sprint(b.number), "ZOO_SERVERS=" + e.servers(b.number), "ZOO_HEARTBEAT_MS=20"}
+		env = []string{"ZOO_MY_ID=" + fmt.Sprint(b.number), "ZOO_SERVERS=" + e.servers(e.keepers[b.number-1]), "ZOO_HEARTBEAT_MS=20"}
 	}
 	e.run(b, env, args...)
 }

@@ -54,6 +54,8 @@ type ensemble struct {
 	keepers []*process
 	brokers []*process
 	size    int
+	// names are the hosts by which keepers are found, where those are not the ones that they are at.
+	names []string
 }
 
 // process is a keeper or a broker; its addresses and its directory stay when it is started again.
@@ -103,17 +105,31 @@ func freePort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// servers is ZOO_SERVERS as keeper n is given it: it knows itself as 0.0.0.0.
-func (e *ensemble) servers(n int) string {
+// servers is ZOO_SERVERS as a keeper is given it: it knows itself as 0.0.0.0.
+func (e *ensemble) servers(self *process) string {
 	var list []string
 	for _, k := range e.keepers[:e.size] {
-		host := k.host
-		if k.number == n {
+		host := e.hostOf(k)
+		if k.number == self.number {
 			host = "0.0.0.0"
+			if len(e.names) > 0 {
+				host = self.host // several on one machine can't listen at every address
+			}
 		}
-		list = append(list, fmt.Sprintf("server.%d=%s:%d:%d;%d", k.number, host, k.ports[0], k.ports[1], k.ports[2]))
+		client := fmt.Sprint(k.ports[2])
+		if k.number == self.number && len(e.names) > 0 {
+			client = self.host + ":" + client
+		}
+		list = append(list, fmt.Sprintf("server.%d=%s:%d:%d;%s", k.number, host, k.ports[0], k.ports[1], client))
 	}
 	return strings.Join(list, " ")
+}
+
+func (e *ensemble) hostOf(k *process) string {
+	if len(e.names) > 0 {
+		return e.names[k.number-1]
+	}
+	return k.host
 }
 
 func (e *ensemble) launchAll() {
@@ -125,7 +141,7 @@ func (e *ensemble) launchAll() {
 // launch starts a keeper.
 func (e *ensemble) launch(k *process) {
 	e.run(k, []string{
-		"ZOO_MY_ID=" + fmt.Sprint(k.number), "ZOO_SERVERS=" + e.servers(k.number), "ZOO_DATA_DIR=" + k.dir,
+		"ZOO_MY_ID=" + fmt.Sprint(k.number), "ZOO_SERVERS=" + e.servers(k), "ZOO_DATA_DIR=" + k.dir,
 		"ZOO_HTTP_LISTENER=" + k.http, "ZOO_HEARTBEAT_MS=20",
 	}, "keeper")
 }
@@ -239,7 +255,7 @@ func (e *ensemble) end() {
 func (e *ensemble) addresses() []string {
 	var all []string
 	for _, k := range e.keepers[:e.size] {
-		all = append(all, fmt.Sprintf("%s:%d", k.host, k.ports[2]))
+		all = append(all, fmt.Sprintf("%s:%d", e.hostOf(k), k.ports[2]))
 	}
 	return all
 }
