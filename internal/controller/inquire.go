@@ -41,6 +41,9 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 	if slices.ContainsFunc(elr, whole) {
 		return metadata.NoInquiry
 	}
+	for _, m := range elr { // with the in-sync set destroyed nobody would count any more
+		anyTorn = anyTorn || len(isr) == 0 && standingOf(e.img, m) == torn
+	}
 	switch {
 	case p.Inquiry == metadata.InquiryUnclean:
 		return p.Inquiry
