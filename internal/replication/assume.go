@@ -71,6 +71,9 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
+		if slices.Equal(old.inSync.Committed, next.inSync.Committed) {
+			next.inSync.Pending = old.inSync.Pending // still on its way: a newcomer in it has to be waited for (KIP-497)
+		}
 	} else if unfit = p.begin(next, a.state); unfit != nil {
 		next.role, next.unfit = Following, true // what it was before is over all the same
 	}
