@@ -52,6 +52,8 @@ type health struct {
 	// safe is nil while the broker could stop without anything at risk.
 	safe    func() error
 	metrics http.Handler
+	// cluster answers below /cluster/.
+	cluster http.Handler
 }
 
 // handler is the whole site. A console, once there is one, takes the root.
@@ -61,6 +63,7 @@ func (h health) handler() http.Handler {
 	mux.HandleFunc("GET /readyz", probe(h.ready))
 	mux.HandleFunc("GET /safe-to-stop", probe(h.safe))
 	mux.Handle("GET /metrics", h.metrics)
+	mux.Handle("GET /cluster/", h.cluster)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

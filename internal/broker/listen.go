@@ -34,7 +34,7 @@ func (b *Broker) listen() error {
 	if b.config.HTTP == "" {
 		return nil
 	}
-	site := health{alive: b.alive, ready: b.isReady, safe: b.safeToStop, metrics: b.registry.Handler()}
+	site := health{alive: b.alive, ready: b.isReady, safe: b.safeToStop, metrics: b.registry.Handler(), cluster: b.clusterHandler()}
 	b.http, err = startHTTP(b.config.HTTP, site.handler(), b.logger)
 	return err
 }

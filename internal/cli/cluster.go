@@ -178,5 +178,6 @@ func clusterCommand(m *modern) *cobra.Command {
 		},
 	})
 	cmd.AddCommand(safetyCommands(m)...)
+	cmd.AddCommand(clusterQuestions(m)...)
 	return cmd
 }
