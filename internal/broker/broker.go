@@ -165,6 +165,11 @@ func (b *Broker) start(ctx, run context.Context) error {
 		b.awaitController(ctx)
 	}
 	b.settle(ctx)
+	// What the partitions do must be as new as the registration, and as what settled them: a leadership of the life before
+	// may be over, or its in-sync set changed by what that life had under way.
+	if err := b.feed.Await(ctx, max(b.session.revision(), b.feed.Current().Revision())); err != nil {
+		return err
+	}
 	b.server.Serve()
 	b.ready.set(nil)
 	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
