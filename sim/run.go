@@ -26,6 +26,8 @@ type Options struct {
 	// Bugs and Anonymous are planted ones: of the broker's world and of the producers.
 	Bugs      world.Bugs
 	Anonymous bool
+	// Careless runs of a cluster destroy the last copies, too.
+	Careless bool
 	// Only, if given, are the faults that may happen.
 	Only []string
 }
@@ -79,7 +81,7 @@ func Run(o Options) Summary {
 	})
 	r.machine.Bugs = o.Bugs
 	r.env = &traffic.Env{
-		Dial: network.Dial, Address: r.machine.Address, History: check.New(), Topics: new(traffic.Topics), Seed: o.Seed,
+		Dial: network.Plug(world.Clients).Dial, Addresses: []string{r.machine.Address}, History: check.New(), Topics: new(traffic.Topics), Seed: o.Seed,
 		Anonymous: o.Anonymous,
 	}
 	r.live()

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 200, "how many seeds TestSeeds runs")
+	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 and 140")
 	from     = flag.Uint64("from", 1, "the first seed")
 	one      = flag.Uint64("seed", 0, "run this seed alone")
 	brokerIn = flag.Bool("log", false, "show the broker's log")
@@ -20,7 +20,19 @@ var (
 
 // TestSeeds runs seed after seed. A failure names its seed and the command that runs it again.
 func TestSeeds(t *testing.T) {
+	eachSeed(t, 60, Run)
+}
+
+// TestClusterSeeds does so with clusters.
+func TestClusterSeeds(t *testing.T) {
+	eachSeed(t, 140, RunCluster)
+}
+
+func eachSeed(t *testing.T, usual int, run func(Options) Summary) {
 	first, count := *from, uint64(*seeds)
+	if count == 0 {
+		count = uint64(usual)
+	}
 	if *one != 0 {
 		first, count = *one, 1
 	}
@@ -29,20 +41,20 @@ func TestSeeds(t *testing.T) {
 			if *one == 0 {
 				t.Parallel()
 			}
-			simulate(t, Options{Seed: seed})
+			simulate(t, run, Options{Seed: seed})
 		})
 	}
 }
 
 // simulate runs one seed and fails with what is wrong.
-func simulate(t *testing.T, o Options) {
+func simulate(t *testing.T, run func(Options) Summary, o Options) {
 	if *one != 0 {
 		o.Say = t.Logf
 	}
 	o.Logger = logger()
 	began := time.Now()
 	var s Summary
-	synctest.Test(t, func(t *testing.T) { s = Run(o) })
+	synctest.Test(t, func(t *testing.T) { s = run(o) })
 	if *one != 0 {
 		t.Logf("%v of virtual time in %v: %d attempts to send, %d records read, %d commits", s.Took, time.Since(began),
 			len(s.History.Sends), len(s.History.Reads), len(s.History.Commits))
@@ -50,8 +62,9 @@ func simulate(t *testing.T, o Options) {
 	if len(s.Violations) == 0 {
 		return
 	}
-	t.Errorf("seed %d: %d violations; again: go test ./sim -run 'TestSeeds' -seed %d -v\n%s\nfaults:\n%s", o.Seed,
-		len(s.Violations), o.Seed, lines(s.Violations, 8), strings.Join(s.Faults, "\n"))
+	name, _, _ := strings.Cut(t.Name(), "/")
+	t.Errorf("seed %d: %d violations; again: go test ./sim -run '%s$' -seed %d -v\n%s\nwhat happened:\n%s", o.Seed,
+		len(s.Violations), name, o.Seed, lines(s.Violations, 8), strings.Join(s.Faults, "\n"))
 }
 
 // logger shows the broker's log if that is asked for.

@@ -73,7 +73,7 @@ func (h *History) FetchedOffset(begun Tick, f Fetched) {
 func (h *History) life(at Tick) int {
 	n := 0
 	for _, f := range h.Faults {
-		if f.At < at && f.Kind != Killed {
+		if f.At < at && f.Kind != Killed && f.hitsGroups() {
 			n++
 		}
 	}
@@ -140,7 +140,7 @@ func CommitsStay(h *History) (found []error) {
 			if c.Group != f.Group || c.Partition != f.Partition || c.Outcome != Done || !c.Before(f.Span) || !newer {
 				continue
 			}
-			if !h.loses(c.Begun, f.Ended, Crashed, Wiped) {
+			if !h.losesGroups(c.Begun, f.Ended, Crashed, Wiped) {
 				found = append(found, fmt.Errorf("commits: %s has %q for %s (tick %d), though %q was acknowledged (tick %d)",
 					f.Group, f.Mark, f.Partition, f.Begun, c.Mark, c.Ended))
 				break

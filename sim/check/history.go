@@ -53,6 +53,7 @@ type Send struct {
 	Outcome    Outcome
 	Base       int64 // the first record's offset, if Done and Acks is not 0
 	Why        string
+	Gap        bool // refused for its sequence
 }
 
 // Read is one record that was read.
@@ -83,7 +84,29 @@ type Cut struct {
 type Fault struct {
 	At   Tick
 	Kind FaultKind
+	// Only are the partitions that it may have taken records of, nil for all. In a cluster these are those whose
+	// every copy that counted it has taken.
+	Only map[Partition]bool
 }
+
+// hits tells whether it may have taken records of a partition.
+func (f Fault) hits(p Partition) bool { return f.Only == nil || f.Only[p] }
+
+// hitsGroups tells whether it may have taken what a group's coordinator wrote.
+func (f Fault) hitsGroups() bool {
+	if f.Only == nil {
+		return true
+	}
+	for p := range f.Only {
+		if p.Topic == GroupTopic {
+			return true
+		}
+	}
+	return false
+}
+
+// GroupTopic is where coordinators of groups write.
+const GroupTopic = "__consumer_offsets"
 
 // FaultKind tells faults apart by what they may destroy.
 type FaultKind string
@@ -119,6 +142,9 @@ type History struct {
 	mu   sync.Mutex
 	tick Tick
 
+	// Cluster says that leaders change: acks=1 promises nothing then, and marks may be a little behind for a while.
+	Cluster bool
+
 	Sends    []*Send
 	Reads    []Read
 	Marks    []Mark
@@ -126,6 +152,10 @@ type History struct {
 	Faults   []Fault
 	Finals   []Final
 	Promises map[string]Promise // by topic name
+
+	// Ledger are the partitions of which the system says itself that it may have lost records.
+	Ledger map[Partition]bool
+	first  map[string]Tick // see firstSent
 
 	Joins       []Join
 	Assignments []Assignment
@@ -181,7 +211,12 @@ func (h *History) EndCut(c *Cut, outcome Outcome) {
 
 // Fault enters a fault at the moment that it happens.
 func (h *History) Fault(kind FaultKind) {
-	h.add(func() { h.Faults = append(h.Faults, Fault{h.tick, kind}) })
+	h.add(func() { h.Faults = append(h.Faults, Fault{At: h.tick, Kind: kind}) })
+}
+
+// FaultOf is Fault for one that may have taken records of some partitions only.
+func (h *History) FaultOf(kind FaultKind, only map[Partition]bool) {
+	h.add(func() { h.Faults = append(h.Faults, Fault{At: h.tick, Kind: kind, Only: only}) })
 }
 
 // Fetch enters what one fetch that began at a tick has read.
@@ -214,18 +249,30 @@ func (h *History) add(do func()) {
 	do()
 }
 
-// loses tells whether a fault of these kinds came after a tick and before another.
-func (h *History) loses(after, before Tick, kinds ...FaultKind) bool {
+// loses tells whether a fault of these kinds hit a partition after a tick and before another.
+func (h *History) loses(p Partition, after, before Tick, kinds ...FaultKind) bool {
 	return slices.ContainsFunc(h.Faults, func(f Fault) bool {
-		return f.At > after && f.At < before && slices.Contains(kinds, f.Kind)
+		return f.At > after && f.At < before && slices.Contains(kinds, f.Kind) && f.hits(p)
 	})
+}
+
+// losesGroups is loses for what coordinators of groups know.
+func (h *History) losesGroups(after, before Tick, kinds ...FaultKind) bool {
+	return slices.ContainsFunc(h.Faults, func(f Fault) bool {
+		return f.At > after && f.At < before && slices.Contains(kinds, f.Kind) && f.hitsGroups()
+	})
+}
+
+// promised tells whether an answer to an attempt says that its records stay.
+func (h *History) promised(s *Send) bool {
+	return s.Outcome == Done && (s.Acks == -1 || s.Acks == 1 && !h.Cluster)
 }
 
 // All runs every checker.
 func All(h *History) []error {
 	var found []error
 	for _, checker := range []func(*History) []error{
-		NothingLost, NothingInvented, OffsetsNotReused, InOrder, NoDuplicates, MarksRise,
+		NothingLost, NothingInvented, OffsetsNotReused, InOrder, NoDuplicates, SequencesHold, MarksRise,
 		OneOwner, GenerationsRise, CommitsStay,
 	} {
 		found = append(found, checker(h)...)

@@ -23,7 +23,7 @@ func NothingLost(h *History) (found []error) {
 		}
 		promise := h.Promises[p.Topic]
 		for _, s := range h.Sends {
-			if s.Partition != p || s.Outcome != Done || s.Acks == 0 || h.excused(s, promise) {
+			if s.Partition != p || !h.promised(s) || h.excused(s, promise) {
 				continue
 			}
 			for i, want := range s.Records {
@@ -42,20 +42,28 @@ func NothingLost(h *History) (found []error) {
 
 // excused tells whether a fault may have taken an acknowledged batch.
 func (h *History) excused(s *Send, p Promise) bool {
-	return h.loses(s.Begun, never, Wiped) || !p.Synced && h.loses(s.Begun, never, Crashed)
+	return h.loses(s.Partition, s.Begun, never, Wiped) || !p.Synced && h.loses(s.Partition, s.Begun, never, Crashed)
 }
 
 // startAccounted finds a log start that moved without being told to.
 func (h *History) startAccounted(f Final) []error {
-	if f.LogStart == 0 || h.Promises[f.Partition.Topic].Expires || h.loses(0, never, Wiped) {
+	if f.LogStart == 0 || h.Promises[f.Partition.Topic].Expires || h.loses(f.Partition, 0, never, Wiped) {
 		return nil
 	}
-	for _, c := range h.Cuts {
-		if c.Partition == f.Partition && c.Before >= f.LogStart && c.Outcome != Refused {
-			return nil
-		}
+	if h.Ledger[f.Partition] {
+		return nil
+	}
+	if h.Deleted(f.Partition, f.LogStart) {
+		return nil
 	}
 	return []error{fmt.Errorf("lost: %s begins at %d, and nobody deleted records before that", f.Partition, f.LogStart)}
+}
+
+// Deleted tells whether records before an offset may have been deleted by request.
+func (h *History) Deleted(p Partition, before int64) bool {
+	return slices.ContainsFunc(h.Cuts, func(c *Cut) bool {
+		return c.Partition == p && c.Before >= before && c.Outcome != Refused
+	})
 }
 
 // NothingInvented finds records that were read and never sent, or only by attempts that were refused.
@@ -110,7 +118,7 @@ func (h *History) sightings() []sighting {
 		all = append(all, sighting{r.Span, r.Partition, r.Offset, r.Epoch, r.Record.Value})
 	}
 	for _, s := range h.Sends {
-		if s.Outcome != Done || s.Acks == 0 {
+		if !h.promised(s) {
 			continue
 		}
 		for i, r := range s.Records {
@@ -121,14 +129,15 @@ func (h *History) sightings() []sighting {
 	return all
 }
 
+type place struct {
+	partition Partition
+	offset    int64
+	epoch     int32
+}
+
 // OffsetsNotReused finds offsets that held two records. Only the crash of a machine may take a record's place away,
 // and what comes there then has another leader epoch; after a wipe no offset comes again.
 func OffsetsNotReused(h *History) (found []error) {
-	type place struct {
-		partition Partition
-		offset    int64
-		epoch     int32
-	}
 	inEpoch := map[place]string{}
 	latest := map[place]sighting{}
 	for _, s := range h.sightings() {
@@ -139,7 +148,8 @@ func OffsetsNotReused(h *History) (found []error) {
 		}
 		inEpoch[at] = s.value
 		at.epoch = 0
-		if old, ok := latest[at]; ok && old.value != s.value && !h.loses(old.Begun, s.Ended, Crashed) {
+		if old, ok := latest[at]; ok && old.value != s.value && !h.loses(s.partition, old.Begun, s.Ended, Crashed) &&
+			!h.revived(s, old) {
 			found = append(found, fmt.Errorf("reused: %s offset %d held %q (ticks %d to %d) and then %q (ticks %d to %d)",
 				s.partition, s.offset, old.value, old.Begun, old.Ended, s.value, s.Begun, s.Ended))
 		}
@@ -148,20 +158,50 @@ func OffsetsNotReused(h *History) (found []error) {
 	return append(found, h.afterWipes()...)
 }
 
-// afterWipes finds offsets given out before a wipe that were given out again.
+// revived tells whether a record came back with a copy that did not count, when all that counted were destroyed: what a
+// deposed leader had written to itself alone.
+func (h *History) revived(s, old sighting) bool {
+	return h.Cluster && slices.ContainsFunc(h.Faults, func(f Fault) bool {
+		return f.Kind == Wiped && f.hits(s.partition) && f.At > old.Begun && f.At < s.Ended && h.firstSent()[s.value] < f.At
+	})
+}
+
+// firstSent is when each record was sent first.
+func (h *History) firstSent() map[string]Tick {
+	if h.first == nil {
+		h.first = map[string]Tick{}
+		for _, s := range h.Sends {
+			for _, r := range s.Records {
+				if t, ok := h.first[r.Value]; !ok || s.Begun < t {
+					h.first[r.Value] = s.Begun
+				}
+			}
+		}
+	}
+	return h.first
+}
+
+// afterWipes finds offsets given out before a wipe that were given out again: to records that were sent after it. (A
+// copy that didn't count may have had a part of those before.)
 func (h *History) afterWipes() (found []error) {
+	first := h.firstSent()
+	sightings := h.sightings()
 	for _, f := range h.Faults {
 		if f.Kind != Wiped {
 			continue
 		}
 		highest := map[Partition]int64{}
-		for _, s := range h.sightings() {
-			if s.Ended < f.At {
+		for _, s := range sightings {
+			if s.Ended < f.At && f.hits(s.partition) {
 				highest[s.partition] = max(highest[s.partition], s.offset)
 			}
 		}
-		for _, s := range h.sightings() {
-			if before, ok := highest[s.partition]; ok && s.Begun > f.At && s.offset <= before {
+		for _, s := range sightings {
+			before, ok := highest[s.partition]
+			if sent, known := first[s.value]; known && sent < f.At {
+				continue
+			}
+			if ok && s.Begun > f.At && s.offset <= before {
 				found = append(found, fmt.Errorf("reused: %s offset %d was given out before the wipe at tick %d, up to %d, and holds %q after it",
 					s.partition, s.offset, f.At, before, s.value))
 			}
@@ -180,7 +220,7 @@ func InOrder(h *History) (found []error) {
 	}
 	byPartition := map[Partition][]*Send{}
 	for _, s := range h.Sends {
-		if s.Outcome == Done && s.Acks != 0 {
+		if h.promised(s) {
 			byPartition[s.Partition] = append(byPartition[s.Partition], s)
 		}
 	}
@@ -189,7 +229,7 @@ func InOrder(h *History) (found []error) {
 		for i, b := range sends {
 			for _, a := range sends[:i] {
 				begun := first[b.Records[0].Value]
-				if a.Ended < begun && a.Base >= b.Base && !h.loses(a.Begun, b.Ended, Crashed, Wiped) {
+				if a.Ended < begun && a.Base >= b.Base && !h.loses(a.Partition, a.Begun, b.Ended, Crashed, Wiped) {
 					found = append(found, fmt.Errorf("order: %s %q at offset %d was acknowledged (tick %d) before %q at %d was sent (tick %d)",
 						a.Partition, a.Records[0].Value, a.Base, a.Ended, b.Records[0].Value, b.Base, begun))
 				}
@@ -239,6 +279,18 @@ func NoDuplicates(h *History) (found []error) {
 	return found
 }
 
+// SequencesHold finds an idempotent producer that is told that its sequence has a gap, though all that it sent before
+// was acknowledged: the leader has forgotten records, or the producer.
+func SequencesHold(h *History) (found []error) {
+	for _, s := range h.Sends {
+		if s.Outcome == Refused && s.Gap && !h.loses(s.Partition, 0, s.Ended, Crashed, Wiped) {
+			found = append(found, fmt.Errorf("sequence: %s is told of a gap before %q on %s (%s, ticks %d to %d)",
+				s.Client, s.Records[0].Value, s.Partition, s.Why, s.Begun, s.Ended))
+		}
+	}
+	return found
+}
+
 // MarksRise finds a high watermark or a log start that went back though nothing was lost.
 func MarksRise(h *History) (found []error) {
 	byPartition := map[Partition][]Mark{}
@@ -249,14 +301,14 @@ func MarksRise(h *History) (found []error) {
 		slices.SortFunc(marks, func(a, b Mark) int { return cmp.Compare(a.Ended, b.Ended) })
 		for i, b := range marks {
 			for _, a := range marks[max(0, i-8):i] {
-				if !a.Before(b.Span) || h.loses(a.Begun, b.Ended, Crashed, Wiped) {
+				if h.Cluster || !a.Before(b.Span) || h.loses(a.Partition, a.Begun, b.Ended, Crashed, Wiped) {
 					continue
 				}
 				if b.HighWatermark < a.HighWatermark {
 					found = append(found, fmt.Errorf("high watermark: %s went from %d (tick %d) to %d (tick %d)",
 						a.Partition, a.HighWatermark, a.Ended, b.HighWatermark, b.Begun))
 				}
-				if b.LogStart < a.LogStart && !h.loses(a.Begun, b.Ended, Killed) {
+				if b.LogStart < a.LogStart && !h.loses(a.Partition, a.Begun, b.Ended, Killed) {
 					found = append(found, fmt.Errorf("log start: %s went from %d (tick %d) to %d (tick %d)",
 						a.Partition, a.LogStart, a.Ended, b.LogStart, b.Begun))
 				}

@@ -48,6 +48,8 @@ func (e *Env) Administer(ctx context.Context) {
 			a.deleteRecords(topic)
 		case n < 8:
 			a.configure(topic)
+		case n == 8 && len(a.Addresses) > 1:
+			a.elect()
 		}
 	}
 }
@@ -90,6 +92,13 @@ func (a *admin) createNamed(ctx context.Context, name string, s shape) *Topic {
 	request.Version, request.TimeoutMillis = 7, 3000
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, s.partitions, 1
+	if a.Replicas != nil {
+		factor, minISR := a.Replicas(a.rng)
+		topic.ReplicationFactor = factor
+		c, value := kmsg.NewCreateTopicsRequestTopicConfig(), fmt.Sprint(minISR)
+		c.Name, c.Value = "min.insync.replicas", &value
+		topic.Configs = append(topic.Configs, c)
+	}
 	for name, value := range s.configs {
 		c := kmsg.NewCreateTopicsRequestTopicConfig()
 		c.Name, c.Value = name, &value
@@ -97,7 +106,7 @@ func (a *admin) createNamed(ctx context.Context, name string, s shape) *Topic {
 	}
 	request.Topics = append(request.Topics, topic)
 	for ctx.Err() == nil {
-		answer, err := ask[*kmsg.CreateTopicsResponse](a.client, request)
+		answer, err := ask[*kmsg.CreateTopicsResponse](a.client, a.anywhere(), request)
 		if err == nil && answer.Topics[0].ErrorCode == 0 {
 			return &Topic{Name: name, ID: answer.Topics[0].TopicID, Partitions: s.partitions, Promise: s.promise}
 		}
@@ -116,7 +125,7 @@ func (a *admin) lookUp(name string) (id [16]byte, found bool) {
 	topic := kmsg.NewMetadataRequestTopic()
 	topic.Topic = &name
 	request.Topics = append(request.Topics, topic)
-	answer, err := ask[*kmsg.MetadataResponse](a.client, request)
+	answer, err := ask[*kmsg.MetadataResponse](a.client, a.anywhere(), request)
 	if err != nil || len(answer.Topics) != 1 || answer.Topics[0].ErrorCode != 0 {
 		return id, false
 	}
@@ -130,7 +139,7 @@ func (a *admin) delete(t *Topic) {
 	topic := kmsg.NewDeleteTopicsRequestTopic()
 	topic.TopicID = t.ID
 	request.Topics = append(request.Topics, topic)
-	a.call(request)
+	a.call(a.anywhere(), request)
 }
 
 // deleteRecords deletes some of what is there.
@@ -157,12 +166,19 @@ func (a *admin) deleteRecords(t *Topic) {
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	a.History.BeginCut(cut)
-	answer, err := ask[*kmsg.DeleteRecordsResponse](a.client, request)
+	answer, err := askLeader[*kmsg.DeleteRecordsResponse](a.client, t, number, request)
 	outcome := check.Unknown
 	if err == nil && answer.Topics[0].Partitions[0].ErrorCode == 0 {
 		outcome = check.Done
 	}
 	a.History.EndCut(cut, outcome)
+}
+
+// elect has leaderships go back to the first replicas.
+func (a *admin) elect() {
+	request := kmsg.NewPtrElectLeadersRequest()
+	request.Version, request.TimeoutMillis = 2, 3000
+	a.call(a.anywhere(), request)
 }
 
 // configure changes a setting that takes nothing from what the topic promises.
@@ -184,6 +200,6 @@ func (a *admin) set(topic, name, value string) bool {
 	change.Name, change.Value = name, &value
 	resource.Configs = append(resource.Configs, change)
 	request.Resources = append(request.Resources, resource)
-	answer, err := ask[*kmsg.IncrementalAlterConfigsResponse](a.client, request)
+	answer, err := ask[*kmsg.IncrementalAlterConfigsResponse](a.client, a.anywhere(), request)
 	return err == nil && answer.Resources[0].ErrorCode == 0
 }

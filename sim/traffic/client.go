@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -17,21 +18,30 @@ import (
 
 // Env is what all clients share.
 type Env struct {
-	Dial    func(address string) (net.Conn, error)
-	Address string // of the broker
-	History *check.History
-	Topics  *Topics
-	Seed    uint64
+	Dial      func(ctx context.Context, address string) (net.Conn, error)
+	Addresses []string // of the brokers; of one alone nobody asks who leads
+	At        func(broker int32) string
+	History   *check.History
+	Topics    *Topics
+	Seed      uint64
+	// Replicas, if given, decides how many replicas a new topic has, and its min.insync.replicas.
+	Replicas func(rng *rand.Rand) (factor int16, minISR int)
+	// Counts, if given, tells whether what a coordinator says is of interest: one that has been deposed and hasn't heard
+	// of it may say what was.
+	Counts func(coordinator string) bool
 	// Anonymous is a planted bug: idempotent producers leave out who they are, so that nobody can tell a retry.
 	Anonymous bool
 }
 
-// client is a connection that is made again when it breaks. It belongs to one goroutine.
+// client has a connection to each broker that it has asked something, made again when it breaks. It belongs to one
+// goroutine.
 type client struct {
 	*Env
 	name        string
 	rng         *rand.Rand
-	conn        net.Conn
+	conns       map[string]net.Conn
+	leaders     map[[16]byte][]int32 // as far as known
+	coordinator string
 	formatter   *kmsg.RequestFormatter
 	correlation int32
 }
@@ -39,6 +49,7 @@ type client struct {
 func (e *Env) client(name string, number uint64) *client {
 	return &client{
 		Env: e, name: name, rng: rand.New(rand.NewPCG(e.Seed, 0xc11e<<16|number)),
+		conns: map[string]net.Conn{}, leaders: map[[16]byte][]int32{},
 		formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(name)),
 	}
 }
@@ -49,9 +60,17 @@ const patience = 5 * time.Second
 // errNotSent says that a request never left.
 var errNotSent = errors.New("not sent")
 
-// call asks and waits for the answer. After an error other than errNotSent it is not known what has happened.
-func (c *client) call(request kmsg.Request) (kmsg.Response, error) {
-	frame, err := c.exchange(request, true)
+// anywhere is a broker, for what any of them answers.
+func (c *client) anywhere() string {
+	if len(c.Addresses) == 1 {
+		return c.Addresses[0]
+	}
+	return c.Addresses[c.rng.IntN(len(c.Addresses))]
+}
+
+// call asks a broker and waits for the answer. After an error other than errNotSent it is not known what has happened.
+func (c *client) call(at string, request kmsg.Request) (kmsg.Response, error) {
+	frame, err := c.exchange(at, request, true)
 	if err != nil {
 		return nil, err
 	}
@@ -59,47 +78,105 @@ func (c *client) call(request kmsg.Request) (kmsg.Response, error) {
 }
 
 // tell sends a request that has no answer.
-func (c *client) tell(request kmsg.Request) error {
-	_, err := c.exchange(request, false)
+func (c *client) tell(at string, request kmsg.Request) error {
+	_, err := c.exchange(at, request, false)
 	return err
 }
 
-func (c *client) exchange(request kmsg.Request, answered bool) (frame []byte, err error) {
-	if c.conn == nil {
-		if c.conn, err = c.Dial(c.Address); err != nil {
-			c.conn = nil
+func (c *client) exchange(at string, request kmsg.Request, answered bool) (frame []byte, err error) {
+	conn := c.conns[at]
+	if conn == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if conn, err = c.Dial(ctx, at); err != nil {
 			return nil, errors.Join(errNotSent, err)
 		}
+		c.conns[at] = conn
 	}
 	defer func() {
 		if err != nil {
-			c.close()
+			conn.Close()
+			delete(c.conns, at)
 		}
 	}()
-	c.conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(patience))
 	c.correlation++
-	if _, err := c.conn.Write(c.formatter.AppendRequest(nil, request, c.correlation)); err != nil || !answered {
+	if _, err := conn.Write(c.formatter.AppendRequest(nil, request, c.correlation)); err != nil || !answered {
 		return nil, err
 	}
 	var size [4]byte
-	if _, err := io.ReadFull(c.conn, size[:]); err != nil {
+	if _, err := io.ReadFull(conn, size[:]); err != nil {
 		return nil, err
 	}
 	frame = make([]byte, binary.BigEndian.Uint32(size[:]))
-	_, err = io.ReadFull(c.conn, frame)
+	_, err = io.ReadFull(conn, frame)
 	return frame, err
 }
 
 func (c *client) close() {
-	if c.conn != nil {
-		c.conn.Close()
-		c.conn = nil
+	for at, conn := range c.conns {
+		conn.Close()
+		delete(c.conns, at)
 	}
 }
 
+// leader is where a partition's leader is, as far as known; empty while nobody is known to lead.
+func (c *client) leader(t *Topic, number int32) string {
+	if len(c.Addresses) == 1 {
+		return c.Addresses[0]
+	}
+	if c.leaders[t.ID] == nil {
+		c.learn(t)
+	}
+	if known := c.leaders[t.ID]; int(number) < len(known) && known[number] >= 0 {
+		return c.At(known[number])
+	}
+	delete(c.leaders, t.ID)
+	return ""
+}
+
+// forgetLeader has it looked for again.
+func (c *client) forgetLeader(t *Topic) { delete(c.leaders, t.ID) }
+
+// learn asks who leads.
+func (c *client) learn(t *Topic) {
+	request := kmsg.NewPtrMetadataRequest()
+	request.Version, request.AllowAutoTopicCreation = 12, false
+	topic := kmsg.NewMetadataRequestTopic()
+	topic.TopicID = t.ID
+	request.Topics = append(request.Topics, topic)
+	answer, err := ask[*kmsg.MetadataResponse](c, c.anywhere(), request)
+	if err != nil || len(answer.Topics) != 1 || answer.Topics[0].ErrorCode != 0 {
+		return
+	}
+	leaders := make([]int32, t.Partitions)
+	for i := range leaders {
+		leaders[i] = -1
+	}
+	for _, p := range answer.Topics[0].Partitions {
+		if p.Partition < t.Partitions {
+			leaders[p.Partition] = p.Leader
+		}
+	}
+	c.leaders[t.ID] = leaders
+}
+
+// askLeader is ask of a partition's leader. What it answers may be that it leads no more: see forgetLeader.
+func askLeader[P kmsg.Response](c *client, t *Topic, number int32, request kmsg.Request) (answer P, err error) {
+	at := c.leader(t, number)
+	if at == "" {
+		return answer, fmt.Errorf("%w: nobody leads", errNotSent)
+	}
+	answer, err = ask[P](c, at, request)
+	if err != nil {
+		c.forgetLeader(t)
+	}
+	return answer, err
+}
+
 // ask is call with the answer's type.
-func ask[P kmsg.Response](c *client, request kmsg.Request) (answer P, err error) {
-	response, err := c.call(request)
+func ask[P kmsg.Response](c *client, at string, request kmsg.Request) (answer P, err error) {
+	response, err := c.call(at, request)
 	if err != nil {
 		return answer, err
 	}

@@ -55,8 +55,14 @@ func (e *Env) Join(ctx context.Context, number int, group string, topic *Topic) 
 func (c *client) locate(group string) bool {
 	request := kmsg.NewPtrFindCoordinatorRequest()
 	request.Version, request.CoordinatorKeys = 4, []string{group}
-	answer, err := ask[*kmsg.FindCoordinatorResponse](c, request)
-	return err == nil && len(answer.Coordinators) == 1 && answer.Coordinators[0].ErrorCode == 0
+	answer, err := ask[*kmsg.FindCoordinatorResponse](c, c.anywhere(), request)
+	if err != nil || len(answer.Coordinators) != 1 || answer.Coordinators[0].ErrorCode != 0 {
+		return false
+	}
+	if c.coordinator = c.Addresses[0]; len(c.Addresses) > 1 {
+		c.coordinator = c.At(answer.Coordinators[0].NodeID)
+	}
+	return true
 }
 
 // join goes through a rebalance. True when the member has its partitions.
@@ -71,7 +77,7 @@ func (m *member) join(ctx context.Context) bool {
 	protocol.Name, protocol.Metadata = "range", []byte(m.name)
 	request.Protocols = append(request.Protocols, protocol)
 	begun := m.History.Now()
-	answer, err := ask[*kmsg.JoinGroupResponse](m.client, request)
+	answer, err := ask[*kmsg.JoinGroupResponse](m.client, m.coordinator, request)
 	if err != nil {
 		return false
 	}
@@ -110,7 +116,7 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) bool {
 		}
 	}
 	begun := m.History.Now()
-	answer, err := ask[*kmsg.SyncGroupResponse](m.client, request)
+	answer, err := ask[*kmsg.SyncGroupResponse](m.client, m.coordinator, request)
 	if err != nil || answer.ErrorCode != 0 {
 		return false
 	}
@@ -132,7 +138,10 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) bool {
 func (m *member) heartbeat() bool {
 	request := kmsg.NewPtrHeartbeatRequest()
 	request.Version, request.Group, request.MemberID, request.Generation = 4, m.group, m.id, m.generation
-	answer, err := ask[*kmsg.HeartbeatResponse](m.client, request)
+	answer, err := ask[*kmsg.HeartbeatResponse](m.client, m.coordinator, request)
+	if err != nil || answer.ErrorCode == kerr.NotCoordinator.Code || answer.ErrorCode == kerr.CoordinatorNotAvailable.Code {
+		m.locate(m.group)
+	}
 	if err != nil {
 		return true // try again while the session lasts
 	}
@@ -149,7 +158,7 @@ func (m *member) leave() {
 	who := kmsg.NewLeaveGroupRequestMember()
 	who.MemberID = m.id
 	request.Members = append(request.Members, who)
-	m.call(request)
+	m.call(m.coordinator, request)
 	m.id = ""
 }
 
@@ -179,7 +188,7 @@ func (m *member) commit(p int32) {
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	m.History.BeginCommit(c)
-	answer, err := ask[*kmsg.OffsetCommitResponse](m.client, request)
+	answer, err := ask[*kmsg.OffsetCommitResponse](m.client, m.coordinator, request)
 	outcome := check.Unknown
 	if err == nil {
 		switch answer.Topics[0].Partitions[0].ErrorCode {
@@ -207,12 +216,15 @@ func (c *client) fetchOffset(group string, t *Topic, p int32) bool {
 	of.Topics = append(of.Topics, topic)
 	request.Groups = append(request.Groups, of)
 	begun := c.History.Now()
-	answer, err := ask[*kmsg.OffsetFetchResponse](c, request)
+	answer, err := ask[*kmsg.OffsetFetchResponse](c, c.coordinator, request)
 	if err != nil || len(answer.Groups) != 1 || answer.Groups[0].ErrorCode != 0 || len(answer.Groups[0].Topics) != 1 {
 		return false
 	}
 	got := answer.Groups[0].Topics[0].Partitions[0]
 	if got.ErrorCode != 0 {
+		return false
+	}
+	if c.Counts != nil && !c.Counts(c.coordinator) {
 		return false
 	}
 	mark := ""

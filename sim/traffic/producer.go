@@ -2,7 +2,6 @@ package traffic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ func (p *producer) begin() bool {
 	request := kmsg.NewPtrInitProducerIDRequest()
 	request.Version = 4
 	request.ProducerID, request.ProducerEpoch = -1, -1
-	answer, err := ask[*kmsg.InitProducerIDResponse](p.client, request)
+	answer, err := ask[*kmsg.InitProducerIDResponse](p.client, p.anywhere(), request)
 	if err != nil || answer.ErrorCode != 0 {
 		return false
 	}
@@ -119,6 +118,7 @@ func (p *producer) attempt(b batch) check.Outcome {
 	}
 	p.History.Begin(send)
 	outcome, base, why := p.send(b)
+	send.Gap = why == kerr.OutOfOrderSequenceNumber.Error() || why == kerr.UnknownProducerID.Error()
 	p.History.End(send, outcome, base, why)
 	return outcome
 }
@@ -133,15 +133,17 @@ func (p *producer) send(b batch) (check.Outcome, int64, string) {
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	if p.acks == 0 {
-		if err := p.tell(request); err != nil {
+		at := p.leader(b.topic, b.partition)
+		if at == "" {
+			return check.Unknown, -1, "nobody leads"
+		}
+		if err := p.tell(at, request); err != nil {
+			p.forgetLeader(b.topic)
 			return check.Unknown, -1, err.Error()
 		}
 		return check.Unknown, -1, "acks=0"
 	}
-	answer, err := ask[*kmsg.ProduceResponse](p.client, request)
-	if errors.Is(err, errNotSent) {
-		return check.Unknown, -1, err.Error() // try again, and count nothing as refused that was never heard
-	}
+	answer, err := askLeader[*kmsg.ProduceResponse](p.client, b.topic, b.partition, request)
 	if err != nil {
 		return check.Unknown, -1, err.Error()
 	}
@@ -150,13 +152,20 @@ func (p *producer) send(b batch) (check.Outcome, int64, string) {
 	switch why {
 	case nil:
 		return check.Done, got.BaseOffset, ""
-	case kerr.UnknownTopicID, kerr.OutOfOrderSequenceNumber, kerr.InvalidProducerEpoch, kerr.UnknownProducerID,
+	case kerr.UnknownTopicID: // a broker that hasn't heard of the topic yet says so too
+		p.forgetLeader(b.topic)
+		if len(p.Addresses) > 1 && !p.Topics.deleted(b.topic) {
+			return check.Unknown, -1, why.Error()
+		}
+		return check.Refused, -1, why.Error()
+	case kerr.OutOfOrderSequenceNumber, kerr.InvalidProducerEpoch, kerr.UnknownProducerID,
 		kerr.NotEnoughReplicas, kerr.CorruptMessage, kerr.MessageTooLarge, kerr.InvalidRecord, kerr.DuplicateSequenceNumber:
 		if got.ErrorCode == kerr.NotEnoughReplicas.Code || got.ErrorCode == kerr.DuplicateSequenceNumber.Code {
 			return check.Unknown, -1, why.Error()
 		}
 		return check.Refused, -1, why.Error()
 	}
+	p.forgetLeader(b.topic)
 	return check.Unknown, -1, why.Error()
 }
 
@@ -179,4 +188,19 @@ func (p *producer) encode(b batch) []byte {
 		panic(err)
 	}
 	return made
+}
+
+// Probe writes one record to a partition with acks=all, and fails when it is not acknowledged.
+func (e *Env) Probe(t *Topic, number int32) error {
+	p := &producer{client: e.client(fmt.Sprintf("probe-%d", e.History.Now()), 997), acks: -1}
+	defer p.close()
+	b := batch{topic: t, partition: number, records: []check.Record{{Key: "probe", Value: p.name}}}
+	send := &check.Send{Client: p.name, Partition: t.Partition(number), Records: b.records, Acks: -1}
+	p.History.Begin(send)
+	outcome, base, why := p.send(b)
+	p.History.End(send, outcome, base, why)
+	if outcome != check.Done {
+		return fmt.Errorf("not acknowledged: %s", why)
+	}
+	return nil
 }

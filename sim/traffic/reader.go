@@ -34,7 +34,7 @@ func (e *Env) Read(ctx context.Context, number int) {
 		}
 		switch got.ErrorCode {
 		case 0:
-			reads := decode(p, got.RecordBatches)
+			reads := Decode(p, got.RecordBatches)
 			c.History.Fetch(begun, check.Mark{
 				Partition: p, LogStart: got.LogStartOffset, HighWatermark: got.HighWatermark,
 			}, reads)
@@ -43,6 +43,8 @@ func (e *Env) Read(ctx context.Context, number int) {
 			}
 		case kerr.OffsetOutOfRange.Code:
 			positions[p] = c.startOf(topic, number)
+		default:
+			c.forgetLeader(topic)
 		}
 	}
 }
@@ -57,7 +59,7 @@ func (c *client) fetch(t *Topic, number int32, from int64, waitMs int32) (*kmsg.
 	partition.Partition, partition.FetchOffset, partition.PartitionMaxBytes = number, from, 16<<10
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
-	answer, err := ask[*kmsg.FetchResponse](c, request)
+	answer, err := askLeader[*kmsg.FetchResponse](c, t, number, request)
 	if err != nil {
 		return nil, err
 	}
@@ -80,15 +82,19 @@ func (c *client) startOf(t *Topic, number int32) int64 {
 	partition.Partition, partition.Timestamp, partition.CurrentLeaderEpoch = number, -2, -1
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
-	answer, err := ask[*kmsg.ListOffsetsResponse](c, request)
-	if err != nil || answer.Topics[0].Partitions[0].ErrorCode != 0 {
+	answer, err := askLeader[*kmsg.ListOffsetsResponse](c, t, number, request)
+	if err != nil {
+		return 0
+	}
+	if answer.Topics[0].Partitions[0].ErrorCode != 0 {
+		c.forgetLeader(t)
 		return 0
 	}
 	return answer.Topics[0].Partitions[0].Offset
 }
 
-// decode lists the records of batches; a last one that is cut short is left out.
-func decode(p check.Partition, batches []byte) []check.Read {
+// Decode lists the records of batches; a last one that is cut short is left out.
+func Decode(p check.Partition, batches []byte) []check.Read {
 	var reads []check.Read
 	var r record.Reader
 	d := new(record.Decompressor)
@@ -125,7 +131,7 @@ func (e *Env) Final(t *Topic, number int32) (check.Final, error) {
 			return f, fmt.Errorf("%s at offset %d: %w", f.Partition, at, err)
 		}
 		f.LogStart, f.HighWatermark = got.LogStartOffset, got.HighWatermark
-		reads := decode(f.Partition, got.RecordBatches)
+		reads := Decode(f.Partition, got.RecordBatches)
 		for _, r := range reads {
 			if r.Offset >= at {
 				f.Reads = append(f.Reads, r)

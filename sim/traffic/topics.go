@@ -41,6 +41,13 @@ func (t *Topics) remove(topic *Topic) {
 	topic.Deleted = true
 }
 
+// deleted tells whether somebody has begun to delete a topic.
+func (t *Topics) deleted(topic *Topic) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return topic.Deleted
+}
+
 // All lists those that are not deleted.
 func (t *Topics) All() []*Topic {
 	t.mu.Lock()

@@ -33,7 +33,7 @@ func (m *Machine) Ambush(nth int64, told func()) *Ambush {
 		}
 		a.once.Do(func() {
 			a.dead.Store(true)
-			m.cutOff()
+			m.CutOff(false)
 			a.left = disk.Restart()
 			told()
 			close(a.sprung)
@@ -45,6 +45,9 @@ func (m *Machine) Ambush(nth int64, told func()) *Ambush {
 
 // Sprung receives when the broker has died.
 func (a *Ambush) Sprung() <-chan struct{} { return a.sprung }
+
+// Dead tells whether it has sprung.
+func (a *Ambush) Dead() bool { return a.dead.Load() }
 
 // Bury ends the ambush. Where it has sprung the machine has the disk of that moment, or, if the machine crashed too,
 // what such a crash leaves of it.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,15 +17,19 @@ import (
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/metadata/memstore"
+	"barnabas/internal/storage"
 	"barnabas/internal/vfs"
 )
 
 // Machine has a disk, a boot, an address and a broker, which may be down. Its methods are the scheduler's: one
 // at a time.
 type Machine struct {
+	ID      ident.BrokerID
+	Host    string
 	Address string
 
 	network  *Network
+	port     *Port // of the broker that runs, or ran last
 	memory   *memstore.Memory
 	settings []string
 	logger   *slog.Logger
@@ -40,8 +43,10 @@ type Machine struct {
 	store   atomic.Pointer[memstore.Store]
 	zombies sync.WaitGroup
 
-	hook atomic.Pointer[vfs.Hook]
-	slow atomic.Int64 // the most that a call of the keepers takes
+	hook   atomic.Pointer[vfs.Hook]
+	slow   atomic.Int64 // the most that a call of the keepers takes
+	cut    bool         // from the keepers
+	unsure atomic.Bool  // one answer in four of the keepers is lost
 
 	// Bugs are planted ones, for tests of the checkers. Set before the first Start.
 	Bugs Bugs
@@ -70,7 +75,7 @@ type Options struct {
 // NewMachine makes one with an empty disk; its broker is down.
 func NewMachine(o Options) *Machine {
 	m := &Machine{
-		Address: fmt.Sprintf("10.0.0.%d:9092", o.ID),
+		ID: ident.BrokerID(o.ID), Host: fmt.Sprintf("10.0.0.%d", o.ID), Address: AddressOf(int32(o.ID)),
 		network: o.Network, memory: o.Memory, logger: o.Logger, disk: vfs.NewMem(),
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(o.ID))),
 	}
@@ -81,9 +86,12 @@ func NewMachine(o Options) *Machine {
 	return m
 }
 
+// AddressOf is where the broker with that id listens.
+func AddressOf(id int32) string { return fmt.Sprintf("10.0.0.%d:9092", id) }
+
 func (m *Machine) newBoot() {
 	m.boots++
-	m.boot = ident.BootID{1, m.boots}
+	m.boot = ident.BootID{1, byte(m.ID), m.boots}
 }
 
 // startWithin bounds a start; what takes longer has failed.
@@ -100,13 +108,16 @@ func (m *Machine) Start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
+	m.port = m.network.Plug(m.Host)
 	b, err := broker.Start(ctx, broker.Options{
-		Config: settings, Logger: m.logger, Version: "sim", FS: m.files(), Listen: m.network.Listen,
-		Dial: func(_ context.Context, address string) (net.Conn, error) { return m.network.Dial(address) },
-		Boot: m.boot, Guest: true,
+		Config: settings, Logger: m.logger, Version: "sim", FS: m.files(), Listen: m.port.Listen,
+		Dial: m.port.Dial, Boot: m.boot, Guest: true,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			store := m.memory.Open(m.keepers())
 			m.store.Store(store)
+			if m.cut {
+				store.Cut()
+			}
 			return store, nil
 		},
 	})
@@ -149,6 +160,17 @@ func (m *Machine) keepers() memstore.Faults {
 			}
 			return nil
 		},
+		After: func(memstore.Call) error {
+			if !m.unsure.Load() {
+				return nil
+			}
+			m.rngMu.Lock()
+			defer m.rngMu.Unlock()
+			if m.rng.IntN(4) == 0 {
+				return metadata.ErrUnavailable
+			}
+			return nil
+		},
 		WatchDelay: func(metadata.Change) time.Duration { return slow() },
 	}
 }
@@ -162,8 +184,12 @@ func (m *Machine) Broker() *broker.Broker { return m.broker }
 // SlowKeepers makes every call of the metadata store, and every change that comes from it, take up to most.
 func (m *Machine) SlowKeepers(most time.Duration) { m.slow.Store(int64(most)) }
 
+// LoseAnswers has some of the keepers' answers not arrive, though what was asked for is done.
+func (m *Machine) LoseAnswers(some bool) { m.unsure.Store(some) }
+
 // CutKeepers breaks the connection to the metadata store, for a while.
 func (m *Machine) CutKeepers(cut bool) {
+	m.cut = cut
 	store := m.store.Load()
 	switch {
 	case store == nil:
@@ -171,6 +197,15 @@ func (m *Machine) CutKeepers(cut bool) {
 		store.Cut()
 	default:
 		store.Mend()
+	}
+}
+
+// Freeze has the broker stand still as far as anyone can tell, and go on: what it has sent and what is sent to it
+// waits, and what it asks of the keepers; its lease runs out. Its own clock goes on.
+func (m *Machine) Freeze(frozen bool) {
+	m.network.Isolate(m.Host, frozen)
+	if store := m.store.Load(); store != nil {
+		store.Freeze(frozen)
 	}
 }
 
@@ -193,7 +228,7 @@ func (m *Machine) FullDisk(full bool) {
 }
 
 // ResetConnections breaks all connections of the broker.
-func (m *Machine) ResetConnections() { m.network.Reset(m.Address) }
+func (m *Machine) ResetConnections() { m.network.Reset(m.Host) }
 
 // Stop ends the broker as SIGTERM does.
 func (m *Machine) Stop() error {
@@ -210,7 +245,35 @@ func (m *Machine) Stop() error {
 
 // Kill ends the broker as kill -9 does: what was written is in the page cache.
 func (m *Machine) Kill() {
-	m.cutOff()
+	m.CutOff(false)
+	m.Keep()
+}
+
+// Crash is a crash of the machine, decided by the seed: what was not synced may be gone, or torn.
+func (m *Machine) Crash(seed uint64) {
+	m.CutOff(false)
+	m.Tear(seed)
+}
+
+// Wipe kills the broker and empties the disk.
+func (m *Machine) Wipe() {
+	m.CutOff(false)
+	m.Empty()
+}
+
+// CutOff is the first half of a death: it takes the broker off the network and away from the keepers, so that from
+// here on nobody hears of it. Keep, Tear or Empty says what is left of its disk.
+func (m *Machine) CutOff(silent bool) {
+	if m.port != nil {
+		m.port.Unplug(silent)
+	}
+	if store := m.store.Load(); store != nil {
+		store.Close()
+	}
+}
+
+// Keep leaves what was written.
+func (m *Machine) Keep() {
 	if m.Bugs.AcknowledgesEarly {
 		m.disk = m.disk.Crash(m.rng.Uint64())
 	} else {
@@ -219,17 +282,15 @@ func (m *Machine) Kill() {
 	m.bury()
 }
 
-// Crash is a crash of the machine, decided by the seed: what was not synced may be gone, or torn.
-func (m *Machine) Crash(seed uint64) {
-	m.cutOff()
+// Tear leaves what was synced, and of the rest what the seed says.
+func (m *Machine) Tear(seed uint64) {
 	m.disk = m.disk.Crash(seed)
 	m.newBoot()
 	m.bury()
 }
 
-// Wipe kills the broker and empties the disk.
-func (m *Machine) Wipe() {
-	m.cutOff()
+// Empty leaves an empty disk.
+func (m *Machine) Empty() {
 	old := m.disk
 	m.disk = vfs.NewMem()
 	if m.Bugs.TrustsEmpty {
@@ -237,6 +298,18 @@ func (m *Machine) Wipe() {
 	}
 	m.newBoot()
 	m.bury()
+}
+
+// Disk is what the machine holds now, for those who look at it while its broker is down.
+func (m *Machine) Disk() *vfs.Mem { return m.disk }
+
+// Store is the identity of the disk, zero while it has none.
+func (m *Machine) Store() ident.StoreID {
+	found, _, err := storage.ReadMetaProperties(m.disk, "/data")
+	if err != nil {
+		return ident.StoreID{}
+	}
+	return found.StoreID
 }
 
 // copyIdentity gives the disk the identity that another had.
@@ -248,14 +321,6 @@ func (m *Machine) copyIdentity(from *vfs.Mem) {
 	}
 	if err != nil {
 		panic(err)
-	}
-}
-
-// cutOff takes the broker off the network and away from the keepers: from here on nobody hears of it.
-func (m *Machine) cutOff() {
-	m.network.Down(m.Address)
-	if store := m.store.Load(); store != nil {
-		store.Close()
 	}
 }
 

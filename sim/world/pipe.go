@@ -18,6 +18,7 @@ type stream struct {
 	chunks  []chunk
 	size    int
 	ended   bool  // the writer has closed: what is under way still arrives
+	held    bool  // the link is cut: nothing arrives, and neither does the news of an end
 	broken  error // the connection is gone, for both ends
 	changed chan struct{}
 }
@@ -35,6 +36,16 @@ func (s *stream) wake() {
 	s.changed = make(chan struct{})
 }
 
+// hold stops what is under way, or lets it go on.
+func (s *stream) hold(held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held != held {
+		s.held = held
+		s.wake()
+	}
+}
+
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,8 +58,8 @@ func (s *stream) breakOff(err error) {
 	defer s.mu.Unlock()
 	if s.broken == nil {
 		s.broken, s.chunks, s.size = err, nil, 0
-		s.wake()
 	}
+	s.wake()
 }
 
 // conn is one end of a connection.
@@ -81,12 +92,13 @@ func (c *conn) Read(buf []byte) (int, error) {
 		case closed:
 			s.mu.Unlock()
 			return 0, net.ErrClosed
-		case s.broken != nil:
+		case s.broken != nil && !s.held:
 			s.mu.Unlock()
 			return 0, s.broken
 		case !deadline.IsZero() && !now.Before(deadline):
 			s.mu.Unlock()
 			return 0, os.ErrDeadlineExceeded
+		case s.held:
 		case len(s.chunks) > 0 && !now.Before(s.chunks[0].at):
 			n := s.take(buf)
 			s.mu.Unlock()
@@ -119,6 +131,7 @@ func (c *conn) Write(data []byte) (int, error) {
 		c.mu.Lock()
 		deadline, closed := c.writeDeadline, c.closed
 		c.mu.Unlock()
+		at := c.arrives() // the network's lock is taken before the stream's
 		s := c.out
 		s.mu.Lock()
 		changed := s.changed
@@ -126,7 +139,7 @@ func (c *conn) Write(data []byte) (int, error) {
 		case closed:
 			s.mu.Unlock()
 			return sent, net.ErrClosed
-		case s.broken != nil:
+		case s.broken != nil && !s.held:
 			s.mu.Unlock()
 			return sent, s.broken
 		case !deadline.IsZero() && !time.Now().Before(deadline):
@@ -134,7 +147,7 @@ func (c *conn) Write(data []byte) (int, error) {
 			return sent, os.ErrDeadlineExceeded
 		case s.size < window:
 			n := min(len(data)-sent, window-s.size)
-			s.chunks = append(s.chunks, chunk{append([]byte(nil), data[sent:sent+n]...), c.arrives()})
+			s.chunks = append(s.chunks, chunk{append([]byte(nil), data[sent:sent+n]...), at})
 			s.size += n
 			sent += n
 			s.wake()

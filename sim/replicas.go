@@ -1,0 +1,102 @@
+package sim
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/vfs"
+	"barnabas/sim/check"
+	"barnabas/sim/traffic"
+	"barnabas/sim/world"
+)
+
+// sameReplicas holds the disks of all replicas, whose brokers are down, against what the leader showed: below the high
+// watermark they hold the same. Of a topic that is cleaned each replica may have kept what others have not.
+func sameReplicas(image *metadata.Image, machines map[ident.BrokerID]*world.Machine, h *check.History) (found []error) {
+	for _, f := range h.Finals {
+		p := image.Partition(ident.TopicPartition{Topic: f.Partition.Topic, Partition: f.Partition.Number})
+		if p == nil {
+			continue
+		}
+		promise := h.Promises[f.Partition.Topic]
+		cleaned := promise.Compacted || promise.Expires
+		for _, id := range p.Replicas {
+			held, start, err := onDisk(machines[id].Disk(), f.Partition)
+			if err != nil {
+				found = append(found, fmt.Errorf("replicas: %s on broker %d: %w", f.Partition, id, err))
+				continue
+			}
+			from := f
+			if start > f.LogStart && h.Deleted(f.Partition, start) { // the leader may be slow to hear of that
+				from.LogStart = start
+			}
+			if err := sameRecords(from, held, cleaned); err != nil {
+				found = append(found, fmt.Errorf("replicas: %s on broker %d, leader %d: %w", f.Partition, id, p.Leader, err))
+			}
+		}
+	}
+	return found
+}
+
+func sameRecords(f check.Final, held map[int64]check.Read, cleaned bool) error {
+	shown := 0
+	for _, r := range f.Reads {
+		if r.Offset < f.LogStart {
+			continue
+		}
+		got, ok := held[r.Offset]
+		switch {
+		case !ok && !cleaned:
+			return fmt.Errorf("offset %d, %q, is missing", r.Offset, r.Record.Value)
+		case ok && (got.Record != r.Record || got.Epoch != r.Epoch):
+			return fmt.Errorf("offset %d holds %q of epoch %d, and %q of epoch %d is what was shown",
+				r.Offset, got.Record.Value, got.Epoch, r.Record.Value, r.Epoch)
+		}
+		shown++
+	}
+	more := 0
+	for at := range held {
+		if at >= f.LogStart && at < f.HighWatermark {
+			more++
+		}
+	}
+	if more > shown && !cleaned {
+		return fmt.Errorf("%d records in [%d, %d), where %d were shown", more, f.LogStart, f.HighWatermark, shown)
+	}
+	return nil
+}
+
+// onDisk reads a replica's records from its segments, and where the first of these begins.
+func onDisk(disk *vfs.Mem, p check.Partition) (held map[int64]check.Read, start int64, err error) {
+	dir := fmt.Sprintf("/data/%s", p)
+	entries, err := disk.ReadDir(dir)
+	if err != nil {
+		return nil, 0, err
+	}
+	held = map[int64]check.Read{}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".log") {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		data, err := vfs.ReadFile(disk, name)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, r := range traffic.Decode(p, data) {
+			held[r.Offset] = r
+		}
+	}
+	if len(names) > 0 {
+		start, err = strconv.ParseInt(strings.TrimSuffix(filepath.Base(names[0]), ".log"), 10, 64)
+	}
+	return held, start, err
+}
