@@ -218,10 +218,17 @@ func brief(err error) string {
 	return text
 }
 
-// suspect says why a member is silent, and looks whether somebody else listens in its place.
+// suspect says why a member is silent. Where somebody listens who does not speak the roll-call, it looks who that is.
 func (m *Member) suspect(ctx context.Context, number int, err error) string {
-	_ = ctx
-	_ = number
+	var syntax *json.SyntaxError
+	if !errors.Is(err, errNoLine) && !errors.As(err, &syntax) {
+		return brief(err)
+	}
+	for _, s := range m.options.Servers {
+		if s.Number == number && RealZooKeeper(ctx, []string{join(s.Host, s.ClientPort)}) != "" {
+			return errRealZooKeeper.Error()
+		}
+	}
 	return brief(err)
 }
 

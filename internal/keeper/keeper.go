@@ -53,6 +53,8 @@ type Keeper struct {
 	listener *listener
 	stop     sync.Once
 	rested   sync.Once
+	stopping chan struct{} // closed by Stop
+	tended   chan struct{} // closed when tend has ended, nil if it never began
 }
 
 // Start starts a keeper; it is ready when Ready says so, some 20 ms later. ErrDirInUse and ErrAddrInUse are said as
@@ -68,7 +70,7 @@ func Start(options Options) (*Keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Keeper{options: options, lock: lock}
+	k := &Keeper{options: options, lock: lock, stopping: make(chan struct{})}
 	if err := k.start(); err != nil {
 		k.Stop()
 		return nil, err
@@ -93,6 +95,8 @@ func (k *Keeper) start() error {
 	}
 	k.server.Start()
 	k.client = v3client.New(k.server)
+	k.tended = make(chan struct{})
+	go k.tend()
 	if k.listener != nil {
 		k.listener.serve(k.options.Logger)
 		k.listener.attach(k.server)
@@ -154,6 +158,10 @@ func (k *Keeper) Done() <-chan struct{} { return k.server.StopNotify() }
 // Stop ends the keeper. What was acknowledged is on the disk whether or not it is called.
 func (k *Keeper) Stop() {
 	k.stop.Do(func() {
+		close(k.stopping)
+		if k.tended != nil {
+			<-k.tended
+		}
 		if k.listener != nil {
 			k.listener.stop()
 		}

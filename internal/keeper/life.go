@@ -298,7 +298,7 @@ func (m *Member) serve(ctx context.Context) error {
 		}
 		attached = m.settleIn(server, attached)
 		m.usher(ctx, server)
-		m.maintains.look(m, server)
+		m.maintains.look(ctx, server)
 	}
 }
 

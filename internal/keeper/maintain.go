@@ -1,15 +1,122 @@
 package keeper
 
 import (
+	"context"
+	"log/slog"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/etcdserver"
 )
 
-// maintenance keeps the key space's file small. The member's goroutine owns it.
-type maintenance struct{ next time.Time }
+const (
+	// tendEvery is how often a keeper looks at its file.
+	tendEvery = time.Second
+	// spareBytes is how much of the file may be empty whatever its size.
+	spareBytes = 16 << 20
+	// roomy is the share of the quota, in percent, below which an alarm is taken back.
+	roomy = 90
+	// tendWithin bounds each step.
+	tendWithin = 10 * time.Second
+)
 
-func (t *maintenance) look(m *Member, server *etcdserver.EtcdServer) {
-	_ = m
-	_ = server
+// maintenance keeps the key space's file small. History is compacted by etcd itself; what that frees is given back
+// here, once half of the file is empty. A file that has reached its quota raises an alarm, by which nothing is written
+// any more: all history is compacted then, the file is packed, and if that has made room the alarm is taken back. It
+// belongs to the goroutine that looks after the server.
+type maintenance struct {
+	next, said time.Time
+	quota      int64
+	logger     *slog.Logger
+}
+
+// look does what is due.
+func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
+	now := time.Now()
+	if now.Before(t.next) {
+		return
+	}
+	t.next = now.Add(tendEvery)
+	ctx, cancel := context.WithTimeout(ctx, tendWithin)
+	defer cancel()
+	alarmed := full(server)
+	if len(alarmed) > 0 && server.Leader() == server.MemberID() {
+		t.forget(ctx, server)
+	}
+	size, used := server.Backend().Size(), server.Backend().SizeInUse()
+	if alarmed[uint64(server.MemberID())] && used < size || size > spareBytes && used < size/2 {
+		began := time.Now()
+		if err := server.Backend().Defrag(); err != nil {
+			t.logger.Warn("keeper: the metadata's file can't be packed", "error", err)
+			return
+		}
+		t.logger.Info("keeper: the metadata's file is packed", "bytes", server.Backend().Size(), "before", size,
+			"took", time.Since(began).Round(time.Millisecond).String())
+	}
+	if alarmed[uint64(server.MemberID())] {
+		t.disarm(ctx, server)
+	}
+}
+
+// full are the members whose file has reached its quota.
+func full(server *etcdserver.EtcdServer) map[uint64]bool {
+	alarmed := map[uint64]bool{}
+	for _, a := range server.Alarms() {
+		if a.Alarm == pb.AlarmType_NOSPACE {
+			alarmed[a.MemberID] = true
+		}
+	}
+	return alarmed
+}
+
+// forget compacts all history.
+func (t *maintenance) forget(ctx context.Context, server *etcdserver.EtcdServer) {
+	revision := server.KV().Rev()
+	if server.KV().FirstRev() >= revision {
+		return
+	}
+	if _, err := server.Compact(ctx, &pb.CompactionRequest{Revision: revision, Physical: true}); err != nil {
+		t.logger.Warn("keeper: the metadata's history can't be compacted", "error", err)
+	}
+}
+
+// disarm takes the alarm back if there is room, and says that there is none otherwise.
+func (t *maintenance) disarm(ctx context.Context, server *etcdserver.EtcdServer) {
+	size := server.Backend().Size()
+	if size > t.quota/100*roomy {
+		if time.Since(t.said) > sayEvery {
+			t.said = time.Now()
+			t.logger.Error("keeper: the metadata has reached its quota, and nothing is written any more: delete topics, or raise keeper.quota.bytes (ZOO_QUOTA_BYTES)",
+				"bytes", size, "quota", t.quota)
+		}
+		return
+	}
+	_, err := server.Alarm(ctx, &pb.AlarmRequest{
+		Action: pb.AlarmRequest_DEACTIVATE, MemberID: uint64(server.MemberID()), Alarm: pb.AlarmType_NOSPACE,
+	})
+	if err != nil {
+		t.logger.Warn("keeper: the alarm can't be taken back", "error", err)
+		return
+	}
+	t.logger.Warn("keeper: the metadata had reached its quota; its history was dropped, and there is room again", "bytes", size, "quota", t.quota)
+}
+
+// tend looks after a keeper that is alone.
+func (k *Keeper) tend() {
+	defer close(k.tended)
+	t := maintenance{quota: k.options.Quota, logger: k.options.Logger}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ticker := time.NewTicker(tendEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-k.stopping:
+			return
+		case <-k.server.StopNotify():
+			return
+		case <-ticker.C:
+			t.look(ctx, k.server)
+		}
+	}
 }

@@ -129,6 +129,7 @@ func StartMember(options MemberOptions) (*Member, error) {
 	}
 	var random [8]byte
 	_, _ = rand.Read(random[:])
+	m.maintains = maintenance{quota: options.Quota, logger: options.Logger}
 	m.run = hex.EncodeToString(random[:])
 	m.directory = directory{options.Dir, m.zap}
 	m.setStatus(false, "calling the roll")
@@ -171,6 +172,12 @@ func (m *Member) open() error {
 	}
 	if m.resting, err = m.directory.readLog(); err != nil {
 		return err
+	}
+	if m.resting != nil {
+		m.acquainted = map[string]int{}
+		for _, member := range m.resting.Members {
+			m.acquainted[member.Peer] = member.Number
+		}
 	}
 	bind := bindHost(m.own.Host)
 	if m.clients, err = listen(join(m.own.ClientHost, m.own.ClientPort)); err != nil {

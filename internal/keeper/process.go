@@ -122,6 +122,16 @@ func (m *Member) metrics(version string) prometheus.Gatherer {
 	}, func() float64 { return 1 }))
 	gauge("barnabas_keeper_ready", "Whether the keeper serves clients.", func() float64 { return yes(m.Ready() == nil) })
 	gauge("barnabas_keeper_leader", "Whether the keeper leads the ensemble.", func() float64 { return yes(m.held().Leads()) })
+	gauge("barnabas_keeper_quota_alarm", "Whether the metadata has reached its quota here, so that nothing is written.", func() float64 {
+		server := m.running()
+		return yes(server != nil && full(server)[uint64(server.MemberID())])
+	})
+	gauge("barnabas_keeper_database_bytes", "The size of the metadata's file.", func() float64 {
+		if server := m.running(); server != nil {
+			return float64(server.Backend().Size())
+		}
+		return 0
+	})
 	gauge("barnabas_keeper_members", "Members of the ensemble that count.", func() float64 {
 		n := 0
 		if l := m.held(); l != nil {

@@ -39,13 +39,20 @@ func (m *Member) round(ctx context.Context) decision {
 				if err == nil && a.Self != nil && a.Self.Run == m.run {
 					err = errOwnVoice
 				}
+				why := ""
+				if err != nil {
+					why = m.suspect(ctx, number, err)
+				}
 				mu.Lock()
+				if err == nil && a.Self != nil && number == m.options.Number && a.Self.Number == number && a.Self.Run != m.run {
+					d.hall.Double = a.Self
+				}
 				if err == nil && a.Self != nil && a.Self.Number == number && (number != m.options.Number || m.incumbent(a.Self)) {
 					if old, heard := d.hall.Heard[number]; !heard || a.Self.Log != nil && old.Log == nil {
 						d.hall.Heard[number], d.addresses[number] = *a.Self, address
 					}
 				} else if err != nil {
-					d.hall.Silent[number] = m.suspect(ctx, number, err)
+					d.hall.Silent[number] = why
 				}
 				mu.Unlock()
 				if err == nil {
@@ -118,7 +125,7 @@ func (m *Member) learn(a answer) {
 		return
 	}
 	acquainted := map[string]int{}
-	if a.Self.Log != nil {
+	if a.Self.Log != nil && !a.Self.Log.Newborn {
 		for _, member := range a.Self.Log.Members {
 			acquainted[member.Peer] = member.Number
 		}

@@ -46,6 +46,8 @@ type Hall struct {
 	Heard map[int]Standing
 	// Silent says of those who did not answer why, by number.
 	Silent map[int]string
+	// Double is another process of the own number, if one answered.
+	Double *Standing
 }
 
 // Decide is the decision of the round.
@@ -97,6 +99,10 @@ func (h *Hall) empty() Decision {
 // holding decides for a member with a log.
 func (h *Hall) holding() Decision {
 	own := h.Self.Log
+	if d := h.Double; d != nil && d.Log != nil && d.Log.Ensemble == own.Ensemble && d.Log.Member == own.Member {
+		return Decision{Do: Refuse, Why: fmt.Sprintf(
+			"keeper %d runs already, at %s, with a copy of this directory", h.Self.Number, d.Peer)}
+	}
 	if n, ok := h.leader(); ok {
 		other := h.Heard[n].Log
 		switch {

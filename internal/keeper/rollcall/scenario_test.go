@@ -16,6 +16,7 @@ import (
 //	self N empty | LOG          begins a new round: this is keeper N
 //	keeper N empty | LOG        what another one answers
 //	keeper N told 1,2 …         the same, of one that was told of others
+//	double N empty | LOG        what another process of the own number answers
 //	silent N WHY                why another one did not answer
 //	decide                      what is to be done
 //
@@ -38,6 +39,10 @@ func (s *stage) event(words []string) []string {
 	case "keeper":
 		other := s.standing(words[1:])
 		s.hall.Heard[other.Number] = other
+	case "double":
+		other := s.standing(words[1:])
+		other.Peer = "10.0.0.9:2888"
+		s.hall.Double = &other
 	case "silent":
 		s.hall.Silent[number(words[1])] = strings.Join(words[2:], " ")
 	case "decide":
