@@ -21,6 +21,8 @@ func explain(err error, c *config.Broker) error {
 		advice = "the machine has no such address: listen on 0.0.0.0 and put the outside address into advertised.listeners"
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		advice = "the user that runs the broker may not: ports below 1024 and directories of others need permission"
+	case errors.Is(err, errRealZooKeeper):
+		advice = "Barnabas keeps its metadata in keepers of its own: run `barnabas keeper` in ZooKeeper's place, or leave zookeeper.connect out"
 	case errors.Is(err, keeper.ErrAddrInUse):
 		advice = "another process listens there: stop it, or choose another address with keeper.listener="
 	case errors.Is(err, storage.ErrDirectoryInUse), errors.Is(err, keeper.ErrDirInUse):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
 )
 
@@ -55,6 +56,9 @@ func (b *Broker) joinCluster(ctx context.Context) error {
 	return nil
 }
 
+// errRealZooKeeper says that what the settings call a keeper is none.
+var errRealZooKeeper = errors.New("zookeeper.connect names a real ZooKeeper")
+
 const (
 	// unavailablePause is the pause before keepers that did not answer are asked again.
 	unavailablePause = 200 * time.Millisecond
@@ -68,13 +72,20 @@ func (b *Broker) patiently(ctx context.Context, do func() error) error {
 		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", b.meta.waitsFor())
 	})
 	defer waiting.Stop()
-	for {
+	looked := false
+	for began := time.Now(); ; {
 		err := do()
 		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}
 		if ended := b.meta.ended(); ended != nil {
 			return ended
+		}
+		if at := b.config.Keepers; !looked && !at.Etcd && time.Since(began) > silence {
+			looked = true
+			if real := keeper.RealZooKeeper(ctx, at.Servers); real != "" {
+				return fmt.Errorf("%w: %s", errRealZooKeeper, real)
+			}
 		}
 		b.logger.Debug("the keepers can't be reached", "error", err)
 		pause(ctx, unavailablePause)
