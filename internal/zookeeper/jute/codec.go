@@ -141,3 +141,11 @@ func length(n int) int32 {
 	}
 	return int32(n)
 }
+
+// Byte reads one byte.
+func (r *Reader) Byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}

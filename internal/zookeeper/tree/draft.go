@@ -294,3 +294,9 @@ func (d *Draft) Delta() Delta {
 	}
 	return delta
 }
+
+// Renew lets zxids go on from a higher one.
+func (d *Draft) Renew(zxid int64) Result {
+	d.zxid = max(d.zxid, zxid)
+	return Result{Zxid: d.zxid}
+}

@@ -155,6 +155,8 @@ func (t *Tree) Apply(d Delta) {
 		if change.Own != nil {
 			t.put(change.Path, change.Own)
 		}
+	}
+	for _, change := range d.Nodes {
 		if n := t.nodes[change.Path]; n != nil && change.Kids != nil {
 			n.kids = *change.Kids
 		}
