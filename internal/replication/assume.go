@@ -134,6 +134,9 @@ func (p *Partition) follow(old, next *view, eligible func(metadata.Member) bool,
 	}
 	for _, f := range known {
 		here := func(r Follower) bool { return r.Member == f.Member }
+		if f.Member.Store.IsZero() {
+			continue // what was supposed of a replica whose store is known by now
+		}
 		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) && eligible(f.Member) {
 			rows = append(rows, f)
 		}
