@@ -182,8 +182,12 @@ func (f *fetchCall) read(r *fetched) {
 			return
 		}
 	}
+	spend := f.throttle(r.partition, &request)
 	result, err := r.partition.Read(request)
 	r.result, r.code = result, codeOf(err)
+	if spend != nil {
+		spend.Spend(result.Span.Len(), f.api.Clock())
+	}
 	if !request.MinOneBatch && isPiece(&r.result.Span, request.MaxBytes) {
 		r.result.Span.Release()
 		r.result.Span = storage.Span{}
@@ -191,6 +195,23 @@ func (f *fetchCall) read(r *fetched) {
 	if r.code == kerr.UnknownServerError.Code {
 		f.call.logger().Error("fetch failed", "partition", r.partition.Name().String(), "error", err)
 	}
+}
+
+// throttle leaves the data out of a follower's read whose copying has gone beyond its limit (KIP-73), and returns the limit
+// that what is read counts for.
+func (f *fetchCall) throttle(p *replication.Partition, request *replication.ReadRequest) *replication.Throttle {
+	if request.Follower == nil {
+		return nil
+	}
+	counts, waits := p.SendsThrottled(request.Follower.Member)
+	if !counts {
+		return nil
+	}
+	limit := &f.api.Partitions.Throttles().Leader
+	if waits && limit.Exceeded(f.api.Clock()) {
+		request.MaxBytes, request.MinOneBatch = 0, false
+	}
+	return limit
 }
 
 // outlived tells whether the follower has registered anew since it sent this: it may have lost what it had then, so what it

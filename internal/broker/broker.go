@@ -327,6 +327,7 @@ func (b *Broker) startPartitions(run context.Context) {
 func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.settings.apply(image, delta.Configs)
 	countChanges(&b.registry.Replication, b.id, old, image, delta)
+	b.limitCopying(image, delta.Configs)
 	b.partitions.Apply(old, image, delta)
 	b.fetchers.apply(delta)
 	b.answers.apply(image, delta)

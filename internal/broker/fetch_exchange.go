@@ -107,6 +107,9 @@ func (l *leaderFetch) takePartition(key replication.FetchKey, in *kmsg.FetchResp
 			Epoch: record.Epoch(in.DivergingEpoch.Epoch), End: record.Offset(in.DivergingEpoch.EndOffset),
 		},
 	})
+	if counts, _ := p.TakesThrottled(); counts {
+		l.partitions.Throttles().Follower.Spend(len(in.RecordBatches), time.Now())
+	}
 	l.settle(key, p, cut, err)
 	return false
 }

@@ -130,6 +130,7 @@ func (f *fetchers) leader(at source) *leaderFetch {
 			fetchers: f, at: at, core: replication.NewFetcher(f.settings.backoff), wake: make(chan struct{}, 1),
 			logger: f.logger.With("leader", int32(at.id)),
 		}
+		l.core.Throttled = f.throttled
 		f.leaders[at] = l
 		f.running.Go(l.run)
 		f.running.Go(func() {

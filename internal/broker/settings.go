@@ -70,7 +70,8 @@ func (s *settings) reload(image *metadata.Image) {
 func (s *settings) replicated(image *metadata.Image, topic string) replication.TopicSettings {
 	view := s.topic(image, topic)
 	return replication.TopicSettings{
-		Log:    logConfig(view),
-		MinISR: func(replicas int) int { return config.MinISR(view, replicas) },
+		Log:       logConfig(view),
+		MinISR:    func(replicas int) int { return config.MinISR(view, replicas) },
+		Throttled: throttledReplicas(view, s.broker),
 	}
 }

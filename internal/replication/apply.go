@@ -83,9 +83,13 @@ func (m *Manager) applyBrokers(image *metadata.Image) {
 
 // registered says which replicas may be in sync: those on stores of brokers that are there to stay, or of successors. A
 // store that nobody has any more holds up nobody.
-func registered(image *metadata.Image) func(metadata.Member) bool {
-	return func(m metadata.Member) bool {
+// One that leaves may join only where a reassignment wants it.
+func registered(image *metadata.Image) eligibility {
+	return func(m metadata.Member, wanted bool) bool {
 		b := image.Holder(m)
-		return b != nil && !b.Leaving
+		return b != nil && (wanted || !b.Leaving)
 	}
 }
+
+// eligibility tells whether a replica may be in sync, wanted saying that a reassignment adds it.
+type eligibility func(replica metadata.Member, wanted bool) bool

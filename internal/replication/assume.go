@@ -16,7 +16,7 @@ type assignment struct {
 	topic    ident.TopicID
 	state    *metadata.Partition
 	settings TopicSettings
-	eligible func(metadata.Member) bool // may the replica join in-sync sets: registered and not leaving
+	eligible eligibility // may the replica join in-sync sets: registered and not leaving
 }
 
 // leads reports whether the image makes this broker's replica, on that store, the leader. A broker
@@ -61,6 +61,8 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	if m, ok := a.state.InISR(a.state.Leader); ok {
 		next.leaderStore = m.Store
 	}
+	next.adding = a.state.Adding
+	next.throttled = a.settings.throttledBy(p.name.Partition)
 	if log != nil {
 		log.SetCeiling(a.state.Ceiling)
 		if a.leads(p.local.broker, log.Directory().ID()) {
@@ -117,7 +119,7 @@ func (p *Partition) begin(next *view, state *metadata.Partition) error {
 
 // follow keeps a row for every other replica that this broker leads, and for the successors of replicas that have
 // fetched. The caller holds mu.
-func (p *Partition) follow(old, next *view, eligible func(metadata.Member) bool, sameEpoch bool) {
+func (p *Partition) follow(old, next *view, eligible eligibility, sameEpoch bool) {
 	known := p.followers
 	if next.role != Leading || len(next.replicas) < 2 && len(known) == 0 {
 		p.followers = nil
@@ -137,12 +139,12 @@ func (p *Partition) follow(old, next *view, eligible func(metadata.Member) bool,
 		if f.Member.Store.IsZero() {
 			continue // what was supposed of a replica whose store is known by now
 		}
-		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) && eligible(f.Member) {
+		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) && eligible(f.Member, true) {
 			rows = append(rows, f)
 		}
 	}
 	for i := range rows {
-		rows[i].Eligible = eligible(rows[i].Member)
+		rows[i].Eligible = eligible(rows[i].Member, next.wants(rows[i].Member))
 	}
 	p.followers = rows
 }
@@ -196,6 +198,7 @@ func (p *Partition) settle(s TopicSettings) {
 	p.mu.Lock()
 	next := *p.view.Load()
 	next.minISR = effectiveMinISR(s, next.replicas)
+	next.throttled = s.throttledBy(p.name.Partition)
 	p.view.Store(&next)
 	var woken calls
 	if next.log != nil {
@@ -209,10 +212,11 @@ func (p *Partition) settle(s TopicSettings) {
 }
 
 // reconsider notes which followers may be in sync.
-func (p *Partition) reconsider(eligible func(metadata.Member) bool) {
+func (p *Partition) reconsider(eligible eligibility) {
 	p.mu.Lock()
 	for i := range p.followers {
-		p.followers[i].Eligible = eligible(p.followers[i].Member)
+		f := &p.followers[i]
+		f.Eligible = eligible(f.Member, p.view.Load().wants(f.Member))
 	}
 	var woken calls
 	if v := p.view.Load(); len(p.followers) > 0 && v.role == Leading {

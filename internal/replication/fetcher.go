@@ -19,7 +19,12 @@ type Fetcher struct {
 	order          []*fetchRow
 	forgotten      []FetchKey // in the session, and not asked for any more
 	maxPause       time.Duration
+	// Throttled, if given, tells that a replica is not to be copied for now.
+	Throttled func(Replica) bool
 }
+
+// throttlePause is when a replica that is throttled is looked at again.
+const throttlePause = 100 * time.Millisecond
 
 // FetchKey names a partition in a fetch.
 type FetchKey struct {
@@ -106,9 +111,13 @@ func (f *Fetcher) forget(row *fetchRow) {
 // Next is what to ask now. When there is nothing, ok is false, and wait is how long until there will be, 0 for
 // not before the next Add.
 func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bool) {
-	plan = FetchPlan{Session: f.session, Epoch: f.epoch, Forgotten: f.forgotten}
+	plan = FetchPlan{Session: f.session, Epoch: f.epoch}
 	active := 0
 	for _, row := range f.order {
+		if f.Throttled != nil && row.until.Sub(now) <= 0 && f.Throttled(row.replica) {
+			row.until = now.Add(throttlePause)
+			f.forget(row)
+		}
 		if pause := row.until.Sub(now); pause > 0 {
 			if wait == 0 || pause < wait {
 				wait = pause
@@ -127,10 +136,10 @@ func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bo
 		f.Reset()
 		return FetchPlan{}, wait, false
 	}
-	f.forgotten = nil
-	if plan.Epoch == 0 {
-		plan.Forgotten = nil
+	if plan.Epoch != 0 {
+		plan.Forgotten = f.forgotten
 	}
+	f.forgotten = nil
 	plan.Within = wait
 	return plan, 0, true
 }

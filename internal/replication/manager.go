@@ -20,6 +20,8 @@ type TopicSettings struct {
 	Log storage.LogConfig
 	// MinISR is min.insync.replicas of a partition with that many replicas.
 	MinISR func(replicas int) int
+	// Throttled, if given, says of which partitions the copying is throttled on this broker.
+	Throttled func(partition int32) Throttled
 }
 
 // Options are what a Manager is made of.
@@ -54,6 +56,8 @@ type Manager struct {
 	options Options
 	local   *local
 	logger  *slog.Logger
+	// throttles are shared by all partitions, and have locks of their own.
+	throttles Throttles
 
 	applying sync.Mutex // held by Apply and Retry, over the making of logs; nobody else wants it
 
@@ -91,10 +95,10 @@ func NewManager(options Options) *Manager {
 }
 
 // mayBeInSync tells whether a replica's store is registered by somebody who stays.
-func (m *Manager) mayBeInSync(replica metadata.Member) bool {
+func (m *Manager) mayBeInSync(replica metadata.Member, wanted bool) bool {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.image != nil && registered(m.image)(replica)
+	return m.image != nil && registered(m.image)(replica, wanted)
 }
 
 // isSuccessor tells whether a replica is on a store of somebody who waits to take its broker's place.

@@ -44,7 +44,8 @@ type view struct {
 	log            *storage.Log // nil when the replica has none: its directory is offline
 	replicas       []ident.BrokerID
 	leader         ident.BrokerID
-	leaderStore    ident.StoreID // as the in-sync set names it; zero while nobody knows
+	adding         []ident.BrokerID // those that a reassignment brings
+	leaderStore    ident.StoreID    // as the in-sync set names it; zero while nobody knows
 	epoch          record.Epoch
 	partitionEpoch int32
 	named          record.Epoch  // the last election of a copy that may lack records began it
@@ -52,7 +53,8 @@ type view struct {
 	inSync         InSync
 	ceiling        record.Offset // offsets from here on may not be assigned
 	minISR         int           // effective
-	unfit          bool          // the disk did not let it take its role: it neither leads nor copies before it is asked anew
+	throttled      Throttled
+	unfit          bool // the disk did not let it take its role: it neither leads nor copies before it is asked anew
 }
 
 // State is a picture of a partition for those who report on it.
@@ -219,5 +221,5 @@ type local struct {
 	// successor finds the store of a successor among the brokers registered.
 	successor func(metadata.Member) bool
 	// eligible says whether a replica may be in sync: its store is registered, and not leaving.
-	eligible func(metadata.Member) bool
+	eligible eligibility
 }

@@ -19,7 +19,7 @@ func (p *Partition) rowOf(who metadata.Member) *Follower {
 	if i := slices.IndexFunc(p.followers, func(f Follower) bool { return f.Member == who }); i >= 0 {
 		return &p.followers[i]
 	}
-	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock()), Eligible: p.local.eligible(who)}
+	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock()), Eligible: p.local.eligible(who, p.view.Load().wants(who))}
 	if !p.local.successor(who) {
 		i := slices.IndexFunc(p.followers, func(f Follower) bool {
 			return f.Member.Broker == who.Broker && !p.local.successor(f.Member)
@@ -35,6 +35,9 @@ func (p *Partition) rowOf(who metadata.Member) *Follower {
 	p.followers = append(p.followers, fresh)
 	return &p.followers[len(p.followers)-1]
 }
+
+// wants tells whether a reassignment brings a replica.
+func (v *view) wants(m metadata.Member) bool { return slices.Contains(v.adding, m.Broker) }
 
 // Succession is how a leader and its successor stand.
 type Succession uint8
