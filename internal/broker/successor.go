@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"barnabas/internal/metadata"
@@ -24,8 +25,17 @@ const (
 
 // standBy waits beside an incumbent until that leaves or is gone. It returns at once where there is none.
 func (b *Broker) standBy(ctx context.Context) error {
-	if b.incumbent() == nil {
-		return nil
+	for {
+		old := b.incumbent()
+		if old == nil {
+			return nil
+		}
+		if !b.holdsPlaceOf(old) {
+			break
+		}
+		if err := b.patiently(ctx, func() error { return b.endDead(ctx, old) }); err != nil {
+			return err
+		}
 	}
 	if err := b.patiently(ctx, func() error { return b.announce(ctx) }); err != nil {
 		return err
@@ -127,6 +137,9 @@ func (b *Broker) dialIncumbent(listener string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialWithin)
 	defer cancel()
 	for _, e := range old.Own {
+		if slices.Contains(b.ownEndpoints(), e) {
+			return nil, errNoIncumbent // it would be this process that answers, and relays again
+		}
 		if e.Listener == listener {
 			return b.options.Dial(ctx, addressOf(e))
 		}
