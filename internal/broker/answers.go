@@ -157,8 +157,16 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 		"leaderEpoch", int32(held.LeaderEpoch), "start", int64(held.LogStart), "end", int64(held.Offset),
 		"lastEpoch", int32(held.LastEpoch), "offline", held.Offline)
 	return &metadata.Answer{
-		Torn:        torn(a.dirs()),
+		Torn:        torn(a.dirs()) || a.saidTorn(image, ref, held),
 		BrokerEpoch: epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
 		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
 	}
+}
+
+// saidTorn tells whether the copy has been called torn in answer to the same question already. The registration says so
+// no more since then, and the copy is no better for it.
+func (a *answers) saidTorn(image *metadata.Image, ref metadata.PartitionRef, held replication.Holding) bool {
+	return slices.ContainsFunc(image.Answers(ref.Topic, ref.Partition), func(old *metadata.Answer) bool {
+		return old.Torn && old.Broker == a.broker && old.Store == held.Store && old.LeaderEpoch == held.LeaderEpoch
+	})
 }

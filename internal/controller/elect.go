@@ -62,6 +62,7 @@ type election struct {
 	now     time.Time
 	topic   ident.TopicID
 	number  int32
+	asked   *metadata.Partition // the one under election, of which the stores may have told
 }
 
 // election is that of one topic's partition.
@@ -81,13 +82,14 @@ func (s *state) election(topic *metadata.Topic, p *metadata.Partition) *election
 // in-sync set, then eligible leader replicas, then nobody (KIP-966). Where no whole copy is left the stores are
 // asked what they hold (inquire.go).
 func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {
+	e.asked = p
 	isr, elr := e.surviving(p)
 	if why := e.inquiry(p, isr, elr); why != metadata.NoInquiry {
 		return e.inquire(p, why)
 	}
 	next := *p
 	next.Inquiry = metadata.NoInquiry
-	elr = filter(elr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }) // KIP-966
+	elr = filter(elr, func(m metadata.Member) bool { return e.standing(m) != torn }) // KIP-966
 	next.ISR, next.ELR = e.shrink(p, isr, elr)
 	next.Leader = e.leader(p, next.ISR)
 	if next.Leader == ident.NoBroker || e.allTorn(next.ISR) {
@@ -111,7 +113,7 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 
 // surviving are the members of the two sets whose copies are not destroyed.
 func (e *election) surviving(p *metadata.Partition) (isr, elr []metadata.Member) {
-	survives := func(m metadata.Member) bool { return standingOf(e.img, m) != destroyed }
+	survives := func(m metadata.Member) bool { return e.standing(m) != destroyed }
 	return filter(p.ISR, survives), filter(p.ELR, survives)
 }
 
@@ -126,7 +128,7 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 		return whole, nil
 	}
 	for _, m := range isr {
-		if !slices.Contains(whole, m) && standingOf(e.img, m) != torn {
+		if !slices.Contains(whole, m) && e.standing(m) != torn {
 			elr = append(slices.Clone(elr), m)
 		}
 	}
@@ -136,14 +138,14 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 // allTorn tells whether a set holds nothing but copies that may miss their ends. One that is whole and eligible goes
 // before them: they would have it cut off what it has to keep.
 func (e *election) allTorn(isr []metadata.Member) bool {
-	return !slices.ContainsFunc(isr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn })
+	return !slices.ContainsFunc(isr, func(m metadata.Member) bool { return e.standing(m) != torn })
 }
 
 // stillEligible are those who hold all that was shown when an eligible replica leads alone: the other eligible ones,
 // and who was in sync and is away. With a minimum of one the new leader alone may show more.
 func (e *election) stillEligible(isr, elr []metadata.Member, leader metadata.Member) []metadata.Member {
 	if e.minISR > 1 {
-		elr = slices.Concat(elr, filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) != torn }))
+		elr = slices.Concat(elr, filter(isr, func(m metadata.Member) bool { return e.standing(m) != torn }))
 	}
 	return without(elr, leader.Broker)
 }
@@ -151,7 +153,7 @@ func (e *election) stillEligible(isr, elr []metadata.Member, leader metadata.Mem
 // leader keeps the leader if it is in the set and live, and else takes the first such replica. One that leaves leads
 // only where nobody else can.
 func (e *election) leader(p *metadata.Partition, isr []metadata.Member) ident.BrokerID {
-	here := filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) != leaving })
+	here := filter(isr, func(m metadata.Member) bool { return e.standing(m) != leaving })
 	if id := e.leaderAmong(p, here); id != ident.NoBroker {
 		return id
 	}
@@ -183,7 +185,7 @@ func (e *election) preferred(p *metadata.Partition, members []metadata.Member) (
 }
 
 func (e *election) canLead(m metadata.Member) bool {
-	s := standingOf(e.img, m)
+	s := e.standing(m)
 	return s == live || s == torn || s == leaving
 }
 
@@ -203,7 +205,7 @@ func (e *election) mustBump(p *metadata.Partition, isr []metadata.Member) bool {
 
 // freshlyTorn tells whether a copy came back torn since the state was written.
 func (e *election) freshlyTorn(p *metadata.Partition, m metadata.Member) bool {
-	return standingOf(e.img, m) == torn && e.img.Holder(m).Modified > p.Modified
+	return e.standing(m) == torn && e.img.Holder(m).Modified > p.Modified
 }
 
 func filter(members []metadata.Member, keep func(metadata.Member) bool) []metadata.Member {

@@ -23,12 +23,8 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 		}
 		return metadata.InquiryDestroyed
 	}
-	answers := e.answers(p)
 	whole := func(m metadata.Member) bool {
-		if a := answers[m.Broker]; a != nil && a.Torn {
-			return false
-		}
-		s := standingOf(e.img, m)
+		s := e.standing(m)
 		return s == live || s == leaving
 	}
 	anyTorn := false
@@ -42,7 +38,7 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 		return metadata.NoInquiry
 	}
 	for _, m := range elr { // with the in-sync set destroyed nobody would count any more
-		anyTorn = anyTorn || len(isr) == 0 && standingOf(e.img, m) == torn
+		anyTorn = anyTorn || len(isr) == 0 && e.standing(m) == torn
 	}
 	switch {
 	case p.Inquiry == metadata.InquiryUnclean:
@@ -51,6 +47,22 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 		return metadata.InquiryTorn
 	}
 	return metadata.NoInquiry
+}
+
+// standing is standingOf, but for a copy whose broker has said, in answer to the question that is asked now, that its end
+// may be missing: later registrations say so no more, and it is no better for that.
+func (e *election) standing(m metadata.Member) standing {
+	s := standingOf(e.img, m)
+	if s != live && s != leaving || e.asked == nil || e.asked.Inquiry == metadata.NoInquiry {
+		return s
+	}
+	said := func(a *metadata.Answer) bool {
+		return a.Torn && a.Broker == m.Broker && a.Store == m.Store && a.LeaderEpoch == e.asked.LeaderEpoch
+	}
+	if slices.ContainsFunc(e.img.Answers(e.topic, e.number), said) {
+		return torn
+	}
+	return s
 }
 
 // inquire asks, or elects once all whose answers are waited for have given them.
@@ -104,7 +116,7 @@ func (e *election) awaited(p *metadata.Partition, id ident.BrokerID) bool {
 		if !counts {
 			m, counts = p.InELR(id)
 		}
-		return counts && standingOf(e.img, m) != destroyed
+		return counts && e.standing(m) != destroyed
 	}
 	return false
 }

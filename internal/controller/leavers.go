@@ -12,7 +12,7 @@ import (
 // where nobody is whole, and whoever leaves is.
 func (e *election) staying(isr []metadata.Member) []metadata.Member {
 	of := func(wanted standing) []metadata.Member {
-		return filter(isr, func(m metadata.Member) bool { return standingOf(e.img, m) == wanted })
+		return filter(isr, func(m metadata.Member) bool { return e.standing(m) == wanted })
 	}
 	stay := of(live)
 	leavers := of(leaving)
