@@ -19,22 +19,21 @@ import (
 type departure struct {
 	led    int // partitions that others could lead, or would wait for this broker
 	atRisk []controller.Risk
-	// alone: nobody is there to receive anything.
-	alone bool
+	// received: somebody is there to stay, or comes, who could take over.
+	received bool
 }
 
 // done tells whether the broker may go.
-func (d *departure) done() bool { return d.alone || d.led == 0 && len(d.atRisk) == 0 }
+func (d *departure) done() bool { return d.led == 0 && len(d.atRisk) == 0 }
 
 // departureOf looks what an image says of a broker that leaves.
 func departureOf(image *metadata.Image, view *config.View, self *metadata.Broker) departure {
-	if !receivers(image, self.ID) {
-		return departure{alone: true}
+	return departure{
+		led: needed(image, self), atRisk: controller.AtRisk(image, view, self), received: receivers(image, self.ID),
 	}
-	return departure{led: needed(image, self.ID), atRisk: controller.AtRisk(image, view, self)}
 }
 
-// receivers reports whether there is anybody who could take over: another broker that is there to stay, or a
+// receivers reports whether there is anybody who could take over for good: another broker that is there to stay, or a
 // successor of any of those that leave.
 func receivers(image *metadata.Image, self ident.BrokerID) bool {
 	for _, b := range image.Brokers() {
@@ -45,12 +44,17 @@ func receivers(image *metadata.Image, self ident.BrokerID) bool {
 	return false
 }
 
+// hasCompany reports whether anybody else is in the cluster at all, be it on the way out.
+func hasCompany(image *metadata.Image, self ident.BrokerID) bool {
+	return image.NumBrokers() > 1 || image.Broker(self) == nil || image.Successor(self) != nil
+}
+
 // needed counts the partitions that would miss the broker now although another one in sync could do without it.
-func needed(image *metadata.Image, self ident.BrokerID) int {
+func needed(image *metadata.Image, self *metadata.Broker) int {
 	count := 0
 	for topic := range image.Topics() {
 		for _, p := range topic.Partitions() {
-			if m, inSync := p.InISR(self); inSync && isHere(image, m) && othersInSync(image, p, self) {
+			if m, inSync := p.InISR(self.ID); inSync && isHere(image, m) && othersInSync(image, p, self) {
 				count++
 			}
 		}
@@ -64,9 +68,11 @@ func isHere(image *metadata.Image, m metadata.Member) bool {
 	return b != nil && image.Holder(m) == b
 }
 
-func othersInSync(image *metadata.Image, p *metadata.Partition, self ident.BrokerID) bool {
+// othersInSync tells whether a partition has a copy in sync with somebody who goes later.
+func othersInSync(image *metadata.Image, p *metadata.Partition, self *metadata.Broker) bool {
 	for _, m := range p.ISR {
-		if b := image.Holder(m); m.Broker != self && b != nil && !b.Leaving {
+		b := image.Holder(m)
+		if m.Broker != self.ID && b != nil && (!b.Leaving || b.Modified > self.Modified) {
 			return true
 		}
 	}
@@ -78,6 +84,9 @@ const (
 	leavePoll     = 2 * time.Millisecond
 	slowLeavePoll = 50 * time.Millisecond
 	leaveSoon     = time.Second
+	// aloneFor is how long a broker waits for a replacement of one of those that leave with it. Where none comes by
+	// then the whole cluster is being stopped, and nobody is there to receive anything.
+	aloneFor = 5 * time.Second
 	// namedRisks bounds how many partitions are named in the log one by one.
 	namedRisks = 100
 )
@@ -85,10 +94,11 @@ const (
 // depart leaves the cluster as far as others have to know of it beforehand; true where they have taken over. It
 // gives up after barnabas.leave.timeout.ms, and then names what is at risk.
 func (b *Broker) depart(ctx context.Context) bool {
-	if b.session == nil || !config.ControlledShutdown.In(b.settings.view()) || !receivers(b.feed.Current(), b.id) {
+	if b.session == nil || !config.ControlledShutdown.In(b.settings.view()) || !hasCompany(b.feed.Current(), b.id) {
 		return false
 	}
 	began := time.Now()
+	alone := began // since when nobody is there to receive
 	ctx, cancel := context.WithTimeout(ctx, config.LeaveTimeout.In(b.config.View()))
 	defer cancel()
 	b.leaving.Store(true)
@@ -107,12 +117,16 @@ func (b *Broker) depart(ctx context.Context) bool {
 		b.handOver()
 		left = departureOf(b.feed.Current(), b.settings.view(), me)
 		waited := time.Since(began)
+		if left.received {
+			alone = time.Now()
+		}
 		switch {
-		case left.alone:
-			return false
 		case left.done():
 			b.logger.Info("other brokers lead now, and every partition keeps its data", "took", waited.Round(time.Millisecond).String())
 			return true
+		case !hasCompany(b.feed.Current(), b.id), time.Since(alone) > aloneFor:
+			b.logger.Info("nobody is there to take over what this broker has", "led", left.led, "atRisk", len(left.atRisk))
+			return false
 		case waited < leaveSoon || b.feed.Current().Successor(b.id) != nil:
 			pause(ctx, leavePoll)
 			continue

@@ -2,14 +2,17 @@ package broker
 
 import "barnabas/internal/metadata"
 
-// epoch is the broker epoch of the registration.
+// epoch is the broker epoch of the registration, or of the entry as a successor while there is none.
 func (s *session) epoch() metadata.Revision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.registered == nil {
-		return 0
+	switch {
+	case s.registered != nil:
+		return s.registered.Epoch
+	case s.successor != nil:
+		return s.successor.Epoch
 	}
-	return s.registered.Epoch
+	return 0
 }
 
 // heard is told by the feed of a change of this broker's registration. Where others have ended it, because they

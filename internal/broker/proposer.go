@@ -205,6 +205,12 @@ func eligible(state *metadata.Partition, isr []metadata.Member) []metadata.Membe
 	return members
 }
 
+// wanted tells whether a reassignment brings a replica: then it may join although its broker leaves, which waits for it.
+func wanted(image *metadata.Image, proposal replication.Proposal, m metadata.Member) bool {
+	p := image.Partition(proposal.Partition.Name())
+	return p != nil && slices.Contains(p.Adding, m.Broker)
+}
+
 // newcomers are the conditions that whoever joins the in-sync set is registered as the image has it: the controller
 // does not look again for a broker that has gone before it joined. False where one is not registered, or leaves.
 func (p *proposer) newcomers(proposal replication.Proposal) (conditions []metadata.Compare, there bool) {
@@ -214,7 +220,7 @@ func (p *proposer) newcomers(proposal replication.Proposal) (conditions []metada
 		}
 		image := p.image()
 		b := image.Holder(m)
-		if b == nil || b.Leaving {
+		if b == nil || b.Leaving && !wanted(image, proposal, m) {
 			return nil, false
 		}
 		key := metadata.BrokerKey(m.Broker)

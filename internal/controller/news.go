@@ -31,7 +31,7 @@ func (n *news) add(d *metadata.Delta) bool {
 		n.touch(ref)
 	}
 	for _, c := range d.Partitions {
-		if c.New != nil && c.New.Reassigning() {
+		if c.New != nil && (c.New.Reassigning() || c.Old != nil && len(c.New.ISR) > len(c.Old.ISR)) { // whoever leaves may be let go now
 			n.touch(metadata.PartitionRef{Topic: c.TopicID, Partition: c.Number})
 		}
 	}

@@ -33,7 +33,7 @@ func (s *state) evacuate(leaver *metadata.Broker, risk Risk, held map[ident.Brok
 	if err != nil || m.was.Reassigning() {
 		return
 	}
-	to := refuge(s.img, m.was, risk.Need, held)
+	to := refuge(s.img, m.was, leaver, risk.Need, held)
 	if to == ident.NoBroker {
 		return
 	}
@@ -49,28 +49,39 @@ func (s *state) evacuate(leaver *metadata.Broker, risk Risk, held map[ident.Brok
 	}
 }
 
-// refuge is who takes a leaver's replica: of the brokers that stay and have none the one with the fewest. Nobody where
-// enough of those that have one stay.
-func refuge(img *metadata.Image, p *metadata.Partition, need int, held map[ident.BrokerID]int) ident.BrokerID {
-	stay := 0
-	for _, id := range p.Replicas {
-		if staying(img, id) != nil {
-			stay++
-		}
-	}
-	to := ident.NoBroker
+// refuge is who takes a leaver's replica: of the brokers that stay and have none the one with the fewest. Where nobody
+// stays it is the one of the other leavers that was told last, which waits for replacements longest. Nobody where enough of
+// those that have a replica stay.
+func refuge(
+	img *metadata.Image, p *metadata.Partition, leaver *metadata.Broker, need int, held map[ident.BrokerID]int,
+) ident.BrokerID {
+	have := 0
+	var stays, last *metadata.Broker
 	for _, b := range img.Brokers() {
-		if b.Leaving || p.HasReplica(b.ID) {
-			continue
-		}
-		if to == ident.NoBroker || held[b.ID] < held[to] {
-			to = b.ID
+		later := b.Leaving && b.Modified > leaver.Modified
+		switch {
+		case b.ID == leaver.ID:
+		case p.HasReplica(b.ID):
+			if !b.Leaving || later {
+				have++
+			}
+		case !b.Leaving:
+			if stays == nil || held[b.ID] < held[stays.ID] {
+				stays = b
+			}
+		case later && (last == nil || b.Modified > last.Modified):
+			last = b
 		}
 	}
-	if stay >= need {
+	switch {
+	case have >= need:
 		return ident.NoBroker
+	case stays != nil:
+		return stays.ID
+	case last != nil:
+		return last.ID
 	}
-	return to
+	return ident.NoBroker
 }
 
 // replicasHeld counts the replicas of each broker.

@@ -1,11 +1,13 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,7 +41,9 @@ func checkAlone(t *testing.T, c *cluster) {
 	client := newClient(t, c, kgo.ConsumeTopics("alone"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	seen := map[string]bool{}
 	c.await("the records of the topic with one replica", func() bool {
-		client.PollRecords(t.Context(), 1000).EachRecord(func(r *kgo.Record) { seen[string(r.Value)] = true })
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		client.PollRecords(ctx, 1000).EachRecord(func(r *kgo.Record) { seen[string(r.Value)] = true })
 		return len(seen) == aloneRecords
 	})
 }
@@ -74,7 +78,7 @@ func TestOnlyCopiesMoveBeforeTheBrokerGoes(t *testing.T) {
 	checkAlone(t, c)
 }
 
-// TestAllStopQuickly stops the whole cluster: nobody waits for anybody.
+// TestAllStopQuickly stops the whole cluster: nobody waits for long, for nobody comes who could receive anything.
 func TestAllStopQuickly(t *testing.T) {
 	c := startWithKeeper(t, 3)
 	createAlone(t, c, create(t, c))
@@ -87,6 +91,16 @@ func TestAllStopQuickly(t *testing.T) {
 	t.Logf("all went within %s", time.Since(began).Round(time.Millisecond))
 }
 
+// keepOutputs writes what the brokers print into a folder, where one is named, to be looked into.
+func (c *cluster) keepOutputs(old []*node) {
+	dir := os.Getenv("BROKER_OUTPUTS")
+	for i, n := range append(slices.Clone(old), c.nodes...) {
+		if dir != "" {
+			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i)), n.output.tail(), 0o644)
+		}
+	}
+}
+
 // TestSuccessorsTakeOver gives each of three brokers a successor with an empty directory and then tells all three to stop,
 // as `kubectl rollout restart` of three Deployments does: nothing is lost, of the topic with one replica neither.
 func TestSuccessorsTakeOver(t *testing.T) {
@@ -97,6 +111,7 @@ func TestSuccessorsTakeOver(t *testing.T) {
 	c.await("the first records", func() bool { return l.count() > perSecond/2 })
 	l.mark()
 	old := c.nodes
+	defer c.keepOutputs(old)
 	c.nodes = nil
 	for _, n := range old {
 		c.nodes = append(c.nodes, c.add(n.id, n.front))
@@ -127,9 +142,45 @@ func TestSuccessorsTakeOver(t *testing.T) {
 	check(t, c, l.finish(t))
 	t.Logf("read after %s", time.Since(began).Round(time.Millisecond))
 	checkAlone(t, c)
-	if dir := os.Getenv("BROKER_OUTPUTS"); dir != "" { // to look into
-		for i, n := range append(old, c.nodes...) {
-			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i)), n.output.tail(), 0o644)
+}
+
+// TestReplacedAsTheyGo tells three brokers to stop at the same moment, and starts each anew with an empty directory once it
+// has gone. They go one after another, each when what it has is elsewhere.
+func TestReplacedAsTheyGo(t *testing.T) {
+	c := startWithKeeper(t, 3)
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	l := startLoad(t, c)
+	c.await("the first records", func() bool { return l.count() > perSecond/2 })
+	l.mark()
+	began := time.Now()
+	old := c.nodes
+	for _, n := range old {
+		n.command.Process.Signal(syscall.SIGTERM)
+	}
+	defer c.keepOutputs(old)
+	gone := make(chan *node, len(old))
+	for _, n := range old {
+		go func() {
+			<-n.exited
+			gone <- n
+		}()
+	}
+	c.nodes = nil
+	for range old {
+		select {
+		case n := <-gone:
+			t.Logf("broker %d went after %s", n.id, time.Since(began).Round(time.Millisecond))
+			c.nodes = append(c.nodes, c.add(n.id, n.front))
+		case <-time.After(patience):
+			t.Fatalf("they do not go\n%s", c.outputs())
 		}
 	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
+	c.await("all replicas to be in sync", func() bool { return inSync(t, admin) })
+	t.Logf("longest pause of one partition: %s (%s), all in sync after %s", l.longestPause(), l.where(began), time.Since(began).Round(time.Millisecond))
+	check(t, c, l.finish(t))
+	checkAlone(t, c)
 }
