@@ -311,11 +311,15 @@ IsWhole(m) == Standing(m) \in {"live", "leaving"}
 CanLead(m) == IsWhole(m) \/ Standing(m) = "torn"
 FreshlyTorn(m) == Standing(m) = "torn" /\ ~reg[m[1]].known
 
+AskTorn == \/ meta.inquiry = "torn"
+           \/ \E m \in Isr0 : FreshlyTorn(m)
+           \/ Isr0 = {} /\ \E m \in meta.elr : Standing(m) = "torn"
+
 \* Why the stores have to be asked.
 Inquiry ==
   IF Isr0 = {} /\ {m \in meta.elr : Standing(m) # "destroyed"} = {} /\ meta.isr \cup meta.elr # {} THEN "destroyed"
   ELSE IF \E m \in Isr0 \cup Elr0 : IsWhole(m) THEN "none"
-  ELSE IF Cardinality(Brokers) > 1 /\ (meta.inquiry = "torn" \/ \E m \in Isr0 : FreshlyTorn(m)) THEN "torn"
+  ELSE IF Cardinality(Brokers) > 1 /\ AskTorn THEN "torn"
   ELSE "none"
 
 \* Who remains in the set: of those that leave as many as the minimum needs.
