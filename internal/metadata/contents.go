@@ -78,13 +78,20 @@ func ImageOf(revision Revision, contents iter.Seq2[string, []byte]) (*Image, err
 	return img, err
 }
 
-// serving are the brokers that an Image shows as alive and not about to stop.
+// serving are the brokers whose word is waited for: those that an Image shows as alive and not about to stop, or, where it
+// was read from a disk and shows none, all that belong to the cluster.
 func (img *Image) serving() []ident.BrokerID {
 	var ids []ident.BrokerID
 	for _, b := range img.Brokers() {
 		if !b.Leaving {
 			ids = append(ids, b.ID)
 		}
+	}
+	if img.NumBrokers() > 0 {
+		return ids
+	}
+	for _, b := range img.Members() {
+		ids = append(ids, b.ID)
 	}
 	return ids
 }

@@ -31,6 +31,9 @@ func (e *ensemble) launchBroker(b *process) {
 		args = append(args, "--override", s)
 	}
 	env := []string{"KAFKA_ZOOKEEPER_CONNECT=" + strings.Join(e.addresses(), ",")}
+	if e.outside != "" {
+		env = []string{"KAFKA_ZOOKEEPER_CONNECT=" + e.outside}
+	}
 	if b.inside {
 		env = []string{"ZOO_MY_ID=" + fmt.Sprint(b.number), "ZOO_SERVERS=" + e.servers(e.keepers[b.number-1]), "ZOO_HEARTBEAT_MS=20"}
 	}

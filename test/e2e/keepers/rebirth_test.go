@@ -1,7 +1,10 @@
 package keepers
 
 import (
+	"bytes"
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -89,4 +92,46 @@ func (e *ensemble) another(admin *kadm.Client) {
 		made, err := admin.CreateTopic(ctx, 3, 3, nil, "another")
 		return err == nil && made.Err == nil
 	})
+}
+
+// Everything goes down at once, and the keepers lose their disks. The brokers kept theirs, and with them the metadata.
+func TestAllKeepersWipedWhileBrokersAreDown(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	e.startBrokers(3, false)
+	admin := kadm.NewClient(e.client())
+	before := e.createTopic(admin)
+	cluster := e.cluster(admin)
+	p := e.produce()
+	p.goesOn()
+	p.cancel()
+	<-p.done
+	if err := p.client.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range e.brokers {
+		e.await(b.name+" to have it on its disk", func() bool {
+			data, err := os.ReadFile(filepath.Join(b.dir, "metadata.known"))
+			return err == nil && bytes.Contains(data, []byte(topic))
+		})
+	}
+	for _, b := range e.brokers {
+		b.kill()
+	}
+	for _, k := range e.keepers {
+		e.wipe(k)
+	}
+	e.launchAll()
+	for _, b := range e.brokers {
+		e.launchBroker(b)
+	}
+	for _, b := range e.brokers {
+		e.ready(b)
+	}
+	after := e.describe(admin)
+	if got := e.cluster(admin); got != cluster || after.ID != before.ID {
+		t.Errorf("cluster %s with topic %v, it was %s with %v", got, after.ID, cluster, before.ID)
+	}
+	e.checkSetting(admin)
+	p.check()
 }

@@ -20,7 +20,7 @@ type service struct {
 // serve listens at all ports of a keeper on an address of its own.
 func (e *ensemble) serve(s *service, ports []int) {
 	for _, port := range ports {
-		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", s.host, port))
+		l, err := net.Listen("tcp", net.JoinHostPort(s.host, fmt.Sprint(port)))
 		if err != nil {
 			e.t.Fatal(err)
 		}
@@ -33,7 +33,7 @@ func (e *ensemble) serve(s *service, ports []int) {
 				}
 				go func() {
 					defer conn.Close()
-					to, err := net.Dial("tcp", fmt.Sprintf("%s:%d", s.target.Load(), port))
+					to, err := net.Dial("tcp", net.JoinHostPort(s.target.Load().(string), fmt.Sprint(port)))
 					if err != nil {
 						return
 					}

@@ -56,6 +56,8 @@ type ensemble struct {
 	size    int
 	// names are the hosts by which keepers are found, where those are not the ones that they are at.
 	names []string
+	// outside is an etcd in the keepers' place.
+	outside string
 }
 
 // process is a keeper or a broker; its addresses and its directory stay when it is started again.

@@ -1,0 +1,159 @@
+package metadata_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/metadata/memstore"
+)
+
+// life is a store in memory that knows which life of keepers it is.
+type life struct {
+	metadata.Store
+	birth metadata.Birth
+}
+
+func (l life) Birth(context.Context) (metadata.Birth, error) { return l.birth, nil }
+
+var (
+	lifeCluster = ident.NewClusterID()
+	lifeTopic   = ident.NewTopicID()
+)
+
+// image is what a broker knows at a revision: a topic whose only partition has an epoch, and its setting.
+func knownAt(t *testing.T, revision metadata.Revision, epoch int32, retention string, members int) *metadata.Image {
+	t.Helper()
+	p := metadata.EncodePartition(&metadata.Partition{
+		Replicas: []ident.BrokerID{1}, Leader: 1, LeaderEpoch: 3, Epoch: epoch, Ceiling: 100,
+	})
+	contents := map[string][]byte{
+		metadata.FormatKey():                metadata.EncodeFormat(),
+		metadata.ClusterKey():               metadata.EncodeCluster(metadata.Cluster{ID: lifeCluster, BornMs: 1}),
+		metadata.TopicKey(lifeTopic):        metadata.EncodeTopic("t", 1),
+		metadata.PartitionKey(lifeTopic, 0): p,
+		metadata.ProducersKey():             metadata.EncodeProducers(1000),
+		metadata.ConfigKey(metadata.Resource{Type: metadata.TopicResource, Name: "t"}): metadata.EncodeConfig(map[string]string{"retention.ms": retention}),
+	}
+	for id := range members {
+		contents[metadata.MemberKey(ident.BrokerID(id+1))] = metadata.EncodeBroker(&metadata.Broker{})
+	}
+	image, err := metadata.ImageOf(revision, func(yield func(string, []byte) bool) {
+		for key, value := range contents {
+			if !yield(key, value) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func restoreInto(t *testing.T, store life, broker ident.BrokerID, known *metadata.Image, of string) error {
+	r := metadata.Restoration{Store: store, Broker: broker, Image: known, Of: of, Birth: store.birth, Logger: slog.New(slog.DiscardHandler)}
+	return r.Run(bounded(t))
+}
+
+func read(t *testing.T, store metadata.Store) (epoch int32, retention string) {
+	t.Helper()
+	image, err := metadata.ReadImage(bounded(t), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if image.ClusterID() != lifeCluster || image.NextProducerID() != 1000 {
+		t.Errorf("cluster %s, next producer %d", image.ClusterID(), image.NextProducerID())
+	}
+	p := image.Partition(ident.TopicPartition{Topic: "t"})
+	if p == nil {
+		t.Fatal("the partition is lost")
+	}
+	return p.Epoch, image.Config(metadata.Resource{Type: metadata.TopicResource, Name: "t"})["retention.ms"]
+}
+
+// Of several that know the cluster the furthest one puts it back.
+func TestRebornFromTheFurthest(t *testing.T) {
+	store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+	var all sync.WaitGroup
+	for broker, revision := range map[ident.BrokerID]metadata.Revision{1: 100, 2: 105, 3: 103} {
+		all.Go(func() {
+			if err := restoreInto(t, store, broker, knownAt(t, revision, int32(revision), revision64(revision), 3), "a"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if epoch, retention := read(t, store); epoch != 105 || retention != "105" {
+		t.Errorf("epoch %d, retention %s", epoch, retention)
+	}
+	// One that comes late and knows a newer state of the partition adds that, and nothing else.
+	if err := restoreInto(t, store, 4, knownAt(t, 110, 110, "110", 0), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, retention := read(t, store); epoch != 110 || retention != "105" {
+		t.Errorf("after the late one: epoch %d, retention %s", epoch, retention)
+	}
+	// One that comes late and knows less changes nothing.
+	if err := restoreInto(t, store, 5, knownAt(t, 90, 90, "90", 0), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, _ := read(t, store); epoch != 110 {
+		t.Errorf("after the old one: epoch %d", epoch)
+	}
+}
+
+func revision64(r metadata.Revision) string { return string(metadata.EncodeProducers(int64(r))) }
+
+// An ensemble was recovered from an older log: what is newer is put back, and what had been deleted since goes again.
+func TestRecoveredFromAnOlderLog(t *testing.T) {
+	inner := memstore.New().Open(memstore.Faults{})
+	gone := ident.NewTopicID()
+	for key, value := range knownAt(t, 1, 90, "90", 0).Contents() {
+		put(t, inner, key, value)
+	}
+	put(t, inner, metadata.TopicKey(gone), metadata.EncodeTopic("gone", 1))
+	page, err := inner.Range(bounded(t), metadata.RangeRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
+	if err := restoreInto(t, store, 1, knownAt(t, 95, 95, "95", 0), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, _ := read(t, store); epoch != 90 {
+		t.Errorf("one that knows no more than was kept has put back something: epoch %d", epoch)
+	}
+	if err := restoreInto(t, store, 2, knownAt(t, 100, 100, "100", 0), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, retention := read(t, store); epoch != 100 || retention != "100" {
+		t.Errorf("epoch %d, retention %s", epoch, retention)
+	}
+	image, err := metadata.ReadImage(bounded(t), store)
+	if err != nil || image.Topic("gone") != nil {
+		t.Errorf("a topic that had been deleted is back, error %v", err)
+	}
+}
+
+func put(t *testing.T, store metadata.Store, key string, value []byte) {
+	t.Helper()
+	if _, err := store.Txn(bounded(t), metadata.Txn{Then: []metadata.Op{metadata.Put(key, value)}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A store that was given to another cluster meanwhile is left alone.
+func TestRebornAsAnotherCluster(t *testing.T) {
+	store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+	if _, err := metadata.Found(bounded(t), store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := restoreInto(t, store, 1, knownAt(t, 100, 100, "100", 0), "a"); !errors.Is(err, metadata.ErrOtherCluster) {
+		t.Errorf("error %v", err)
+	}
+}
