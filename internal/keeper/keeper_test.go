@@ -62,13 +62,13 @@ func child(dir string) {
 	select {}
 }
 
-func bounded(t *testing.T) context.Context {
+func bounded(t testing.TB) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-func start(t *testing.T, options keeper.Options) *keeper.Keeper {
+func start(t testing.TB, options keeper.Options) *keeper.Keeper {
 	t.Helper()
 	options.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
 	k, err := keeper.Start(options)

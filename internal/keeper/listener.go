@@ -26,7 +26,7 @@ const (
 )
 
 // listener takes connections at the clients' port and tells by the first bytes what they speak: HTTP/2,
-// which begins with its preface, is gRPC; a four-letter word of ZooKeeper's gets its answer. The port outlives the
+// which begins with its preface, is gRPC; all else goes to the ZooKeeper face. The port outlives the
 // server behind it: while there is none, whoever speaks gRPC is sent away at once and tries another keeper.
 type listener struct {
 	net      net.Listener
@@ -36,12 +36,15 @@ type listener struct {
 	once     sync.Once
 	running  sync.WaitGroup
 	current  atomic.Pointer[service]
+	// zookeeper says how ZooKeeper's protocol is spoken; it is set before serve.
+	zookeeper ZooKeeper
 }
 
 // service is the gRPC server of one etcd server.
 type service struct {
 	listener *listener
 	grpc     *grpc.Server
+	face     *face
 	accepted chan net.Conn
 	done     chan struct{}
 	ended    chan struct{}
@@ -56,7 +59,7 @@ func listen(address string) (*listener, error) {
 		return nil, fmt.Errorf("keeper: %w", err)
 	}
 	return &listener{
-		net: l, done: make(chan struct{}), greeting: make(chan struct{}, maxGreeting),
+		net: l, done: make(chan struct{}), greeting: make(chan struct{}, maxGreeting), zookeeper: anyWord,
 	}, nil
 }
 
@@ -76,6 +79,7 @@ func (l *listener) attach(server *etcdserver.EtcdServer) {
 	s := &service{
 		listener: l, grpc: v3rpc.Server(server, nil, untilElection(server)), accepted: make(chan net.Conn),
 		done: make(chan struct{}), ended: make(chan struct{}),
+		face: &face{settings: l.zookeeper, etcd: server, log: l.log, port: portOf(l.net.Addr())},
 	}
 	go func() {
 		defer close(s.ended)
@@ -93,6 +97,7 @@ func (l *listener) detach() {
 		return
 	}
 	close(s.done)
+	s.face.close()
 	timer := time.AfterFunc(stopWithin, s.grpc.Stop)
 	s.grpc.GracefulStop()
 	timer.Stop()
@@ -137,40 +142,32 @@ func (l *listener) greet(conn net.Conn) {
 		conn.Close()
 		return
 	}
-	if answer, ok := fourLetterWord(string(word[:])); ok {
-		_ = conn.SetWriteDeadline(time.Now().Add(helloWithin))
-		_, _ = io.WriteString(conn, answer)
-		conn.Close()
-		return
-	}
-	if string(word[:]) != "PRI " {
-		conn.Close() // a ZooKeeper session, or nothing that is known
-		return
-	}
 	if err := conn.SetReadDeadline(time.Time{}); err != nil {
 		conn.Close()
 		return
 	}
 	s := l.current.Load()
 	if s == nil {
+		if string(word[:]) == "ruok" && l.zookeeper.answers("ruok") {
+			_ = conn.SetWriteDeadline(time.Now().Add(helloWithin))
+			_, _ = io.WriteString(conn, "imok") // the process is well; whether it serves, the other words tell
+		}
 		conn.Close() // the ensemble is not there yet, or is on its way to another life
 		return
 	}
+	greeted := &replayed{Conn: conn, head: word[:]}
+	if string(word[:]) != "PRI " {
+		// One of ZooKeeper's words, a session, or nothing that is known: that is told apart there.
+		go s.face.serve(greeted)
+		return
+	}
 	select {
-	case s.accepted <- &replayed{Conn: conn, head: word[:]}:
+	case s.accepted <- greeted:
 	case <-s.done:
 		conn.Close()
 	case <-l.done:
 		conn.Close()
 	}
-}
-
-// fourLetterWord answers ZooKeeper's words.
-func fourLetterWord(word string) (string, bool) {
-	if word == "ruok" {
-		return "imok", true
-	}
-	return "", false
 }
 
 // stop closes the port and ends every connection.

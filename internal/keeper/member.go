@@ -46,7 +46,9 @@ type MemberOptions struct {
 	Quota int64
 	// Advertised is the host under which the other members reach this one, empty to find it out.
 	Advertised string
-	Logger     *slog.Logger
+	// ZooKeeper is how its protocol is spoken.
+	ZooKeeper ZooKeeper
+	Logger    *slog.Logger
 }
 
 // DefaultTick is the heartbeat between members.
@@ -139,6 +141,7 @@ func StartMember(options MemberOptions) (*Member, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m.cancel = cancel
+	m.clients.zookeeper = m.options.ZooKeeper
 	m.clients.serve(m.logger)
 	m.peers.serve()
 	m.hall.serve()

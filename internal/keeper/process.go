@@ -22,6 +22,7 @@ func MemberOptionsOf(c *config.Keeper, logger *slog.Logger) MemberOptions {
 	return MemberOptions{
 		Number: c.ID, Servers: ServersOf(c.Members), Dir: c.DataDir, Tick: c.Tick, Quota: c.Quota,
 		Advertised: c.Advertised, Logger: logger,
+		ZooKeeper: ZooKeeper{Words: c.FourLetterWords, TickTime: c.TickTime, PerAddress: c.MaxClientConnections},
 	}
 }
 

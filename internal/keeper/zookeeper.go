@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"barnabas/internal/zookeeper"
 )
 
 // probeWithin bounds the look at who listens at an address.
@@ -22,6 +24,7 @@ func RealZooKeeper(ctx context.Context, addresses []string) string {
 	for _, address := range addresses {
 		text := fourLetters(ctx, address, "srvr")
 		switch found := zooVersion.FindStringSubmatch(text); {
+		case strings.Contains(text, zookeeper.Mark): // a keeper's ZooKeeper face
 		case found != nil:
 			return fmt.Sprintf("%s (version %s)", address, found[1])
 		case strings.Contains(text, "is not executed because it is not in the whitelist"),

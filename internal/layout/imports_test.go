@@ -37,6 +37,7 @@ var sameLevel = map[[2]string]string{
 	{"metadata/memstore", "metadata"}:            "implements the Store seam",
 	{"metadata/storetest", "metadata"}:           "the conformance suite of the Store seam",
 	{"metadata/etcdstore", "metadata/storetest"}: "its tests run the suite",
+	{"keeper", "zookeeper"}:                      "a keeper's port gives it the connections that speak ZooKeeper's protocol",
 	{"metadata/memstore", "metadata/storetest"}:  "its tests run the suite",
 }
 

@@ -13,7 +13,10 @@ import (
 )
 
 // version is the ZooKeeper that this server behaves as; tools look at its first two numbers.
-const version = "3.9.3-barnabas"
+const version = "3.9.3-" + Mark
+
+// Mark is in the answer to srvr, so that a keeper is not taken for a real ZooKeeper.
+const Mark = "barnabas"
 
 const notServing = "This ZooKeeper instance is not currently serving requests\n"
 
@@ -23,7 +26,7 @@ var words map[string]func(*Server) string
 func init() {
 	words = map[string]func(*Server) string{
 		"ruok": func(*Server) string { return "imok" },
-		"srvr": func(s *Server) string { return s.serving(s.wordServer) },
+		"srvr": (*Server).wordServer,
 		"stat": func(s *Server) string { return s.serving(s.wordStat) },
 		"mntr": func(s *Server) string { return s.serving(s.wordMonitor) },
 		"cons": func(s *Server) string { return s.serving(func() string { return s.connections(false) + "\n" }) },
@@ -42,9 +45,6 @@ func init() {
 
 // isWord says whether a connection's first four bytes are one of the words; none is a length that is allowed.
 func isWord(first string) bool { return words[first] != nil }
-
-// IsWord says whether a connection's first four bytes are a word that a Server answers.
-func IsWord(first string) bool { return isWord(first) }
 
 func (s *Server) answerWord(word string, c *conn) string {
 	if word != "srvr" && !slices.Contains(s.options.Words, word) && !slices.Contains(s.options.Words, "*") {
@@ -87,7 +87,9 @@ func (s *Server) withTree(look func(*tree.Tree, *tree.Watches[*conn])) {
 	}
 }
 
-func (s *Server) wordServer() string { return "Zookeeper version: " + version + "\n" + s.summary() }
+func (s *Server) wordServer() string {
+	return "Zookeeper version: " + version + "\n" + s.serving(s.summary)
+}
 
 func (s *Server) wordStat() string {
 	return "Zookeeper version: " + version + "\nClients:\n" + s.connections(true) + "\n" + s.summary()
