@@ -107,10 +107,11 @@ func expanded(r Replicas, f Follower) []metadata.Member {
 	case f.Member.Broker == r.Leader.Broker:
 		return nil // the leader's own successor joins when all is handed over to it
 	}
-	next := make([]metadata.Member, 0, len(r.InSync.Committed)+1)
-	for _, m := range r.InSync.Committed {
-		if m.Broker != f.Member.Broker { // its former store, if that was still listed
-			next = append(next, m)
+	next := slices.Clone(r.InSync.Committed)
+	for i, m := range next {
+		if m.Broker == f.Member.Broker { // its former store is still listed, or none: it keeps the place
+			next[i] = f.Member
+			return next
 		}
 	}
 	return append(next, f.Member)
