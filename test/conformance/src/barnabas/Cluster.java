@@ -20,6 +20,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.requests.MetadataRequest;
+import org.apache.kafka.common.requests.MetadataResponse;
+import org.apache.kafka.server.IntegrationTestUtils;
 
 /**
  * Brokers of Barnabas as processes, started with the properties a test asks for. One alone has its keeper inside;
@@ -179,19 +182,28 @@ public final class Cluster {
         }
     }
 
-    /** Waits until the brokers that run know of each other. */
+    /** Waits until each of the brokers that run knows of all of them. */
     public void awaitAll() {
-        long want = nodes.values().stream().filter(Node::alive).count();
+        List<Node> running = nodes.values().stream().filter(Node::alive).collect(Collectors.toList());
         long deadline = System.currentTimeMillis() + START_TIMEOUT_MS;
-        try (Admin admin = admin()) {
-            while (admin.describeCluster().nodes().get().size() < want) {
+        for (Node node : running) {
+            while (known(node) < running.size()) {
                 if (System.currentTimeMillis() > deadline) {
-                    throw new IllegalStateException("the brokers don't see each other");
+                    throw new IllegalStateException("the brokers don't see each other:\n" + logs());
                 }
                 pause();
             }
-        } catch (InterruptedException | java.util.concurrent.ExecutionException e) {
-            throw new IllegalStateException(e);
+        }
+    }
+
+    /** How many brokers a broker knows of. */
+    private static int known(Node node) {
+        try {
+            MetadataRequest request = new MetadataRequest.Builder(List.of(), false).build();
+            MetadataResponse answer = IntegrationTestUtils.connectAndReceive(request, node.port);
+            return answer.brokers().size();
+        } catch (IOException e) {
+            return 0;
         }
     }
 
