@@ -80,7 +80,10 @@ func BenchmarkZooKeeper(b *testing.B) {
 		do   func(c *zk.Conn, i int) error
 	}{
 		{"read", func(c *zk.Conn, _ int) error { _, _, err := c.Get("/bench"); return err }},
-		{"write", func(c *zk.Conn, i int) error { _, err := c.Set(fmt.Sprintf("/bench/%d", i), make([]byte, 100), -1); return err }},
+		{"write", func(c *zk.Conn, i int) error {
+			_, err := c.Set(fmt.Sprintf("/bench/%d", i), make([]byte, 100), -1)
+			return err
+		}},
 		{"create", func(c *zk.Conn, _ int) error {
 			_, err := c.Create("/bench/n-", nil, zk.FlagSequence, zk.WorldACL(zk.PermAll))
 			return err
