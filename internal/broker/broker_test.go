@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -309,9 +310,10 @@ func TestSuccessorOfADeadBroker(t *testing.T) {
 // TestKeepersComeLater: the metadata store answers only after the broker has begun to ask.
 func TestKeepersComeLater(t *testing.T) {
 	w := newWorld(t)
-	left := 3
+	var left atomic.Int32
+	left.Store(3)
 	w.faults.Before = func(memstore.Call) error {
-		if left--; left >= 0 {
+		if left.Add(-1) >= 0 {
 			return metadata.ErrUnavailable
 		}
 		return nil

@@ -58,6 +58,12 @@ func (s *stage) event(verb string, args []string) []string {
 	case "broker": // broker 1 store=a rack=r torn leaving failed=1
 		s.register(args)
 		return s.lead()
+	case "successor": // successor 1 store=x
+		b := metadata.Broker{Stores: []ident.StoreID{storeID(strings.TrimPrefix(args[1], "store="))}}
+		s.apply(metadata.Put(metadata.SuccessorKey(brokerID(args[0])), metadata.EncodeBroker(&b)))
+		return s.lead()
+	case "evacuate":
+		return s.perform(planEvacuation(s.state()))
 	case "settled": // the registration says no more that it is torn
 		b := *s.img.Broker(brokerID(args[0]))
 		b.Torn = false
