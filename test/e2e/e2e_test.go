@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"barnabas/test/loopback"
 )
 
 // binary is the program under test, built once by TestMain.
@@ -43,7 +45,7 @@ func TestScripts(t *testing.T) {
 			env.Values[worldKey{}] = world
 			env.Defer(world.end)
 			env.Setenv("BARNABAS", binary)
-			keeper, err := freeAddress()
+			keeper, err := loopback.Address()
 			if err != nil {
 				return err
 			}

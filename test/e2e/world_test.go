@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"barnabas/test/loopback"
 )
 
 type worldKey struct{}
@@ -65,7 +66,7 @@ func (w *world) broker(name string) (*process, error) {
 	}
 	p := &process{name: name}
 	for _, address := range []*string{&p.address, &p.http} {
-		free, err := freeAddress()
+		free, err := loopback.Address()
 		if err != nil {
 			return nil, err
 		}
@@ -73,16 +74,6 @@ func (w *world) broker(name string) (*process, error) {
 	}
 	w.brokers[name] = p
 	return p, nil
-}
-
-// freeAddress is one that nobody listens on at the moment.
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 // start runs the broker on its own directory, with more settings as name=value.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"barnabas/test/loopback"
 )
 
 // patience bounds every wait for what ought to happen soon, on a busy machine.
@@ -47,15 +48,13 @@ func newBroker(t *testing.T, dir string, overrides ...string) *broker {
 	return &broker{dir: dir, address: freeAddress(t), http: freeAddress(t), overrides: overrides}
 }
 
-// freeAddress is one that nobody listens on at the moment.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // logDir is where the broker keeps its logs unless the test says otherwise.

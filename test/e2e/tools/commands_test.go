@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"barnabas/test/loopback"
 )
 
 // patience bounds every wait, on a busy machine.
@@ -34,7 +35,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 func brokerCommand(ts *testscript.TestScript, _ bool, args []string) {
 	addresses := make([]string, 3)
 	for i := range addresses {
-		address, err := freeAddress()
+		address, err := loopback.Address()
 		ts.Check(err)
 		addresses[i] = address
 	}
@@ -75,15 +76,6 @@ func brokerCommand(ts *testscript.TestScript, _ bool, args []string) {
 		said, _ := os.ReadFile(log.Name())
 		ts.Fatalf("the broker: %v\n%s", err, said)
 	}
-}
-
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }
 
 func ready(probe string, exited <-chan struct{}) error {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"barnabas/test/loopback"
 )
 
 const (
@@ -88,12 +90,9 @@ func startBroker(dir string) (stop func(), err error) {
 	if out, err := exec.Command("go", "build", "-o", binary, "barnabas/cmd/barnabas").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build: %w: %s", err, out)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	if bootstrap, err = loopback.Address(); err != nil {
 		return nil, err
 	}
-	bootstrap = l.Addr().String()
-	l.Close()
 	var log bytes.Buffer
 	broker := exec.Command(binary, "server", "--override", "listeners=PLAINTEXT://"+bootstrap,
 		"--override", "log.dirs="+filepath.Join(dir, "data"), "--override", "group.initial.rebalance.delay.ms=0",

@@ -1,0 +1,58 @@
+// Package loopback gives the tests that start processes addresses which stay free until those processes take them.
+//
+// A port that the system picks for a moment's listener is one of those that it also gives to the near ends of
+// connections: on a busy machine somebody's connection has it before the process that is told to listen there.
+package loopback
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"sync/atomic"
+)
+
+// Ports lie below those that systems give to connections.
+const (
+	firstPort = 10000
+	ports     = 20000
+)
+
+var next atomic.Uint32
+
+// Address is a host and port that nobody listens on and nothing connects from: on a loopback address of this process's own
+// where the system has more than one, as Linux does.
+func Address() (string, error) {
+	pid := os.Getpid()
+	return find(fmt.Sprintf("127.%d.%d.%d", 64+pid>>16&63, pid>>8&255, 1+pid&127), "127.0.0.1")
+}
+
+// Port is a port of 127.0.0.1, for what can't be told another host.
+func Port() (int, error) {
+	address, err := find("127.0.0.1")
+	if err != nil {
+		return 0, err
+	}
+	tcp, err := net.ResolveTCPAddr("tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	return tcp.Port, nil
+}
+
+// find tries hosts in their order, and on each some ports, from one that differs between processes.
+func find(hosts ...string) (string, error) {
+	var last error
+	for _, host := range hosts {
+		for range 1000 {
+			port := firstPort + (uint32(os.Getpid())*101+next.Add(1))%ports
+			l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", host, port))
+			if err != nil {
+				last = err
+				continue
+			}
+			defer l.Close()
+			return l.Addr().String(), nil
+		}
+	}
+	return "", fmt.Errorf("no free loopback address: %w", last)
+}
