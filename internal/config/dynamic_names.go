@@ -7,7 +7,8 @@ import (
 )
 
 // Of Kafka's settings that have no row here, those that Kafka lets change while it runs. Tools set
-// them (a reassignment sets leader.replication.throttled.rate), so they are kept although they do nothing.
+// them, so they are kept although most do nothing. Two do: leader.replication.throttled.rate and
+// follower.replication.throttled.rate, which in Kafka too no file has (internal/broker/throttle.go).
 
 const dynamicInKafka = `
 background.threads config.providers cordoned.log.dirs errors.deadletterqueue.auto.create.topics.enable

@@ -145,7 +145,7 @@ share.fetch.purgatory.purge.interval.requests
 	{"is for quotas, throttles or telemetry, which are not served yet", `
 alter.log.dirs.replication.quota.window.num alter.log.dirs.replication.quota.window.size.seconds
 client.quota.callback.class controller.quota.window.num controller.quota.window.size.seconds
-follower.replication.throttled.rate leader.replication.throttled.rate quota.consumer.default
+quota.consumer.default
 quota.producer.default quota.window.num quota.window.size.seconds
 replica.alter.log.dirs.io.max.bytes.per.second replication.quota.window.num
 replication.quota.window.size.seconds telemetry.max.bytes

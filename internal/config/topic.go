@@ -137,11 +137,11 @@ var (
 		Update: ClusterWide, Family: one("unclean.leader.election.enable"),
 		Doc: "Whether a replica that may lack acknowledged records can lead when no other is alive. Otherwise such a replica leads on request only (`kafka-leader-election`)."})
 
-	LeaderThrottledReplicas = topicList(Row{Name: "leader.replication.throttled.replicas", check: throttledReplicas(),
-		Doc: "Kept for tools that move partitions: replicas whose leader's traffic is throttled, `partition:broker` each or `*`. Barnabas does not throttle replication yet."})
+	LeaderThrottledReplicas = topicList(Row{Name: "leader.replication.throttled.replicas", Room: inReplication, check: throttledReplicas(),
+		Doc: "Whose copying is throttled at the leader, `partition:broker` each or `*`, where the broker is the one that leads. Tools that move partitions set it, together with `leader.replication.throttled.rate` of the brokers. Replicas in sync are never throttled."})
 
-	FollowerThrottledReplicas = topicList(Row{Name: "follower.replication.throttled.replicas", check: throttledReplicas(),
-		Doc: "Kept for tools that move partitions: replicas whose follower's traffic is throttled, `partition:broker` each or `*`. Barnabas does not throttle replication yet."})
+	FollowerThrottledReplicas = topicList(Row{Name: "follower.replication.throttled.replicas", Room: inReplication, check: throttledReplicas(),
+		Doc: "Whose copying is throttled at the follower, `partition:broker` each or `*`, where the broker is the one that copies. Tools that move partitions set it, together with `follower.replication.throttled.rate` of the brokers. Replicas in sync are never throttled."})
 )
 
 // Settings of parts of Kafka that Barnabas does not have: they are kept with the topic, so that what a tool
