@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim spec interop conformance image bench trials fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim mutants spec interop conformance image bench trials fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ race:
 
 sim:               ## whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
 	$(GO) test ./sim -run Seeds -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1)
+
+mutants:           ## plant bugs into replication, controller and coordinator: the simulator has to find each
+	$(GO) test ./sim -run TestMutants -mutants -v -timeout 20m
 
 spec:              ## TLC checks the model of docs/spec: make spec [SIZE=large]
 	SIZE=$(SIZE) docs/spec/check

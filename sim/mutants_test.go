@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// mutant is a bug planted into the code of the rooms: by an overlay of the build, so that the code has no switch for it.
+type mutant struct {
+	name  string
+	edits []edit
+	want  []string // any of these is in what the checkers say
+}
+
+// edit replaces old, which a file has once, by new. There planted says whether the mutant is the one that is run.
+type edit struct{ file, old, new string }
+
+var mutants = []mutant{
+	{name: "the high watermark does not wait for followers", want: []string{"lost:", "reused:"}, edits: []edit{
+		{"internal/replication/high_watermark.go", "if member || joining {", "if (member || joining) && !planted() {"}}},
+	{name: "the high watermark is one too far", want: []string{"lost:", "reused:", "high watermark:", "order:"}, edits: []edit{
+		{"internal/replication/high_watermark.go", "return max(mark, r.HighWatermark)\n",
+			"if planted() && mark < r.LogEnd {\n\t\tmark++\n\t}\n\treturn max(mark, r.HighWatermark)\n"}}},
+	{name: "acknowledged before the in-sync set has it", want: []string{"lost:", "reused:"}, edits: []edit{
+		{"internal/replication/append.go", "case v.log.HighWatermark() < required:", "case v.log.HighWatermark() < required && !planted():"}}},
+	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
+		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
+	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{
+		{"internal/replication/assume.go", "if a.leads(p.local.broker, log.Directory().ID()) {",
+			"if planted() && old.role == Leading && old.topic == a.topic {\n\t\t\treturn turn{}, nil, nil\n\t\t}\n\t\tif a.leads(p.local.broker, log.Directory().ID()) {"}}},
+	{name: "offsets are given out again after a loss", want: []string{"reused:"}, edits: []edit{
+		{"internal/controller/inquire.go", "next.Start = p.Ceiling\n", "if !planted() {\n\t\t\tnext.Start = p.Ceiling\n\t\t}\n"},
+		{"internal/controller/inquire.go", "next.Resume = p.Ceiling\n", "if !planted() {\n\t\tnext.Resume = p.Ceiling\n\t}\n"}}},
+	{name: "elected outside of the in-sync set", want: []string{"lost:", "reused:", "commits:"}, edits: []edit{
+		{"internal/controller/elect.go", "if next.Leader == ident.NoBroker && e.unclean {", "if next.Leader == ident.NoBroker && (e.unclean || planted()) {"}}},
+	{name: "in sync by broker, whatever its store", want: []string{"lost:", "reused:", "replicas:", "not served", "commits:"}, edits: []edit{
+		{"internal/metadata/broker.go", "return slices.Contains(b.Stores, id)", "return planted() || slices.Contains(b.Stores, id)"},
+		{"internal/replication/assume.go", "return !ok || member.Store.IsZero() ||", "return planted() || !ok || member.Store.IsZero() ||"}}},
+	{name: "a coordinator that moves forgets", want: []string{"commits:", "generations:", "owners:"}, edits: []edit{
+		{"internal/coordinator/load.go", "from, end := s.log.StartOffset(), s.log.EndOffset()\n",
+			"from, end := s.log.StartOffset(), s.log.EndOffset()\n\tif planted() {\n\t\tfrom = end\n\t}\n"}}},
+}
+
+// plantedVariable names the mutant that a process is to be.
+const plantedVariable = "SIM_PLANTED"
+
+// mutantSeeds is how many seeds may go by before a mutant is found.
+const mutantSeeds = 40
+
+var mutate = flag.Bool("mutants", false, "plant bugs into the rooms, and see that each is found")
+
+// TestMutants builds the simulator with all the bugs planted, and runs it with one after another: each has to be found.
+func TestMutants(t *testing.T) {
+	if !*mutate {
+		t.Skip("takes two minutes: make mutants")
+	}
+	binary := buildMutants(t)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			run := exec.Command(binary, "-test.run", "^TestClusterSeeds$", "-test.failfast", "-test.parallel", "2",
+				"-seeds", fmt.Sprint(mutantSeeds))
+			run.Env = append(os.Environ(), plantedVariable+"="+m.name)
+			said, _ := run.CombinedOutput()
+			for _, line := range strings.Split(string(said), "\n") {
+				for _, want := range m.want {
+					if strings.HasPrefix(line, "          ") && strings.Contains(line, want) {
+						t.Log(strings.TrimSpace(line))
+						return
+					}
+				}
+			}
+			t.Errorf("not found by %d seeds; the end of what was said:\n%s", mutantSeeds, said[max(0, len(said)-2000):])
+		})
+	}
+}
+
+// buildMutants makes a test binary of this package with every mutant in it.
+func buildMutants(t *testing.T) string {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	texts := map[string]string{} // by file
+	for _, m := range mutants {
+		for _, e := range m.edits {
+			plant(t, texts, filepath.Join(root, e.file), m.name, e)
+		}
+	}
+	overlay := struct{ Replace map[string]string }{map[string]string{}}
+	for file, text := range texts {
+		name := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(file, root), "/", "_"))
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		overlay.Replace[file] = name
+	}
+	list, err := json.Marshal(overlay)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "overlay.json"), list, 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(dir, "mutants.test")
+	build := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "barnabas/sim")
+	build.Dir = root
+	if said, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v:\n%s", err, said)
+	}
+	return binary
+}
+
+// plant edits a file's text, and gives its package the function that the edit asks.
+func plant(t *testing.T, texts map[string]string, file, name string, e edit) {
+	text, ok := texts[file]
+	if !ok {
+		read, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = string(read)
+	}
+	if n := strings.Count(text, e.old); n != 1 {
+		t.Fatalf("%s has %q %d times: the mutant %q has to be planted anew", file, e.old, n, name)
+	}
+	texts[file] = strings.Replace(text, e.old, strings.ReplaceAll(e.new, "planted()", fmt.Sprintf("planted(%q)", name)), 1)
+	pkg := filepath.Base(filepath.Dir(file))
+	texts[filepath.Join(filepath.Dir(file), "zz_planted.go")] = "package " + pkg + "\n\nimport \"os\"\n\n" +
+		"var plantedBug = os.Getenv(\"" + plantedVariable + "\")\n\nfunc planted(name string) bool { return plantedBug == name }\n"
+}
