@@ -62,7 +62,22 @@ func (b *Broker) isReady() error {
 	if behind := catchingUp(image, me); len(behind) > 0 {
 		return fmt.Errorf("copying: %d partitions are not in sync yet, such as %s", len(behind), behind[0])
 	}
+	if err := b.keeperReady(); err != nil {
+		return err
+	}
 	b.caughtUp.Store(true)
+	return nil
+}
+
+// keeperReady is nil once the member of the ensemble in this process counts, or where there is none. Until then the
+// ensemble does not outlive the next member that goes: whoever restarts one node after another has to wait.
+func (b *Broker) keeperReady() error {
+	if b.meta.member == nil {
+		return nil
+	}
+	if err := b.meta.member.Ready(); err != nil {
+		return fmt.Errorf("the keeper in this process: %w", err)
+	}
 	return nil
 }
 
