@@ -52,7 +52,7 @@ func main() {
 	o := options{}
 	flag.StringVar(&o.trials, "trial", "all", "trials to run, A to I with commas, or none")
 	flag.StringVar(&o.figures, "figure", "", "other figures to measure: "+strings.Join(figureNames(), ", ")+", or all")
-	flag.StringVar(&o.layout, "layout", string(nodes.Apart), "inside: three processes with keepers inside; six: keepers beside brokers; apart: one keeper that stays")
+	flag.StringVar(&o.layout, "layout", string(nodes.Inside), "inside: three processes with keepers inside; six: keepers beside brokers; apart: one keeper that stays")
 	flag.StringVar(&o.size, "size", "quick", "quick, or issue: the rounds and records of the table to compare with")
 	flag.BoolVar(&o.kafka, "kafka", false, "run the same rounds against Apache Kafka from Maven Central too")
 	flag.StringVar(&o.only, "only", "", "one system only: barnabas or kafka")

@@ -108,8 +108,9 @@ func (b Barnabas) node(n *Node, connect []string) {
 		n.Broker.Env = b.ensemble(n)
 	case Six:
 		n.Keeper = newProcess(b.Dir, "keeper-"+id)
+		n.keeper = n.Host + ":8081"
 		n.Keeper.Args = []string{b.Program, "keeper"}
-		n.Keeper.Env = append(b.ensemble(n), "ZOO_DATA_DIR="+n.Keeper.Data, "ZOO_HTTP_LISTENER="+n.Host+":8081")
+		n.Keeper.Env = append(b.ensemble(n), "ZOO_DATA_DIR="+n.Keeper.Data, "ZOO_HTTP_LISTENER="+n.keeper)
 	}
 	if b.Layout != Inside {
 		settings = append(settings, "zookeeper.connect="+strings.Join(connect, ","))

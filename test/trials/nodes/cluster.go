@@ -27,6 +27,7 @@ type Node struct {
 	// Prepare, if given, is run on an empty directory before the broker starts.
 	Prepare func() error
 	health  string // host:port of /readyz, empty for a broker that has none
+	keeper  string // host:port of the keeper's /readyz, empty for none
 }
 
 // Address is where clients reach the node's broker.
@@ -159,6 +160,9 @@ func (c *Cluster) AwaitReady(ctx context.Context, n *Node) error {
 			return fmt.Errorf("%s ended while starting; see %s:\n%s", n.Broker.Name, n.Broker.Log, n.Broker.Tail())
 		}
 		err := c.ready(ctx, n)
+		if err == nil && n.keeper != "" && !c.ReadyByMetadata {
+			err = c.probe(ctx, n.keeper)
+		}
 		if err == nil {
 			return nil
 		}
@@ -176,7 +180,14 @@ func (c *Cluster) ready(ctx context.Context, n *Node) error {
 	if c.ReadyByMetadata || n.health == "" {
 		return c.answersMetadata(ctx, n.Address())
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+n.health+"/readyz", nil)
+	return c.probe(ctx, n.health)
+}
+
+// probe asks /readyz.
+func (c *Cluster) probe(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
 	if err != nil {
 		return err
 	}

@@ -205,7 +205,9 @@ func (l *Load) Finish(ctx context.Context) *Sent {
 	<-l.ended
 	flushed := l.client.Flush(ctx)
 	if flushed != nil {
-		l.client.AbortBufferedRecords(context.Background())
+		bound, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		l.client.AbortBufferedRecords(bound) // of which some may be on their way for ever
+		cancel()
 	}
 	l.client.Close()
 	l.mu.Lock()
