@@ -176,6 +176,8 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 	if !change.New.HasReplica(m.options.Broker) {
 		if p != nil {
 			m.drop(p, "the replica was moved to other brokers")
+		} else {
+			m.clearAway(change)
 		}
 		return
 	}
