@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# ZooKeeper's own clients against an ensemble of three keepers: kazoo, zkCli and Curator, while a keeper is killed and
+# another one comes back with an empty directory.
+#
+#   test/interop/zookeeper/suite.sh BINARY VENV LIB    the keeper, kazoo's virtual environment, the jars of pom.xml
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+binary=$1 venv=$2 lib=$3
+work=$(mktemp -d)
+pids=(0 0 0 0)
+
+free_port() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+start() { # start N: keeper N on its directory
+  mkdir -p "$work/$1"
+  ZOO_MY_ID=$1 "$binary" keeper "$work/$1.cfg" >>"$work/$1.log" 2>&1 &
+  pids[$1]=$!
+}
+
+stop() { # stop N SIGNAL
+  kill "-$2" "${pids[$1]}" 2>/dev/null && wait "${pids[$1]}" 2>/dev/null || true
+  pids[$1]=0
+}
+
+serves() { # serves N: waits until keeper N has the tree
+  for _ in $(seq 300); do
+    case $({ exec 3<>"/dev/tcp/127.0.0.1/${client[$1]}" && printf srvr >&3 && cat <&3; } 2>/dev/null) in
+      *"Node count"*) return ;;
+    esac
+    sleep 0.1
+  done
+  echo "keeper $1 does not serve:" && tail -20 "$work/$1.log"
+  return 1
+}
+
+finish() {
+  for n in 1 2 3; do [ "${pids[$n]}" = 0 ] || stop "$n" KILL; done
+  rm -rf "$work"
+}
+trap finish EXIT
+
+servers='' client=(0 0 0 0) hosts=''
+for n in 1 2 3; do
+  client[$n]=$(free_port)
+  servers+="server.$n=127.0.0.1:$(free_port):$(free_port);127.0.0.1:${client[$n]}"$'\n'
+  hosts+=${hosts:+,}127.0.0.1:${client[$n]}
+done
+for n in 1 2 3; do
+  printf 'dataDir=%s\n4lw.commands.whitelist=*\nmaxClientCnxns=0\nhttp.listener=127.0.0.1:0\n%s' "$work/$n" "$servers" >"$work/$n.cfg"
+  start "$n"
+done
+for n in 1 2 3; do serves "$n"; done
+
+echo "== kazoo"
+"$venv/bin/python" "$here/suite.py" "$hosts"
+
+echo "== zkCli"
+"$here/zkcli.sh" "$lib" "$hosts"
+
+echo "== Curator"
+mkdir -p "$work/classes"
+javac -nowarn -encoding UTF-8 -cp "$lib/*" -d "$work/classes" "$here/Suite.java"
+java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$lib/*:$work/classes" Suite "$hosts"
+
+echo "== a keeper killed, then one wiped"
+mkfifo "$work/said" "$work/go"
+"$venv/bin/python" "$here/survive.py" "$hosts" "$work/go" >"$work/said" &
+survivor=$!
+exec 4<"$work/said" 5>"$work/go"
+read -r line <&4 && echo "$line"
+stop 1 KILL
+echo killed >&5
+read -r line <&4 && echo "$line"
+start 1
+serves 1
+stop 2 KILL
+rm -rf "${work:?}/2"
+start 2
+serves 2
+echo wiped >&5
+read -r line <&4 && echo "$line"
+wait "$survivor"
+echo "all passed"
