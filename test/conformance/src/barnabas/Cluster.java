@@ -107,6 +107,8 @@ public final class Cluster {
         }
         settings.setProperty("log.dirs", String.join(",", dirs));
         settings.setProperty("keeper.listener", "");
+        // Tests stop brokers and look at what is missing then; here a broker that stops has it copied elsewhere first.
+        settings.putIfAbsent("controlled.shutdown.enable", "false");
         if (keeperPort > 0) {
             settings.setProperty("zookeeper.connect", "127.0.0.1:" + keeperPort);
         }
