@@ -17,7 +17,7 @@
 // The promise is kept to by the faults (fates.go, truth.go): three runs of clusters in four spare the last whole copy
 // of a partition, judged by the metadata store and the disks as they are at that moment.
 //
-//	go test ./sim                       60 seeds of one broker, 140 of clusters
+//	go test ./sim                       60 seeds of one broker, 60 of clusters
 //	go test ./sim -run ClusterSeeds -seed 4711 -v   one seed, with what happened; -log adds the brokers' logs
 //	make sim SEEDS=10000                as many as asked for, from FROM on
 package sim

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 and 140")
+	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 each")
 	from     = flag.Uint64("from", 1, "the first seed")
 	one      = flag.Uint64("seed", 0, "run this seed alone")
 	brokerIn = flag.Bool("log", false, "show the broker's log")
@@ -25,7 +25,7 @@ func TestSeeds(t *testing.T) {
 
 // TestClusterSeeds does so with clusters.
 func TestClusterSeeds(t *testing.T) {
-	eachSeed(t, 140, RunCluster)
+	eachSeed(t, 60, RunCluster)
 }
 
 func eachSeed(t *testing.T, usual int, run func(Options) Summary) {

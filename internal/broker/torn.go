@@ -53,6 +53,9 @@ func (b *Broker) tornIsKnown() bool {
 	}
 	for topic := range image.Topics() {
 		for n, p := range topic.Partitions() {
+			if _, eligible := p.InELR(b.id); eligible && p.Inquiry == metadata.NoInquiry {
+				return false // only the controller takes it out, whoever has changed the partition since
+			}
 			if inSets(p, b.id) && (p.Modified < registered || p.Inquiry != metadata.NoInquiry && !answered(image, topic, n, p, b.id)) {
 				return false
 			}
