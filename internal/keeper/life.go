@@ -20,8 +20,10 @@ const (
 	hasWaited  = 10 * time.Second
 	// sayEvery is how often the log says for whom a member waits.
 	sayEvery = 5 * time.Second
-	// watchEvery is how often a running member looks after the ensemble.
+	// watchEvery is how often a running member looks after the ensemble while something is under way, and calmEvery how
+	// often it does otherwise.
 	watchEvery = 20 * time.Millisecond
+	calmEvery  = 100 * time.Millisecond
 	// leaderless is for how long a running member hopes for an election, in election timeouts, before it calls the roll.
 	leaderless = 4
 )
@@ -264,8 +266,8 @@ func (m *Member) serve(ctx context.Context) error {
 	m.setResting(nil)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	attached, began := false, time.Now()
-	for missed := 0; ; {
+	attached, began, led := false, time.Now(), time.Now()
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -275,12 +277,12 @@ func (m *Member) serve(ctx context.Context) error {
 			f.result <- errors.New("it is in an ensemble")
 			continue
 		case <-m.wake:
-			continue
 		case <-tick.C:
 		}
 		if server.Leader() == 0 {
-			if missed++; time.Duration(missed)*watchEvery < m.hopeFor() {
-				m.setStatus(attached && missed < 3, "the ensemble has no leader")
+			tick.Reset(watchEvery)
+			if lost := time.Since(led); lost < m.hopeFor() {
+				m.setStatus(attached && lost < calmEvery, "the ensemble has no leader")
 				continue
 			}
 			if again := m.reconsider(ctx); again {
@@ -288,18 +290,22 @@ func (m *Member) serve(ctx context.Context) error {
 			}
 			continue
 		}
-		if missed > 0 {
-			m.setResting(nil)
-		}
-		missed = 0
+		m.setResting(nil)
+		led = time.Now()
 		m.call(ctx, server)
+		m.feel(ctx, server)
 		if over := m.grow(ctx, began); over {
 			return nil
 		}
-		attached = m.settleIn(server, attached)
-		m.usher(ctx, server)
+		attached = m.settleIn(ctx, server, attached)
+		if waiting := m.usher(ctx, server); attached && !waiting {
+			tick.Reset(calmEvery)
+		} else {
+			tick.Reset(watchEvery)
+		}
 		m.maintains.look(ctx, server)
 	}
+	return nil
 }
 
 // hopeFor is how long an election may take.
@@ -307,8 +313,11 @@ func (m *Member) hopeFor() time.Duration {
 	return max(leaderless*ensembleElectionTicks*m.options.Tick, time.Second)
 }
 
+// serveProbe bounds the read by which a member tells that it serves.
+const serveProbe = 300 * time.Millisecond
+
 // settleIn opens the clients' port once the member is a full one and serves.
-func (m *Member) settleIn(server *etcdServer, attached bool) bool {
+func (m *Member) settleIn(ctx context.Context, server *etcdServer, attached bool) bool {
 	switch self := server.Cluster().Member(server.MemberID()); {
 	case self == nil:
 		m.setStatus(false, "the ensemble has taken it out")
@@ -322,9 +331,11 @@ func (m *Member) settleIn(server *etcdServer, attached bool) bool {
 		return false
 	}
 	if !attached {
-		select {
-		case <-server.ReadyNotify():
-		default:
+		// etcd's own word for it would wait for a proposal that may get lost on the way, for five seconds each time.
+		within, cancel := context.WithTimeout(ctx, serveProbe)
+		err := server.LinearizableReadNotify(within)
+		cancel()
+		if err != nil {
 			m.setStatus(false, "the ensemble elects a leader")
 			return false
 		}

@@ -217,6 +217,7 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 		return nil, false, fmt.Errorf("the ensemble to agree on it (%w)", err)
 	}
 	m.logger.Info("keeper: a newcomer is admitted", "keeper", from.Number, "address", from.Peer)
+	m.called()
 	m.admitted.id, m.admitted.at = uint64(learner.ID), time.Now()
 	m.mu.Lock()
 	id := m.id
@@ -228,11 +229,11 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 }
 
 // usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
-// next one comes.
-func (m *Member) usher(ctx context.Context, server *etcdServer) {
+// next one comes. True while there is a newcomer that has not caught up.
+func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 	m.register(ctx, server)
 	if server.Leader() != server.MemberID() {
-		return
+		return false
 	}
 	for _, member := range server.Cluster().Members() {
 		if !member.IsLearner {
@@ -245,10 +246,13 @@ func (m *Member) usher(ctx context.Context, server *etcdServer) {
 		case err == nil:
 			m.logger.Info("keeper: a newcomer has caught up and counts", "keeper", numberOf(member.Name), "address", first(member.PeerURLs))
 		case errors.Is(err, etcderrors.ErrLearnerNotReady):
+			waiting = true
 		default:
+			waiting = true
 			m.say("keeper: a newcomer can't be promoted yet", "keeper", numberOf(member.Name), "error", err)
 		}
 	}
+	return waiting
 }
 
 // register tells the ensemble the own address where it is not the one that it knows.

@@ -195,6 +195,9 @@ func (p *producer) check() {
 	if lost > 0 || twice > 0 {
 		p.e.t.Errorf("%d of %d acknowledged records are lost, %d are there twice\n%s", lost, len(p.acked), twice, p.e.outputs())
 	}
+	if p.stall > time.Second {
+		p.e.t.Log(p.e.outputs())
+	}
 	p.e.t.Logf("%d records acknowledged, longest stall %s", len(p.acked), p.stall.Round(time.Millisecond))
 }
 

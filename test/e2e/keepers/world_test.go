@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -98,13 +99,25 @@ func startEnsemble(t *testing.T, size int) *ensemble {
 	return e
 }
 
+// nextPort hands out ports below those that the system gives to connections: one of those might take a port
+// between the look at it and its use.
+var nextPort atomic.Int32
+
+const firstPort, ports = 12000, 18000
+
 func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	t.Helper()
+	for range ports {
+		port := firstPort + (os.Getpid()*97+int(nextPort.Add(1)))%ports
+		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err != nil {
+			continue
+		}
+		l.Close()
+		return port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // servers is ZOO_SERVERS as a keeper is given it: it knows itself as 0.0.0.0.
