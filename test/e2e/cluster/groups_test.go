@@ -33,7 +33,7 @@ func TestGroupOutlivesItsCoordinator(t *testing.T) {
 	}
 	acked := l.finish(t)
 	c.await("the group to have everything", func() bool { return g.count() >= len(acked) })
-	g.finish(t, admin, name)
+	g.finish(t, c, admin, name)
 }
 
 // groupOf is the name of a group that the keeper's home coordinates last: that one is not to be ended.
@@ -117,23 +117,26 @@ func (g *consumer) count() int {
 }
 
 // finish ends the member and checks that the group's offsets are where the partitions end.
-func (g *consumer) finish(t *testing.T, admin *kadm.Client, group string) {
+// A connection to a broker that has been ended since may break at the first question, which is asked again then.
+func (g *consumer) finish(t *testing.T, c *cluster, admin *kadm.Client, group string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	g.stop()
 	<-g.ended
-	if err := g.client.CommitUncommittedOffsets(ctx); err != nil {
-		t.Fatal(err)
-	}
-	ends, err := admin.ListEndOffsets(ctx, topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	committed, err := admin.FetchOffsets(ctx, group)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var ends kadm.ListedOffsets
+	var committed kadm.OffsetResponses
+	c.await("the group's last commit", func() bool { return g.client.CommitUncommittedOffsets(ctx) == nil })
+	c.await("the ends of the partitions", func() (ok bool) {
+		var err error
+		ends, err = admin.ListEndOffsets(ctx, topic)
+		return err == nil && ends.Error() == nil
+	})
+	c.await("the group's offsets", func() bool {
+		var err error
+		committed, err = admin.FetchOffsets(ctx, group)
+		return err == nil
+	})
 	ends.Each(func(end kadm.ListedOffset) {
 		at, ok := committed.Lookup(topic, end.Partition)
 		if !ok || at.At != end.Offset {
