@@ -8,6 +8,7 @@
 package cluster
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 		nodes.RunKeeper(os.Args[2], os.Args[3])
 		return
 	}
+	flag.Set("test.parallel", "5") // they wait for the most part; who says otherwise on the command line is heard later
 	os.Exit(run(m))
 }
 

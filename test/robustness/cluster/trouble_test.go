@@ -45,7 +45,7 @@ func TestOneWay(t *testing.T) {
 		"to the leader": func(n *network, victim, other int, cut bool) { set(n, other, victim, cut) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, nil)
+			w := newWorld(t, nil, "replica.lag.time.max.ms=2000")
 			victim := w.leader()
 			others := []int{victim%3 + 1, (victim+1)%3 + 1}
 			w.load.Mark()
