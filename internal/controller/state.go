@@ -42,9 +42,3 @@ func (c *changes) guarded(guard metadata.Compare, ops ...metadata.Op) {
 }
 
 func (c *changes) empty() bool { return len(c.units) == 0 }
-
-// minISR is the min.insync.replicas of a topic's partition with that many replicas.
-func (s *state) minISR(topic string, replicas int) int {
-	own := s.img.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic})
-	return config.MinISR(s.view.ForTopic(own), replicas)
-}
