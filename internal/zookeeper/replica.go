@@ -173,6 +173,9 @@ func (r *replica) begin(kv metadata.KV, delta tree.Delta, keepers map[string]boo
 	r.tree.Apply(delta)
 	r.tree.Apply(spilt)
 	r.headAt, r.spill, r.keepers = kv.Modified, h.spill, keepers
+	// Sessions that were this keeper's before still are: if their clients don't come back, it ends them.
+	r.applied(delta.Sessions)
+	r.applied(spilt.Sessions)
 	r.moved()
 	return nil
 }
