@@ -84,6 +84,8 @@ var expectedMessages = []string{
 	// Members that are away; the roll-call says what matters of it.
 	"prober detected",
 	"request stats",
+	// A client says so for each call, and its caller says what comes of it.
+	"retrying of unary invoker failed",
 	"failed to send out heartbeat on time",
 	"peer became inactive",
 	"failed to find remote peer in cluster",

@@ -12,9 +12,8 @@ import (
 
 // service is a Kubernetes Service as members see it: a name whose connections go to the newest pod.
 type service struct {
-	host    string
-	target  atomic.Value
-	running sync.WaitGroup
+	host   string
+	target atomic.Value
 }
 
 // serve listens at all ports of a keeper on an address of its own.
