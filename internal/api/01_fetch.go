@@ -174,8 +174,9 @@ func (f *fetchCall) read(r *fetched) {
 	}
 	if f.follower != ident.NoBroker {
 		request.Follower = &replication.FollowerFetch{
-			Member:   metadata.Member{Broker: f.follower, Store: r.at.store},
-			LogStart: record.Offset(r.at.logStart),
+			Member:     metadata.Member{Broker: f.follower, Store: r.at.store},
+			Registered: metadata.Revision(max(0, f.epoch)),
+			LogStart:   record.Offset(r.at.logStart),
 		}
 		if f.outlived(request.Follower.Member) {
 			r.code = kerr.NotLeaderForPartition.Code // as Kafka says it

@@ -292,7 +292,7 @@ func (b *Broker) startFeed(ctx context.Context) error {
 
 // startPartitions takes the roles that the image gives this broker, and follows it from there.
 func (b *Broker) startPartitions(run context.Context) {
-	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, &b.registry.Replication.FailedISRUpdates, b.logger)
+	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, b.proposes, &b.registry.Replication.FailedISRUpdates, b.logger)
 	b.background.Go(func() { b.proposer.run(run) })
 	b.groups = group.New(group.Options{
 		Config: groupConfig(b.config.View()), Logger: b.logger,

@@ -30,6 +30,7 @@ func (b *Broker) register(ctx context.Context) error {
 		return fmt.Errorf("registration: %w", err)
 	}
 	b.standingBy.Store(false)
+	b.proposer.nudge()
 	b.controller = controller.Start(controller.Options{
 		Broker: b.id, Store: b.meta.store, Feed: b.feed, Lease: b.session.held, View: b.settings.view, Logger: b.logger,
 	})

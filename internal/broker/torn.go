@@ -33,7 +33,16 @@ func (b *Broker) settle(ctx context.Context) {
 		}
 	}
 	b.session.update(ctx)
+	b.proposer.nudge()
 	b.logger.Info("the partitions go on in new leader epochs", "took", time.Since(began).Round(time.Millisecond).String())
+}
+
+// proposes is the registration under which leaders here may change their partitions, 0 while none may.
+func (b *Broker) proposes() metadata.Revision {
+	if torn(b.store.Dirs()) {
+		return 0
+	}
+	return b.session.epoch()
 }
 
 func torn(dirs []*storage.Directory) bool {

@@ -55,7 +55,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	}
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
-		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, named: a.state.Named,
+		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, modified: a.state.Modified, named: a.state.Named,
 		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
 	}
 	if m, ok := a.state.InISR(a.state.Leader); ok {
@@ -73,7 +73,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
-		if slices.Equal(old.inSync.Committed, next.inSync.Committed) {
+		if old.modified == next.modified {
 			next.inSync.Pending = old.inSync.Pending // still on its way: a newcomer in it has to be waited for (KIP-497)
 		}
 	} else if unfit = p.begin(next, a.state); unfit != nil {
@@ -169,13 +169,14 @@ func row(known []Follower, id ident.BrokerID, inSync InSync, now time.Time) Foll
 // claim names the store of this replica in the in-sync set, where the controller could not know it. The
 // caller holds mu.
 func (p *Partition) claim(v *view) {
+	if v.inSync.Pending != nil {
+		return // it would take the place of what is on its way
+	}
 	for i, m := range v.inSync.Committed {
 		if m.Broker == p.local.broker && m.Store.IsZero() {
 			members := slices.Clone(v.inSync.Committed)
 			members[i].Store = v.log.Directory().ID()
-			p.local.propose(Proposal{
-				Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, MinISR: v.minISR,
-			})
+			p.local.propose(p.proposal(v, members))
 			return
 		}
 	}

@@ -15,7 +15,7 @@ func (p *Partition) checkInSync() {
 	v := p.view.Load()
 	if v.role == Leading && len(p.followers) > 0 && v.online() {
 		if next := shrunk(p.replicasNow(v), p.local.clock()); next != nil {
-			p.proposeISR(v, next)
+			p.proposeISR(v, p.proposal(v, next))
 			v = p.view.Load()
 		}
 		woken = p.advance(v)

@@ -9,7 +9,7 @@ import (
 )
 
 // InSync is the in-sync set of a partition as its leader sees it. Committed is what the metadata store
-// says. Pending is what this leader has asked for and not heard of: until then a proposed newcomer
+// says. Pending is what this leader has asked for of that state and not heard of: until then a proposed newcomer
 // counts for the high watermark (waiting for one more is always safe) and not for min.insync.replicas (KIP-497).
 type InSync struct {
 	Committed []metadata.Member
@@ -48,6 +48,8 @@ type Follower struct {
 	// of a replica that is not in sync.
 	Member   metadata.Member
 	Progress Progress
+	// Registered is the registration under which it fetched last, 0 where it has not said.
+	Registered metadata.Revision
 	// Eligible is false while the follower's broker is fenced or leaving: such a replica may not join (KIP-841).
 	Eligible bool
 }

@@ -48,8 +48,9 @@ type view struct {
 	leaderStore    ident.StoreID    // as the in-sync set names it; zero while nobody knows
 	epoch          record.Epoch
 	partitionEpoch int32
-	named          record.Epoch  // the last election of a copy that may lack records began it
-	epochStart     record.Offset // the log end when this broker's leadership began
+	modified       metadata.Revision // of the state in the metadata store
+	named          record.Epoch      // the last election of a copy that may lack records began it
+	epochStart     record.Offset     // the log end when this broker's leadership began
 	inSync         InSync
 	ceiling        record.Offset // offsets from here on may not be assigned
 	minISR         int           // effective

@@ -6,10 +6,11 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/record"
 )
 
-// TestPendingOutlivesOtherNews: a newcomer that has been proposed counts for the high watermark until the in-sync set
-// changes, whatever else the metadata say meanwhile: its joining may come about at any moment (KIP-497).
+// TestPendingOutlivesOtherNews: a newcomer that has been proposed counts for the high watermark until the partition's state
+// is written again, whatever else the metadata say meanwhile: its joining may come about at any moment (KIP-497).
 func TestPendingOutlivesOtherNews(t *testing.T) {
 	b := newBench(t)
 	state := b.led(0)
@@ -21,17 +22,39 @@ func TestPendingOutlivesOtherNews(t *testing.T) {
 	if n := len(b.proposals); n != 1 || len(b.proposals[0].ISR) != 2 {
 		t.Fatalf("proposed %+v", b.proposals)
 	}
+	appended := record.Offset(0)
+	show := func(news string, want record.Offset) {
+		t.Helper()
+		b.now = b.now.Add(time.Minute) // too long ago to count as about to join
+		b.append(p, 1)
+		appended++
+		if got := p.State().HighWatermark; got != want {
+			t.Errorf("%s: high watermark %d of %d, want %d", news, got, appended, want)
+		}
+	}
+	b.change(gone(metadata.BrokerKey(otherBroker.Broker)))
+	show("the newcomer has nothing, and is gone", 0)
+	earlier := b.proposals[0]
+	earlier.Modified--
+	p.Refused(earlier)
+	show("another proposal is refused", 0)
 
 	state.Ceiling, state.Epoch = state.Ceiling+metadata.CeilingStep, state.Epoch+1
 	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
-	b.now = b.now.Add(time.Minute) // too long ago to count as about to join
-	b.append(p, 1)
-	if got := p.State().HighWatermark; got != 0 {
-		t.Errorf("high watermark %d, and the newcomer has nothing", got)
-	}
+	show("the state was written again, and the proposal is void with that", 3)
+}
+
+func TestRefusedNewcomerCountsNoMore(t *testing.T) {
+	b := newBench(t)
+	state := b.led(0)
+	state.Replicas = []ident.BrokerID{self, otherBroker.Broker}
+	p := b.topic(state)
+	b.change(put(metadata.BrokerKey(otherBroker.Broker), metadata.EncodeBroker(&metadata.Broker{Stores: []ident.StoreID{otherBroker.Store}})))
+	fetch(t, p, otherBroker, 0)
 	p.Refused(b.proposals[0])
+	b.now = b.now.Add(time.Minute)
 	b.append(p, 1)
-	if got := p.State().HighWatermark; got != 2 {
+	if got := p.State().HighWatermark; got != 1 {
 		t.Errorf("high watermark %d after the refusal", got)
 	}
 }

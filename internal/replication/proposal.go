@@ -1,6 +1,8 @@
 package replication
 
 import (
+	"slices"
+
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 )
@@ -15,6 +17,12 @@ type Proposal struct {
 	// ISR is the new in-sync set, nil for no change. Base is the set that it is a change of: where the controller has
 	// changed that meanwhile, the proposal is void.
 	ISR, Base []metadata.Member
+	// Modified is the revision of the state that the new set is a change of: once the state has been written again, by this
+	// proposal or by anybody, the proposal is void for ever (KIP-497 compares the partition epoch).
+	Modified metadata.Revision
+	// Registered is the registration under which the newcomer has proved that it may join, 0 where nobody joins or none was
+	// named: what another life of its broker has says nothing.
+	Registered metadata.Revision
 	// MinISR is the effective min.insync.replicas: whoever leaves a set that falls below it stays eligible (KIP-966).
 	MinISR int
 	// HandOver says that the in-sync set names this leader's successor in its place: a new leader epoch begins with it.
@@ -23,15 +31,23 @@ type Proposal struct {
 	Ceiling record.Offset
 }
 
-// proposeISR asks for a new in-sync set and counts its members from now on. The caller holds mu.
-func (p *Partition) proposeISR(v *view, members []metadata.Member) {
-	next := *v
-	next.inSync.Pending = members
-	p.view.Store(&next)
-	p.local.propose(Proposal{Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, MinISR: v.minISR})
+// proposal is one of a new in-sync set, which the state as this partition knows it is to have.
+func (p *Partition) proposal(v *view, members []metadata.Member) Proposal {
+	return Proposal{
+		Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, Modified: v.modified, MinISR: v.minISR,
+	}
 }
 
-// Refused tells the partition that a proposal has not come about and will not, so that it may ask again.
+// proposeISR asks for a new in-sync set and counts its members from now on. The caller holds mu.
+func (p *Partition) proposeISR(v *view, proposal Proposal) {
+	next := *v
+	next.inSync.Pending = proposal.ISR
+	p.view.Store(&next)
+	p.local.propose(proposal)
+}
+
+// Refused tells the partition that a proposal has not come about and never will, so that it may ask again. While the
+// outcome is unknown nobody may say so: the newcomer, in the set perhaps, has to be counted.
 func (p *Partition) Refused(refused Proposal) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -42,7 +58,8 @@ func (p *Partition) Refused(refused Proposal) {
 	if refused.Ceiling != 0 {
 		p.asked = 0
 	}
-	if refused.ISR != nil && v.inSync.Pending != nil {
+	// Where the state has been written since, that state ends the counting when it is taken over, and not before.
+	if refused.ISR != nil && v.modified == refused.Modified && slices.Equal(v.inSync.Pending, refused.ISR) {
 		next := *v
 		next.inSync.Pending = nil
 		p.view.Store(&next)

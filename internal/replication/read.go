@@ -28,10 +28,11 @@ type ReadRequest struct {
 	Follower *FollowerFetch
 }
 
-// FollowerFetch is who replicates, and from where on it keeps records.
+// FollowerFetch is who replicates, under which registration (0: it doesn't say), and from where on it keeps records.
 type FollowerFetch struct {
-	Member   metadata.Member
-	LogStart record.Offset
+	Member     metadata.Member
+	Registered metadata.Revision
+	LogStart   record.Offset
 }
 
 // EpochEnd is the end offset of a leader epoch.
@@ -153,8 +154,11 @@ func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd recor
 	f.Progress = f.Progress.Fetched(Position{
 		Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
 	})
+	f.Registered = who.Registered
 	if next := expanded(p.replicasNow(v), *f); next != nil {
-		p.proposeISR(v, next)
+		proposal := p.proposal(v, next)
+		proposal.Registered = f.Registered
+		p.proposeISR(v, proposal)
 		v = p.view.Load()
 	}
 	return p.advance(v)

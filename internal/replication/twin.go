@@ -62,9 +62,9 @@ func (p *Partition) Succession() Succession {
 }
 
 // succession finds the successor's row. The caller holds mu.
-func (p *Partition) succession(v *view) (Succession, metadata.Member) {
+func (p *Partition) succession(v *view) (Succession, Follower) {
 	if v.role != Leading || !v.online() {
-		return NotLeading, metadata.Member{}
+		return NotLeading, Follower{}
 	}
 	r := p.replicasNow(v)
 	for i := range p.followers {
@@ -74,12 +74,12 @@ func (p *Partition) succession(v *view) (Succession, metadata.Member) {
 		}
 		switch {
 		case slices.Contains(v.inSync.Pending, f.Member):
-			return HandingOver, f.Member
+			return HandingOver, f
 		case level(r, f) && v.inSync.Pending == nil:
-			return Level, f.Member
+			return Level, f
 		}
 	}
-	return Behind, metadata.Member{}
+	return Behind, Follower{}
 }
 
 // HandOver proposes that the successor of this broker leads in its place, from a new leader epoch on. Until the answer
@@ -94,14 +94,11 @@ func (p *Partition) HandOver() {
 	}
 	members := slices.Clone(v.inSync.Committed)
 	for i, m := range members {
-		if m.Broker == heir.Broker {
-			members[i] = heir
+		if m.Broker == heir.Member.Broker {
+			members[i] = heir.Member
 		}
 	}
-	next := *v
-	next.inSync.Pending = members
-	p.view.Store(&next)
-	p.local.propose(Proposal{
-		Partition: p, Epoch: v.epoch, ISR: members, Base: v.inSync.Committed, MinISR: v.minISR, HandOver: true,
-	})
+	proposal := p.proposal(v, members)
+	proposal.Registered, proposal.HandOver = heir.Registered, true
+	p.proposeISR(v, proposal)
 }
