@@ -1,6 +1,7 @@
 package zookeeper
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"runtime"
@@ -51,8 +52,17 @@ func (s *Server) answerWord(word string, c *conn) string {
 		s.log.Info("zookeeper: a four-letter word is not answered", "word", word, "client", c.net.RemoteAddr())
 		return word + " is not executed because it is not in the whitelist.\n"
 	}
+	if word != "ruok" {
+		// The first to ask wakes the server, and is not told that it sleeps.
+		ctx, cancel := context.WithTimeout(s.ctx, wordWaits)
+		defer cancel()
+		_ = s.replica.await(ctx, func() bool { return true })
+	}
 	return words[word](s)
 }
+
+// wordWaits is how long a word waits for a copy of the tree.
+const wordWaits = time.Second
 
 // serving is an answer that a server without a copy of the tree can't give.
 func (s *Server) serving(answer func() string) string {
