@@ -170,6 +170,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	if err := b.feed.Await(ctx, max(b.session.revision(), b.feed.Current().Revision())); err != nil {
 		return err
 	}
+	b.partitions.Release()
 	b.server.Serve()
 	b.ready.set(nil)
 	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
@@ -300,7 +301,7 @@ func (b *Broker) startPartitions(run context.Context) {
 	})
 	b.partitions = replication.NewManager(replication.Options{
 		Broker: b.id, Store: b.store, Settings: b.settings.replicated, Propose: b.proposer.propose,
-		Turned: b.turned, MaxLag: config.ReplicaLagTimeMax.In(b.config.View()), Logger: b.logger,
+		Turned: b.turned, MaxLag: config.ReplicaLagTimeMax.In(b.config.View()), Held: true, Logger: b.logger,
 	})
 	b.partitions.Succeed(b.standingBy.Load())
 	b.fetchers, b.pulses = b.startFetchers(run), b.startPulses(run)

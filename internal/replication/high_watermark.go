@@ -36,6 +36,21 @@ func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 	return max(mark, r.HighWatermark)
 }
 
+// Release lets the high watermarks of what this broker leads move. Before it is registered, and has heard of all that was
+// written until then, a proposal of its life before may come about, whose newcomer it does not count.
+func (m *Manager) Release() {
+	m.local.held.Store(false)
+	for _, p := range m.All() {
+		p.mu.Lock()
+		var woken calls
+		if v := p.view.Load(); v.role == Leading && v.log != nil {
+			woken = p.advance(v)
+		}
+		p.mu.Unlock()
+		woken.make()
+	}
+}
+
 // effectiveMinISR is min.insync.replicas, but no more than there are replicas: a topic of one
 // replica under a broker-wide setting of two is writable, as in Kafka.
 func effectiveMinISR(s TopicSettings, replicas []ident.BrokerID) int {

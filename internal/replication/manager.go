@@ -38,6 +38,8 @@ type Options struct {
 	// MaxLag is replica.lag.time.max.ms.
 	MaxLag time.Duration
 	Logger *slog.Logger
+	// Held has the high watermarks of what this broker leads stay where they are until Release.
+	Held bool
 	// Clock is time.Now unless given.
 	Clock func() time.Time
 }
@@ -90,6 +92,7 @@ func NewManager(options Options) *Manager {
 		logger: options.Logger,
 		topics: map[string]*topicReplicas{},
 	}
+	m.local.held.Store(options.Held)
 	m.local.successor, m.local.eligible = m.isSuccessor, m.mayBeInSync
 	return m
 }

@@ -171,8 +171,10 @@ func (p *Partition) advance(v *view) calls {
 	if len(p.followers) > 0 { // else nobody's lag is asked for, and every append would read the clock
 		now = p.local.clock()
 	}
-	if next := nextHighWatermark(p.replicasNow(v), now); next > v.log.HighWatermark() {
-		v.log.SetHighWatermark(next)
+	if !p.local.held.Load() {
+		if next := nextHighWatermark(p.replicasNow(v), now); next > v.log.HighWatermark() {
+			v.log.SetHighWatermark(next)
+		}
 	}
 	if len(p.watches) == 0 {
 		return nil
@@ -219,6 +221,8 @@ type local struct {
 	propose func(Proposal)
 	// succeeds says that this process stands beside the one that is registered under its id, and copies from that.
 	succeeds atomic.Bool
+	// held says that no high watermark moves by what this broker decides yet; see [Manager.Release].
+	held atomic.Bool
 	// successor finds the store of a successor among the brokers registered.
 	successor func(metadata.Member) bool
 	// eligible says whether a replica may be in sync: its store is registered, and not leaving.

@@ -58,3 +58,22 @@ func TestRefusedNewcomerCountsNoMore(t *testing.T) {
 		t.Errorf("high watermark %d after the refusal", got)
 	}
 }
+
+// TestHighWatermarksWaitForTheRegistration: until the broker serves under its registration a proposal of its life before may
+// come about, and its newcomer be elected.
+func TestHighWatermarksWaitForTheRegistration(t *testing.T) {
+	b := newBench(t)
+	b.manager.local.held.Store(true)
+	p := b.topic(b.led(0))
+	at := b.append(p, 2)
+	w := NewWaiter()
+	p.Watch(w, AtHighWatermark, at.LastOffset)
+	if got := p.State().HighWatermark; got != 0 {
+		t.Errorf("high watermark %d before the broker serves", got)
+	}
+	b.manager.Release()
+	<-w.Woken()
+	if got := p.State().HighWatermark; got != 2 {
+		t.Errorf("high watermark %d when it serves", got)
+	}
+}
