@@ -65,7 +65,14 @@ func (b *Broker) tornIsKnown() bool {
 			if _, eligible := p.InELR(b.id); eligible && p.Inquiry == metadata.NoInquiry {
 				return false // only the controller takes it out, whoever has changed the partition since
 			}
-			if inSets(p, b.id) && (p.Modified < registered || p.Inquiry != metadata.NoInquiry && !answered(image, topic, n, p, b.id)) {
+			// A copy on a store that can't be read has no say, and nobody looks for its end.
+			if !anyOf(p, func(m metadata.Member) bool { return m.Broker == b.id && image.Holder(m) != nil }) {
+				continue
+			}
+			if p.Inquiry == metadata.NoInquiry && p.Looked < registered {
+				return false
+			}
+			if p.Inquiry != metadata.NoInquiry && (p.Modified < registered || !answered(image, topic, n, p, b.id)) {
 				return false
 			}
 		}
@@ -82,6 +89,10 @@ func answered(image *metadata.Image, topic *metadata.Topic, n int32, p *metadata
 
 // inSets tells whether the broker is in one of the partition's sets.
 func inSets(p *metadata.Partition, id ident.BrokerID) bool {
-	is := func(m metadata.Member) bool { return m.Broker == id }
+	return anyOf(p, func(m metadata.Member) bool { return m.Broker == id })
+}
+
+// anyOf tells whether any member of the two sets is so.
+func anyOf(p *metadata.Partition, is func(metadata.Member) bool) bool {
 	return slices.ContainsFunc(p.ISR, is) || slices.ContainsFunc(p.ELR, is)
 }

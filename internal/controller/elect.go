@@ -108,6 +108,9 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 		return nil, nil
 	}
 	next.Epoch++
+	if slices.ContainsFunc(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == torn }) {
+		next.Looked = e.img.Revision()
+	}
 	return &next, nil
 }
 
@@ -203,9 +206,10 @@ func (e *election) mustBump(p *metadata.Partition, isr []metadata.Member) bool {
 	return slices.ContainsFunc(isr, func(m metadata.Member) bool { return e.freshlyTorn(p, m) })
 }
 
-// freshlyTorn tells whether a copy came back torn since the state was written.
+// freshlyTorn tells whether a copy came back torn since the controller has looked: others, the leader for one, may have
+// written the state since.
 func (e *election) freshlyTorn(p *metadata.Partition, m metadata.Member) bool {
-	return e.standing(m) == torn && e.img.Holder(m).Modified > p.Modified
+	return e.standing(m) == torn && e.img.Holder(m).Modified > p.Looked
 }
 
 func filter(members []metadata.Member, keep func(metadata.Member) bool) []metadata.Member {

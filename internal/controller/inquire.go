@@ -160,6 +160,7 @@ func (e *election) named(
 	next.LeaderEpoch++
 	next.Epoch++
 	next.Named = next.LeaderEpoch
+	next.Looked = e.img.Revision()
 	next.ISR, next.ELR = []metadata.Member{{Broker: best.Broker, Store: best.Store}}, nil
 	if p.Inquiry == metadata.InquiryTorn {
 		return &next, e.tornLoss(p, &next, best, answers)

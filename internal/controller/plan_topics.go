@@ -223,6 +223,9 @@ func newPartitions(img *metadata.Image, id ident.TopicID, first int32, assignmen
 		for _, id := range replicas {
 			if b := staying(img, id); b != nil {
 				p.ISR = append(p.ISR, metadata.Member{Broker: id, Store: onlyStore(b)})
+				if b.Torn {
+					p.Looked = img.Revision() // what it lost was of other partitions
+				}
 			}
 		}
 		p.Leader = p.ISR[0].Broker

@@ -10,10 +10,11 @@ import (
 
 // The versions of a partition's value. There are a million of them, so it is
 // binary: about 40 bytes with one replica, 80 with three. Version 2 is written only where an election has named
-// a copy that may lack records, or looks for one.
+// a copy that may lack records, or looks for one, version 3 only where the end of a copy may have been missing.
 const (
-	partitionVersion      = 1
-	partitionVersionNamed = 2
+	partitionVersion       = 1
+	partitionVersionNamed  = 2
+	partitionVersionLooked = 3
 )
 
 // maxReplicas bounds the replicas that one partition can name: more is a corrupt value.
@@ -26,6 +27,9 @@ func EncodePartition(p *Partition) []byte {
 	buf = append(buf, partitionVersion)
 	if named {
 		buf[0] = partitionVersionNamed
+	}
+	if p.Looked != 0 {
+		named, buf[0] = true, partitionVersionLooked
 	}
 	buf = binary.AppendUvarint(buf, uint64(int64(p.Leader)+1))
 	buf = binary.AppendUvarint(buf, uint64(p.LeaderEpoch))
@@ -41,6 +45,9 @@ func EncodePartition(p *Partition) []byte {
 		buf = append(buf, byte(p.Inquiry))
 		buf = binary.AppendUvarint(buf, uint64(p.Resume))
 		buf = binary.AppendUvarint(buf, uint64(p.Named))
+	}
+	if p.Looked != 0 {
+		buf = binary.AppendUvarint(buf, uint64(p.Looked))
 	}
 	return buf
 }
@@ -64,9 +71,9 @@ func appendMembers(buf []byte, members []Member) []byte {
 
 // DecodePartition reads a PartitionKey's value: ErrNewerFormat when a newer release wrote it, or ErrCorrupt.
 func DecodePartition(value []byte) (*Partition, error) {
-	if len(value) > 0 && value[0] > partitionVersionNamed {
+	if len(value) > 0 && value[0] > partitionVersionLooked {
 		return nil, fmt.Errorf("%w: a partition has version %d, this release knows %d",
-			ErrNewerFormat, value[0], partitionVersionNamed)
+			ErrNewerFormat, value[0], partitionVersionLooked)
 	}
 	d := decoder{rest: value}
 	if len(value) == 0 || value[0] < partitionVersion {
@@ -85,10 +92,13 @@ func DecodePartition(value []byte) (*Partition, error) {
 	p.ELR = d.members()
 	p.Adding = d.brokers()
 	p.Removing = d.brokers()
-	if value[0] == partitionVersionNamed {
+	if value[0] >= partitionVersionNamed {
 		p.Inquiry = Inquiry(d.number(uint64(InquiryUnclean)))
 		p.Resume = record.Offset(d.number(1<<63 - 1))
 		p.Named = record.Epoch(d.number(1<<31 - 1))
+	}
+	if value[0] == partitionVersionLooked {
+		p.Looked = Revision(d.number(1<<63 - 1))
 	}
 	if d.failed || len(d.rest) > 0 {
 		return nil, fmt.Errorf("%w: a partition's value of %d bytes", ErrCorrupt, len(value))

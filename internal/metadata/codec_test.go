@@ -36,6 +36,7 @@ func drawPartition(t *rapid.T) *Partition {
 		Epoch:       rapid.Int32Range(0, 1<<31-1).Draw(t, "epoch"),
 		Ceiling:     record.Offset(rapid.Int64Range(0, 1<<63-1).Draw(t, "ceiling")),
 		Start:       record.Offset(rapid.Int64Range(0, 1<<63-1).Draw(t, "start")),
+		Looked:      Revision(rapid.Int64Range(0, 1<<63-1).Draw(t, "looked")),
 	}
 }
 
@@ -68,8 +69,8 @@ func TestPartitionIsSmall(t *testing.T) {
 }
 
 func TestNewerVersions(t *testing.T) {
-	if _, err := DecodePartition([]byte{3, 0}); !errors.Is(err, ErrNewerFormat) {
-		t.Errorf("a partition of version 3: %v", err)
+	if _, err := DecodePartition([]byte{4, 0}); !errors.Is(err, ErrNewerFormat) {
+		t.Errorf("a partition of version 4: %v", err)
 	}
 	event := Event{KV: KV{Key: FormatKey(), Value: []byte("2")}}
 	if _, _, err := NewImage().Apply(1, []Event{event}); !errors.Is(err, ErrNewerFormat) {
@@ -88,6 +89,7 @@ func FuzzDecodePartition(f *testing.F) {
 		Leader: 1, LeaderEpoch: 3, Epoch: 4, Ceiling: CeilingStep,
 	}))
 	f.Add(EncodePartition(&Partition{Leader: -1, Inquiry: InquiryTorn, Resume: 7, Named: 3}))
+	f.Add(EncodePartition(&Partition{Leader: 1, Looked: 300}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := DecodePartition(value)
 		if err != nil {

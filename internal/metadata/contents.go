@@ -21,7 +21,9 @@ func (img *Image) yieldTopics(yield func(string, []byte) bool) bool {
 	img.topics.byID.Ascend(func(e idEntry) bool {
 		for n := range e.topic.parts.len() {
 			if p := e.topic.parts.get(n); p != nil {
-				if going = yield(PartitionKey(e.id, int32(n)), EncodePartition(p)); !going {
+				kept := *p
+				kept.Looked = 0 // revisions are the store's own
+				if going = yield(PartitionKey(e.id, int32(n)), EncodePartition(&kept)); !going {
 					return false
 				}
 			}

@@ -38,6 +38,9 @@ type Partition struct {
 	// Named is the leader epoch that the last election of a copy began that may lack records, 0 while there was none. A
 	// store gives up records below its high watermark only where they are older than that.
 	Named record.Epoch
+	// Looked is the revision up to which the controller has looked for registrations that say that the end of a copy in the sets
+	// may be missing: a later one begins a new leader epoch, whoever else has written this state since. 0 while none has.
+	Looked Revision
 	// Modified is the revision of this state.
 	Modified Revision
 }
