@@ -142,8 +142,7 @@ func parseKeeper(args []string, out io.Writer) (config.Sources, error) {
 	if dir != "" {
 		sources.Overrides = append(sources.Overrides, "dataDir="+dir)
 	}
-	for _, server := range strings.FieldsFunc(servers, func(r rune) bool { return strings.ContainsRune(", \t\n", r) }) {
-		sources.Overrides = append(sources.Overrides, server)
-	}
+	between := func(r rune) bool { return strings.ContainsRune(", \t\n", r) }
+	sources.Overrides = append(sources.Overrides, strings.FieldsFunc(servers, between)...)
 	return sources, nil
 }
