@@ -26,9 +26,9 @@ func Address() (string, error) {
 	return find(fmt.Sprintf("127.%d.%d.%d", 64+pid>>16&63, pid>>8&255, 1+pid&127), "127.0.0.1")
 }
 
-// Port is a port of 127.0.0.1, for what can't be told another host.
+// Port is a port that is free on every address of this machine, for a process that listens on all of them.
 func Port() (int, error) {
-	address, err := find("127.0.0.1")
+	address, err := find("")
 	if err != nil {
 		return 0, err
 	}

@@ -8,17 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"barnabas/test/loopback"
 )
 
 // program is what is tested, built once by TestMain.
@@ -80,24 +80,14 @@ func start(t *testing.T, brokers int) *cluster {
 	return c
 }
 
-// freeAddress is on a loopback host of this process's own, from which nothing connects: no port of it is ever taken by the
-// near end of somebody's connection between here and the broker's start.
 func freeAddress(t *testing.T) string {
-	pid := os.Getpid()
-	for port := nextPort.Add(1); ; port = nextPort.Add(1) {
-		address := fmt.Sprintf("127.%d.%d.%d:%d", 64+pid>>16&63, pid>>8&255, 1+pid&127, 20000+port)
-		l, err := net.Listen("tcp", address)
-		if err == nil {
-			l.Close()
-			return address
-		}
-		if port > 20000 {
-			t.Fatal(err)
-		}
+	t.Helper()
+	address, err := loopback.Address()
+	if err != nil {
+		t.Fatal(err)
 	}
+	return address
 }
-
-var nextPort atomic.Int32
 
 func (c *cluster) launch(n *node) {
 	settings := []string{

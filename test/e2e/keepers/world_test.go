@@ -8,20 +8,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
+	"barnabas/test/loopback"
 )
 
 // program is what is tested, built once by TestMain.
@@ -99,25 +98,13 @@ func startEnsemble(t *testing.T, size int) *ensemble {
 	return e
 }
 
-// nextPort hands out ports below those that the system gives to connections: one of those might take a port
-// between the look at it and its use.
-var nextPort atomic.Int32
-
-const firstPort, ports = 12000, 18000
-
 func freePort(t *testing.T) int {
 	t.Helper()
-	for range ports {
-		port := firstPort + (os.Getpid()*97+int(nextPort.Add(1)))%ports
-		l, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err != nil {
-			continue
-		}
-		l.Close()
-		return port
+	port, err := loopback.Port()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return 0
+	return port
 }
 
 // servers is ZOO_SERVERS as a keeper is given it: it knows itself as 0.0.0.0.
