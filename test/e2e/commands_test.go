@@ -54,7 +54,7 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "churn":
 		churnBroker(ts, p, w.loads[args[2]], atoi(ts, args[3]))
 	case "log":
-		printed(ts, p.output.String())
+		printed(ts, strings.TrimSpace(p.output.String())+"\n")
 	default:
 		ts.Fatalf("unknown: broker %s", args[0])
 	}
@@ -79,7 +79,7 @@ func startBroker(ts *testscript.TestScript, neg bool, p *process, args []string)
 		if code != 1 {
 			ts.Fatalf("exit code %d, want 1:\n%s", code, p.output)
 		}
-		printed(ts, p.output.String())
+		printed(ts, strings.TrimSpace(p.output.String())+"\n")
 		return
 	}
 	ts.Check(p.ready())

@@ -4,37 +4,23 @@ package e2e
 
 import (
 	"cmp"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
 // binary is the program under test, built once by TestMain.
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "barnabas-e2e-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "barnabas")
-	build := exec.Command("go", "build", "-o", binary, "barnabas/cmd/barnabas")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(launch.Main(m, func(dir string) (_ func(), err error) {
+		binary, err = launch.Build(dir)
+		return nil, err
+	}))
 }
 
 func TestScripts(t *testing.T) {

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,13 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
@@ -52,7 +50,7 @@ type process struct {
 	name, address, http string
 	command             *exec.Cmd
 	settings, env       []string // of the last start
-	output              *output
+	output              *launch.Output
 	exited              chan struct{}
 }
 
@@ -90,7 +88,7 @@ func (p *process) start(dir string, settings, env []string) error {
 	p.command = exec.Command(binary, args...)
 	p.command.Dir = dir
 	p.command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, env...)
-	p.output = &output{}
+	p.output = &launch.Output{}
 	p.command.Stdout, p.command.Stderr = p.output, p.output
 	if err := p.command.Start(); err != nil {
 		return err
@@ -145,22 +143,4 @@ func (p *process) kill() {
 	}
 	p.command.Process.Kill()
 	<-p.exited
-}
-
-// output is what a process prints, kept for the script to look at.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.TrimSpace(o.buf.String()) + "\n"
 }

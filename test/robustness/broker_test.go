@@ -1,7 +1,6 @@
 package robustness
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -12,13 +11,13 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
@@ -30,7 +29,7 @@ type broker struct {
 	dir, address, http string
 	overrides          []string
 	command            *exec.Cmd
-	output             *output
+	output             *launch.Output
 	exited             chan struct{}
 }
 
@@ -72,7 +71,7 @@ func (b *broker) launch(t *testing.T) {
 	}
 	b.command = exec.Command(program, args...)
 	b.command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir}
-	b.output = &output{}
+	b.output = &launch.Output{}
 	b.command.Stdout, b.command.Stderr = b.output, b.output
 	if err := b.command.Start(); err != nil {
 		t.Fatal(err)
@@ -107,9 +106,9 @@ func (b *broker) await(t *testing.T, what string, so func() bool) {
 	for !so() {
 		select {
 		case <-b.exited:
-			t.Fatalf("the broker ended; it should %s:\n%s", what, b.output.tail())
+			t.Fatalf("the broker ended; it should %s:\n%s", what, b.output.Tail())
 		case <-deadline:
-			t.Fatalf("%s have passed; the broker should %s:\n%s", patience, what, b.output.tail())
+			t.Fatalf("%s have passed; the broker should %s:\n%s", patience, what, b.output.Tail())
 		case <-time.After(3 * time.Millisecond):
 		}
 	}
@@ -127,7 +126,7 @@ func (b *broker) end(t *testing.T) {
 	}
 	b.kill()
 	if t.Failed() {
-		t.Logf("the broker said:\n%s", b.output.tail())
+		t.Logf("the broker said:\n%s", b.output.Tail())
 	}
 }
 
@@ -154,7 +153,7 @@ func (b *broker) wait(t *testing.T, within time.Duration) int {
 	case <-b.exited:
 		return b.command.ProcessState.ExitCode()
 	case <-time.After(within):
-		t.Fatalf("the broker still runs after %s:\n%s", within, b.output.tail())
+		t.Fatalf("the broker still runs after %s:\n%s", within, b.output.Tail())
 		return 0
 	}
 }
@@ -163,7 +162,7 @@ func (b *broker) wait(t *testing.T, within time.Duration) int {
 func (b *broker) mustServe(t *testing.T) {
 	t.Helper()
 	if err := b.produce("still-serving", "here"); err != nil {
-		t.Errorf("the broker does not serve any more: %v\n%s", err, b.output.tail())
+		t.Errorf("the broker does not serve any more: %v\n%s", err, b.output.Tail())
 	}
 	if said := b.output.String(); strings.Contains(said, "panic") {
 		t.Errorf("the broker panicked:\n%s", said)
@@ -197,7 +196,7 @@ func (b *broker) resetPeak(t *testing.T) {
 	t.Helper()
 	path := fmt.Sprintf("/proc/%d/clear_refs", b.command.Process.Pid)
 	if err := os.WriteFile(path, []byte("5"), 0); err != nil {
-		cannot(t, "the peak of a process' memory can't be measured here: %v", err)
+		launch.Cannot(t, "the peak of a process' memory can't be measured here: %v", err)
 	}
 }
 
@@ -208,7 +207,7 @@ func (b *broker) status(t *testing.T, name string) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", b.command.Process.Pid))
 	if err != nil {
-		cannot(t, "a process' memory can't be measured here: %v", err)
+		launch.Cannot(t, "a process' memory can't be measured here: %v", err)
 	}
 	match := regexp.MustCompile(`(?m)^` + name + `:\s*(\d+) kB`).FindSubmatch(text)
 	if match == nil {
@@ -227,30 +226,3 @@ func (b *broker) mustStayWithin(t *testing.T, before, more int64) {
 		t.Errorf("%d MiB resident, %d MiB before: more than %d MiB beyond", peak>>20, before>>20, more>>20)
 	}
 }
-
-// output is what a process prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
-// tail is the last of it.
-func (o *output) tail() string {
-	all := o.String()
-	return all[max(0, len(all)-4<<10):]
-}
-
-// says tells whether the process has printed something.
-func (o *output) says(text string) bool { return strings.Contains(o.String(), text) }

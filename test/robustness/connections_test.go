@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"barnabas/test/launch"
 )
 
 // Ten thousand connections: a bound for each address, one over all, and what they cost.
@@ -74,7 +76,7 @@ func dialFrom(t *testing.T, address, from string) *peer {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
 	conn, err := dialer.Dial("tcp", address)
 	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		cannot(t, "this machine has no address %s", from)
+		launch.Cannot(t, "this machine has no address %s", from)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +97,6 @@ func raiseDescriptors(t *testing.T, want uint64) {
 	}
 	raised := syscall.Rlimit{Cur: max(limit.Cur, want), Max: max(limit.Max, want)}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised); err != nil {
-		cannot(t, "%d open files are needed, %d allowed: %v", want, limit.Max, err)
+		launch.Cannot(t, "%d open files are needed, %d allowed: %v", want, limit.Max, err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"barnabas/test/launch"
 )
 
 // A log directory on a full disk goes offline, the other serves on, and it comes back when there is room again.
@@ -21,7 +23,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=8m"); err != nil {
 		if errors.Is(err, syscall.EPERM) {
-			cannot(t, "a small disk can't be mounted by this user: %v", err)
+			launch.Cannot(t, "a small disk can't be mounted by this user: %v", err)
 		}
 		t.Fatal(err)
 	}
@@ -56,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 	if got := p.offsetAt(full, latest); got.ErrorCode != kerr.KafkaStorageError.Code && got.ErrorCode != kerr.NotLeaderForPartition.Code {
 		t.Errorf("the end of a partition on it: code %d, offset %d", got.ErrorCode, got.Offset)
 	}
-	if !b.output.says("log directory is offline") {
+	if !b.output.Says("log directory is offline") {
 		t.Error("the log says nothing of it")
 	}
 	for i := range int64(50) {
@@ -84,7 +86,7 @@ func TestFullDisk(t *testing.T) {
 	if len(records) != int(written)+1 {
 		t.Errorf("%d records, %d were acknowledged", len(records), written+1)
 	}
-	if !b.output.says("log directory is online again") {
+	if !b.output.Says("log directory is online again") {
 		t.Error("the log does not say that it came back")
 	}
 }

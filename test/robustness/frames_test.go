@@ -54,7 +54,7 @@ func TestOtherProtocols(t *testing.T) {
 		p := dial(t, b.address)
 		p.write([]byte(hello))
 		p.mustBeClosed(said)
-		b.await(t, "say: "+said, func() bool { return b.output.says(said) })
+		b.await(t, "say: "+said, func() bool { return b.output.Says(said) })
 	}
 }
 

@@ -63,8 +63,8 @@ func TestTornTail(t *testing.T) {
 		appendTo(t, segment, tail)
 		b.launch(t)
 		b.awaitReady(t)
-		if !b.output.says("cut a broken tail off a log") {
-			t.Errorf("%s: the log says nothing of it:\n%s", name, b.output.tail())
+		if !b.output.Says("cut a broken tail off a log") {
+			t.Errorf("%s: the log says nothing of it:\n%s", name, b.output.Tail())
 		}
 		if after := size(t, segment); after != before {
 			t.Errorf("%s: the segment has %d bytes, %d before", name, after, before)
@@ -107,7 +107,7 @@ func TestStopUnderLoad(t *testing.T) {
 	for range 3 {
 		l.await(t, 500)
 		if code := b.stop(t, 2*time.Second); code != 0 {
-			t.Errorf("exit code %d:\n%s", code, b.output.tail())
+			t.Errorf("exit code %d:\n%s", code, b.output.Tail())
 		}
 		mark := filepath.Join(b.logDir(), ".kafka_cleanshutdown")
 		if _, err := os.Stat(mark); err != nil {
@@ -130,7 +130,7 @@ func TestStopTwice(t *testing.T) {
 	b.signal(t, syscall.SIGTERM)
 	b.signal(t, syscall.SIGINT)
 	if code := b.wait(t, 2*time.Second); code != 0 {
-		t.Errorf("told twice at once: exit code %d:\n%s", code, b.output.tail())
+		t.Errorf("told twice at once: exit code %d:\n%s", code, b.output.Tail())
 	}
 	if _, err := os.Stat(filepath.Join(b.logDir(), ".kafka_cleanshutdown")); err != nil {
 		t.Errorf("no mark of a clean stop: %v", err)

@@ -13,34 +13,22 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
 // program is what is tested, built once by TestMain.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "barnabas-cluster-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "barnabas")
-	build := exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(launch.Main(m, func(dir string) (_ func(), err error) {
+		program, err = launch.Build(dir)
+		return nil, err
+	}))
 }
 
 // cluster is three brokers of a test; the first is the keeper's home and stays.
@@ -60,7 +48,7 @@ type node struct {
 	front         *service // what is advertised in its place, or nil
 	command       *exec.Cmd
 	exited        chan struct{}
-	output        output
+	output        launch.Output
 }
 
 func start(t *testing.T, brokers int) *cluster {
@@ -125,7 +113,7 @@ func (c *cluster) ready(n *node) {
 	c.await(fmt.Sprintf("broker %d to be ready", n.id), func() bool {
 		select {
 		case <-n.exited:
-			c.t.Fatalf("broker %d ended while starting:\n%s", n.id, n.output.tail())
+			c.t.Fatalf("broker %d ended while starting:\n%s", n.id, n.output.Tail())
 		default:
 		}
 		response, err := http.Get("http://" + n.http + "/readyz")
@@ -157,7 +145,7 @@ func (c *cluster) await(what string, holds func() bool) {
 func (c *cluster) outputs() string {
 	var all bytes.Buffer
 	for _, n := range c.nodes {
-		fmt.Fprintf(&all, "broker %d:\n%s\n", n.id, n.output.tail())
+		fmt.Fprintf(&all, "broker %d:\n%s\n", n.id, n.output.Tail())
 	}
 	return all.String()
 }
@@ -174,10 +162,10 @@ func (c *cluster) stop(n *node) {
 	select {
 	case <-n.exited:
 	case <-time.After(patience):
-		c.t.Fatalf("broker %d does not stop\n%s", n.id, n.output.tail())
+		c.t.Fatalf("broker %d does not stop\n%s", n.id, n.output.Tail())
 	}
 	if code := n.command.ProcessState.ExitCode(); code != 0 {
-		c.t.Errorf("broker %d stopped with %d\n%s", n.id, code, n.output.tail())
+		c.t.Errorf("broker %d stopped with %d\n%s", n.id, code, n.output.Tail())
 	}
 }
 
@@ -206,23 +194,4 @@ func (c *cluster) addresses() []string {
 		all = append(all, n.address)
 	}
 	return all
-}
-
-// output keeps what a broker prints.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) tail() []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	text := o.text.Bytes()
-	return bytes.Clone(text[max(0, len(text)-9000):])
 }

@@ -96,7 +96,7 @@ func (c *cluster) keepOutputs(old []*node) {
 	dir := os.Getenv("BROKER_OUTPUTS")
 	for i, n := range append(slices.Clone(old), c.nodes...) {
 		if dir != "" {
-			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i)), n.output.tail(), 0o644)
+			os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.log", i)), []byte(n.output.Tail()), 0o644)
 		}
 	}
 }
@@ -131,7 +131,7 @@ func TestSuccessorsTakeOver(t *testing.T) {
 		case <-n.exited:
 			t.Logf("broker %d went after %s", n.id, time.Since(began).Round(time.Millisecond))
 		case <-time.After(patience):
-			t.Fatalf("broker %d does not go\n%s\n%s", n.id, n.output.tail(), c.outputs())
+			t.Fatalf("broker %d does not go\n%s\n%s", n.id, n.output.Tail(), c.outputs())
 		}
 	}
 	before := l.count()

@@ -34,7 +34,7 @@ func TestOldLog(t *testing.T) {
 	k.dir = old + "/copy"
 	e.launch(k)
 	e.ready(k)
-	if !k.output.says("the ensemble has gone on without this log") {
+	if !k.output.Says("the ensemble has gone on without this log") {
 		t.Errorf("the old log was not put aside\n%s", e.outputs())
 	}
 	w.goesOn()
@@ -51,8 +51,8 @@ func TestDirectoryOfAnotherEnsemble(t *testing.T) {
 	k.dir = other.keepers[2].dir
 	one.launch(k)
 	<-k.exited
-	if !k.output.says("belongs to another ensemble") || !k.output.says("nothing was changed") || k.command.ProcessState.ExitCode() != 1 {
-		t.Errorf("it says:\n%s", k.output.tail())
+	if !k.output.Says("belongs to another ensemble") || !k.output.Says("nothing was changed") || k.command.ProcessState.ExitCode() != 1 {
+		t.Errorf("it says:\n%s", k.output.Tail())
 	}
 	other.launch(other.keepers[2])
 	other.ready(other.keepers[2])
@@ -85,8 +85,8 @@ func TestCopiedDirectory(t *testing.T) {
 	e.run(double, []string{"ZOO_MY_ID=2", "ZOO_SERVERS=" + strings.Join(servers, " "), "ZOO_DATA_DIR=" + dir, "ZOO_HTTP_LISTENER=" + double.http}, "keeper")
 	e.brokers = append(e.brokers, double)
 	<-double.exited
-	if !double.output.says("runs already") {
-		t.Errorf("it says:\n%s", double.output.tail())
+	if !double.output.Says("runs already") {
+		t.Errorf("it says:\n%s", double.output.Tail())
 	}
 }
 

@@ -31,7 +31,7 @@ func TestAllKeepersWipedUnderLoad(t *testing.T) {
 	e.allReady()
 	e.await("the metadata to be put back", func() bool {
 		for _, b := range e.brokers {
-			if b.output.says("was put back") {
+			if b.output.Says("was put back") {
 				return true
 			}
 		}

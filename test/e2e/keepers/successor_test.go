@@ -80,7 +80,7 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 	// A newcomer is ready to take over; the incumbent serves on.
 	e.allReady()
 	for _, n := range e.keepers[3:] {
-		e.await(n.name+" to wait for its turn", func() bool { return n.output.says("it serves in this one's place") })
+		e.await(n.name+" to wait for its turn", func() bool { return n.output.Says("it serves in this one's place") })
 	}
 	for _, k := range old {
 		if k.readiness() != "ok" {
@@ -97,7 +97,7 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 	t.Logf("three were succeeded in %s", time.Since(began).Round(time.Millisecond))
 	w.goesOn()
 	for _, n := range e.keepers[3:] {
-		e.await(n.name+" to serve", func() bool { return n.output.says("keeper: serves") && n.readiness() == "ok" })
+		e.await(n.name+" to serve", func() bool { return n.output.Says("keeper: serves") && n.readiness() == "ok" })
 	}
 	w.check()
 }

@@ -13,36 +13,24 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
 // program is what is tested, built once by TestMain.
 var program string
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "barnabas-keepers-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "barnabas")
-	build := exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(launch.Main(m, func(dir string) (_ func(), err error) {
+		program, err = launch.Build(dir)
+		return nil, err
+	}))
 }
 
 // patience bounds every wait, on a machine with much else to do.
@@ -72,7 +60,7 @@ type process struct {
 	dir     string
 	command *exec.Cmd
 	exited  chan struct{}
-	output  output
+	output  launch.Output
 }
 
 // newEnsemble prepares keepers without starting them.
@@ -211,7 +199,7 @@ func (e *ensemble) await(what string, holds func() bool) {
 func (e *ensemble) outputs() string {
 	var all bytes.Buffer
 	for _, p := range append(append([]*process{}, e.keepers...), e.brokers...) {
-		fmt.Fprintf(&all, "%s (%s):\n%s\n", p.name, p.readiness(), p.output.tail())
+		fmt.Fprintf(&all, "%s (%s):\n%s\n", p.name, p.readiness(), p.output.Tail())
 	}
 	return all.String()
 }
@@ -231,7 +219,7 @@ func (e *ensemble) stop(p *process) {
 		e.t.Fatalf("%s does not stop\n%s", p.name, e.outputs())
 	}
 	if code := p.command.ProcessState.ExitCode(); code != 0 {
-		e.t.Errorf("%s stopped with %d\n%s", p.name, code, p.output.tail())
+		e.t.Errorf("%s stopped with %d\n%s", p.name, code, p.output.Tail())
 	}
 }
 
@@ -295,30 +283,4 @@ func (e *ensemble) get(s metadata.Store, key string) string {
 		return err == nil
 	})
 	return value
-}
-
-// output keeps what a process prints.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) tail() []byte {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	text := o.text.Bytes()
-	return bytes.Clone(text[max(0, len(text)-4000):])
-}
-
-// says tells whether the process has printed that.
-func (o *output) says(what string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return bytes.Contains(o.text.Bytes(), []byte(what))
 }

@@ -12,33 +12,25 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"barnabas/test/launch"
 )
 
 // bin holds the program and the links to it by Kafka's names, made once by TestMain.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "barnabas-tools-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	bin = dir
-	program := filepath.Join(bin, "barnabas")
-	for _, step := range []*exec.Cmd{
-		exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas"),
-		exec.Command(program, "install-links", bin),
-	} {
-		step.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := step.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n%s", step, err, out)
-			return 1
+func TestMain(m *testing.M) {
+	os.Exit(launch.Main(m, func(dir string) (func(), error) {
+		bin = dir
+		program, err := launch.Build(dir)
+		if err != nil {
+			return nil, err
 		}
-	}
-	return m.Run()
+		if out, err := exec.Command(program, "install-links", bin).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("install-links: %w\n%s", err, out)
+		}
+		return nil, nil
+	}))
 }
 
 func TestScripts(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
@@ -69,32 +70,20 @@ func run(m *testing.M) int {
 	if bootstrap != "" {
 		return m.Run()
 	}
-	dir, err := os.MkdirTemp("", "interop")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	stop, err := startBroker(dir)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer stop()
-	return m.Run()
+	return launch.Main(m, startBroker)
 }
 
 // startBroker builds the binary, starts it on a free port and sets bootstrap.
 func startBroker(dir string) (stop func(), err error) {
-	binary := filepath.Join(dir, "barnabas")
-	if out, err := exec.Command("go", "build", "-o", binary, "barnabas/cmd/barnabas").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w: %s", err, out)
+	program, err := launch.Build(dir)
+	if err != nil {
+		return nil, err
 	}
 	if bootstrap, err = loopback.Address(); err != nil {
 		return nil, err
 	}
 	var log bytes.Buffer
-	broker := exec.Command(binary, "server", "--override", "listeners=PLAINTEXT://"+bootstrap,
+	broker := exec.Command(program, "server", "--override", "listeners=PLAINTEXT://"+bootstrap,
 		"--override", "log.dirs="+filepath.Join(dir, "data"), "--override", "group.initial.rebalance.delay.ms=0",
 		"--override", "http.listener=", "--override", "keeper.listener=")
 	broker.Stdout, broker.Stderr = &log, &log

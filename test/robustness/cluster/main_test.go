@@ -9,12 +9,10 @@ package cluster
 
 import (
 	"flag"
-	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
+	"barnabas/test/launch"
 	"barnabas/test/trials/nodes"
 )
 
@@ -27,31 +25,8 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Set("test.parallel", "5") // they wait for the most part; who says otherwise on the command line is heard later
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	if program = os.Getenv("BARNABAS"); program != "" {
-		return m.Run()
-	}
-	dir, err := os.MkdirTemp("", "barnabas-nets-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	program = filepath.Join(dir, "barnabas")
-	build := exec.Command("go", "build", "-o", program, "barnabas/cmd/barnabas")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-		return 1
-	}
-	return m.Run()
-}
-
-// cannot says that this machine does not allow what a test needs.
-func cannot(t *testing.T, format string, args ...any) {
-	t.Helper()
-	t.Skipf(format, args...)
+	os.Exit(launch.Main(m, func(dir string) (_ func(), err error) {
+		program, err = launch.Given(dir)
+		return nil, err
+	}))
 }

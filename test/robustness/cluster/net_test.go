@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"barnabas/test/launch"
 )
 
 // network is a bridge in a namespace of its own, the hub, and nodes' namespaces around it. Nothing of the machine's own
@@ -34,19 +36,19 @@ var networks atomic.Int32
 // newNetwork makes a hub and a namespace for each number, the last part of its address.
 func newNetwork(t *testing.T, ids ...int) *network {
 	if os.Geteuid() != 0 {
-		cannot(t, "network namespaces want root")
+		launch.Cannot(t, "network namespaces want root")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		cannot(t, "network namespaces want iproute2: %v", err)
+		launch.Cannot(t, "network namespaces want iproute2: %v", err)
 	}
 	sweep()
 	n := &network{t: t, name: fmt.Sprintf("bz-%d-%d-", os.Getpid(), networks.Add(1)), ids: ids}
 	if out, err := exec.Command("ip", "netns", "add", n.hub()).CombinedOutput(); err != nil {
-		cannot(t, "this user can't make network namespaces: %v: %s", err, out)
+		launch.Cannot(t, "this user can't make network namespaces: %v: %s", err, out)
 	}
 	t.Cleanup(n.remove)
 	if out, err := exec.Command("ip", "-n", n.hub(), "link", "add", "hub", "type", "bridge").CombinedOutput(); err != nil {
-		cannot(t, "this kernel has no bridges: %v: %s", err, out)
+		launch.Cannot(t, "this kernel has no bridges: %v: %s", err, out)
 	}
 	n.ip(n.hub(), "addr", "add", prefix+strconv.Itoa(hubHost)+"/24", "dev", "hub")
 	n.ip(n.hub(), "link", "set", "hub", "up")

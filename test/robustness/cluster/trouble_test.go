@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"barnabas/test/launch"
 )
 
 // A leader that is cut off without a word: no connection is reset. Others lead, and it comes back as a follower.
@@ -137,7 +139,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=64m"); err != nil {
-		cannot(t, "a small disk can't be mounted by this user: %v", err)
+		launch.Cannot(t, "a small disk can't be mounted by this user: %v", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(small, syscall.MNT_DETACH) })
 	w := newWorld(t, map[int]string{2: filepath.Join(small, "data")})
