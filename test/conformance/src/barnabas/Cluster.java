@@ -20,6 +20,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.message.MetadataResponseData.MetadataResponsePartition;
+import org.apache.kafka.common.message.MetadataResponseData.MetadataResponseTopic;
 import org.apache.kafka.common.requests.MetadataRequest;
 import org.apache.kafka.common.requests.MetadataResponse;
 import org.apache.kafka.server.IntegrationTestUtils;
@@ -107,7 +109,8 @@ public final class Cluster {
         }
         settings.setProperty("log.dirs", String.join(",", dirs));
         settings.setProperty("keeper.listener", "");
-        // Tests stop brokers and look at what is missing then; here a broker that stops has it copied elsewhere first.
+        // Tests stop brokers and look at what is missing then; here a broker that stops has it copied elsewhere first, so that
+        // of a partition with one replica another broker is the leader afterwards.
         settings.putIfAbsent("controlled.shutdown.enable", "false");
         if (keeperPort > 0) {
             settings.setProperty("zookeeper.connect", "127.0.0.1:" + keeperPort);
@@ -201,12 +204,34 @@ public final class Cluster {
     /** How many brokers a broker knows of. */
     private static int known(Node node) {
         try {
-            MetadataRequest request = new MetadataRequest.Builder(List.of(), false).build();
-            MetadataResponse answer = IntegrationTestUtils.connectAndReceive(request, node.port);
-            return answer.brokers().size();
+            return ask(node, List.of()).brokers().size();
         } catch (IOException e) {
             return 0;
         }
+    }
+
+    private static MetadataResponse ask(Node node, List<String> topics) throws IOException {
+        return IntegrationTestUtils.connectAndReceive(new MetadataRequest.Builder(topics, false).build(), node.port);
+    }
+
+    /**
+     * Whether every broker that runs knows so many partitions of the topic, and who leads each of them: a broker that
+     * runs, or nobody where no replica does.
+     */
+    public boolean settled(String topic, int partitions) {
+        return nodes.values().stream().filter(Node::alive).allMatch(node -> {
+            try {
+                MetadataResponseTopic found = ask(node, List.of(topic)).data().topics().find(topic);
+                return found != null && found.errorCode() == 0 && found.partitions().size() == partitions
+                    && found.partitions().stream().allMatch(this::settled);
+            } catch (IOException e) {
+                return false;
+            }
+        });
+    }
+
+    private boolean settled(MetadataResponsePartition partition) {
+        return partition.leaderId() < 0 ? partition.replicaNodes().stream().noneMatch(this::alive) : alive(partition.leaderId());
     }
 
     /** Ends the broker as SIGTERM does. */
