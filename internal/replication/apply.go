@@ -85,11 +85,20 @@ func (m *Manager) applyBrokers(image *metadata.Image) {
 // store that nobody has any more holds up nobody.
 // One that leaves may join only where a reassignment wants it.
 func registered(image *metadata.Image) eligibility {
-	return func(m metadata.Member, wanted bool) bool {
+	return func(m metadata.Member, wanted bool) (bool, metadata.Revision) {
 		b := image.Holder(m)
-		return b != nil && (wanted || !b.Leaving)
+		if b == nil {
+			return false, 0
+		}
+		return wanted || !b.Leaving, b.Epoch
 	}
 }
 
-// eligibility tells whether a replica may be in sync, wanted saying that a reassignment adds it.
-type eligibility func(replica metadata.Member, wanted bool) bool
+// eligibility tells whether a replica may be in sync, wanted saying that a reassignment adds it, and under which registration
+// its store is there, 0 for none.
+type eligibility func(replica metadata.Member, wanted bool) (may bool, since metadata.Revision)
+
+// consider asks that of a row.
+func (e eligibility) consider(f *Follower, v *view) {
+	f.Eligible, f.Since = e(f.Member, v.wants(f.Member))
+}

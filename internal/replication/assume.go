@@ -139,12 +139,14 @@ func (p *Partition) follow(old, next *view, eligible eligibility, sameEpoch bool
 		if f.Member.Store.IsZero() {
 			continue // what was supposed of a replica whose store is known by now
 		}
-		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) && eligible(f.Member, true) {
-			rows = append(rows, f)
+		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) {
+			if there, _ := eligible(f.Member, true); there {
+				rows = append(rows, f)
+			}
 		}
 	}
 	for i := range rows {
-		rows[i].Eligible = eligible(rows[i].Member, next.wants(rows[i].Member))
+		eligible.consider(&rows[i], next)
 	}
 	p.followers = rows
 }
@@ -216,8 +218,7 @@ func (p *Partition) settle(s TopicSettings) {
 func (p *Partition) reconsider(eligible eligibility) {
 	p.mu.Lock()
 	for i := range p.followers {
-		f := &p.followers[i]
-		f.Eligible = eligible(f.Member, p.view.Load().wants(f.Member))
+		eligible.consider(&p.followers[i], p.view.Load())
 	}
 	var woken calls
 	if v := p.view.Load(); len(p.followers) > 0 && v.role == Leading {

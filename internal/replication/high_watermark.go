@@ -25,8 +25,7 @@ func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 		if member {
 			counted++
 		}
-		joining := f.Eligible && f.Progress.InTouch(r.LogEnd, now, r.MaxLag)
-		if member || joining {
+		if member || f.joining(r, now) {
 			mark = min(mark, f.Progress.LogEnd)
 		}
 	}

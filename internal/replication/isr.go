@@ -52,6 +52,16 @@ type Follower struct {
 	Registered metadata.Revision
 	// Eligible is false while the follower's broker is fenced or leaving: such a replica may not join (KIP-841).
 	Eligible bool
+	// Since is the registration of the follower's broker now, 0 where it has none.
+	Since metadata.Revision
+}
+
+// joining tells whether a follower that is not in sync is about to be: it copies, has everything or had it a short while ago, and
+// does so in this life. One that was shut out and has registered anew is heard of again first: nobody waits for what its life
+// before had.
+func (f *Follower) joining(r Replicas, now time.Time) bool {
+	return f.Eligible && f.Progress.LogEnd >= 0 && (f.Registered == 0 || f.Registered >= f.Since) &&
+		f.Progress.InTouch(r.LogEnd, now, r.MaxLag)
 }
 
 // Replicas is all that decides about the in-sync set and the high watermark of a led partition.

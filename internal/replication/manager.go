@@ -98,10 +98,13 @@ func NewManager(options Options) *Manager {
 }
 
 // mayBeInSync tells whether a replica's store is registered by somebody who stays.
-func (m *Manager) mayBeInSync(replica metadata.Member, wanted bool) bool {
+func (m *Manager) mayBeInSync(replica metadata.Member, wanted bool) (bool, metadata.Revision) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.image != nil && registered(m.image)(replica, wanted)
+	if m.image == nil {
+		return false, 0
+	}
+	return registered(m.image)(replica, wanted)
 }
 
 // isSuccessor tells whether a replica is on a store of somebody who waits to take its broker's place.

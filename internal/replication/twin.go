@@ -19,7 +19,8 @@ func (p *Partition) rowOf(who metadata.Member) *Follower {
 	if i := slices.IndexFunc(p.followers, func(f Follower) bool { return f.Member == who }); i >= 0 {
 		return &p.followers[i]
 	}
-	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock()), Eligible: p.local.eligible(who, p.view.Load().wants(who))}
+	fresh := Follower{Member: who, Progress: Unseen(false, p.local.clock())}
+	p.local.eligible.consider(&fresh, p.view.Load())
 	if !p.local.successor(who) {
 		i := slices.IndexFunc(p.followers, func(f Follower) bool {
 			return f.Member.Broker == who.Broker && !p.local.successor(f.Member)
