@@ -67,9 +67,12 @@ const maxOrdinalDigits = 4
 
 var errNoOrdinal = errors.New("not the name of a pod of a StatefulSet")
 
-// podOrdinal is the number at the end of the host name, kafka-2, where this is a pod in Kubernetes.
+// podOrdinal is the number at the end of the pod's name, kafka-2, where this is a pod in Kubernetes: of what POD_NAME says, or else
+// the host's name.
 func podOrdinal(environment func(string) string, hostname func() (string, error)) (ident.BrokerID, bool) {
-	if environment("KUBERNETES_SERVICE_HOST") == "" {
+	if name := environment("POD_NAME"); name != "" {
+		hostname = func() (string, error) { return name, nil }
+	} else if environment("KUBERNETES_SERVICE_HOST") == "" {
 		return ident.NoBroker, false
 	}
 	host, err := hostname()

@@ -24,6 +24,10 @@ func TestPodOrdinal(t *testing.T) {
 	if id, ok := podOrdinal(inside, host); !ok || id != 2 {
 		t.Errorf("in a pod: %d %t", id, ok)
 	}
+	named := func(name string) string { return map[string]string{"POD_NAME": "kafka-5"}[name] }
+	if id, ok := podOrdinal(named, host); !ok || id != 5 {
+		t.Errorf("in a pod that knows its name: %d %t", id, ok)
+	}
 	if id, ok := podOrdinal(outside, host); ok {
 		t.Errorf("on a laptop: %d", id)
 	}

@@ -78,13 +78,14 @@ type keeperLoading struct {
 	values   map[string]given
 	servers  map[int]given
 	keeper   *Keeper
+	sources  Sources
 	notices  []Notice
 	problems []Problem
 }
 
 // LoadKeeper reads a keeper's configuration: a zoo.cfg, then ZOO_ variables, then overrides. Its error is Problems.
 func LoadKeeper(sources Sources) (*Keeper, []Notice, error) {
-	l := &keeperLoading{values: map[string]given{}, servers: map[int]given{}, keeper: &Keeper{}}
+	l := &keeperLoading{values: map[string]given{}, servers: map[int]given{}, keeper: &Keeper{}, sources: sources}
 	for _, s := range keeperSettings {
 		l.values[s.name] = given{name: s.name, value: s.value}
 	}
@@ -231,8 +232,8 @@ func (l *keeperLoading) resolve() {
 	l.identity()
 }
 
-// identity finds which member this is: from the variable, from the file myid as ZooKeeper keeps it, or because there is
-// only one.
+// identity finds which member this is: from the variable, from the file myid as ZooKeeper keeps it, because there is
+// only one, or from the machine's name.
 func (l *keeperLoading) identity() {
 	k := l.keeper
 	g, ok := l.values["myid"]
@@ -246,8 +247,10 @@ func (l *keeperLoading) identity() {
 			k.ID = k.Members[0].ID
 			return
 		default:
-			l.problems = append(l.problems, Problem{Name: "myid",
-				Message: "which of the servers is this? Set ZOO_MY_ID"})
+			if k.ID = ownMember(k.Members, l.sources); k.ID == 0 {
+				l.problems = append(l.problems, Problem{Name: "myid",
+					Message: "which of the servers is this? None has this machine's name; set ZOO_MY_ID"})
+			}
 			return
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // A member of an ensemble of keepers inside the broker.
 var (
 	KeeperID = intSetting(Row{Name: "keeper.id", Default: "0", Room: inKeeper, check: between[int64](0, 255),
-		Doc: "Which of keeper.servers runs inside this broker; ZOO_MY_ID is this. 0 is none."})
+		Doc: "Which of keeper.servers runs inside this broker; ZOO_MY_ID is this. 0 is the one whose host is this machine's or pod's name, and none where zookeeper.connect is given and there is none of that name."})
 
 	KeeperServers = stringSetting(Row{Name: "keeper.servers", Room: inKeeper,
 		Doc: "All members of the ensemble of which one runs inside each broker, as `server.1=host1:2888:3888;2181 server.2=host2:2888:3888;2181`; ZOO_SERVERS is this. A member may know itself as `0.0.0.0`. With it, zookeeper.connect is not needed."})
@@ -53,15 +53,18 @@ func (l *loading) member() {
 		ID: id, DataDir: KeeperDataDir.In(v), Advertised: KeeperAdvertisedHost.In(v),
 		Tick: KeeperHeartbeat.In(v), Quota: KeeperQuota.In(v), TickTime: 2 * time.Second,
 	}
-	own := false
 	for _, number := range slices.Sorted(maps.Keys(k.servers)) {
 		m, err := parseMember(number, k.servers[number].value, keeperPort)
 		if err != nil {
 			k.problem(k.servers[number], err.Error())
 		}
 		member.Members = append(member.Members, m)
-		own = own || m.ID == id
 	}
+	if id == 0 {
+		id = ownMember(member.Members, l.sources)
+		member.ID = id
+	}
+	own := slices.ContainsFunc(member.Members, func(m Member) bool { return m.ID == id })
 	for _, p := range k.problems {
 		l.problem(KeeperServers.Def, p.Message)
 	}
