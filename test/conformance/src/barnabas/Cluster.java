@@ -13,10 +13,12 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -33,6 +35,10 @@ import org.apache.kafka.server.IntegrationTestUtils;
 public final class Cluster {
     private static final long START_TIMEOUT_MS = 20_000;
     private static final long STOP_TIMEOUT_MS = 10_000;
+    private static final int FIRST_PORT = 10_000;
+    private static final int LAST_PORT = 32_000;
+    /** Runs beside each other begin at different places. */
+    private static final AtomicInteger NEXT_PORT = new AtomicInteger(new Random().nextInt(LAST_PORT - FIRST_PORT));
     /** Properties of Kafka's own controllers and of the harness, which are no broker's business here. */
     private static final Set<String> DROPPED = Set.of(
         "node.id", "broker.id", "process.roles", "listeners", "advertised.listeners", "inter.broker.listener.name",
@@ -311,10 +317,22 @@ public final class Cluster {
         }
     }
 
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0)) {
-            return socket.getLocalPort();
+    /**
+     * A port that nobody listens on, given once. It is below those that systems take for the near ends of connections, or one
+     * of these would have it before the broker does.
+     */
+    private static int freePort() {
+        for (int tried = 0; tried < LAST_PORT - FIRST_PORT; tried++) {
+            int port = FIRST_PORT + Math.floorMod(NEXT_PORT.getAndIncrement(), LAST_PORT - FIRST_PORT);
+            try (ServerSocket socket = new ServerSocket()) {
+                socket.setReuseAddress(true);
+                socket.bind(new InetSocketAddress("127.0.0.1", port));
+                return port;
+            } catch (IOException e) {
+                continue; // taken
+            }
         }
+        throw new IllegalStateException("no port is free");
     }
 
     private static void pause() {
