@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -29,12 +31,17 @@ type conn struct {
 	reader *bufio.Reader
 }
 
-func dial(address string) (*conn, error) {
+func dial(address string) (*conn, error) { return dialBuffer(address, readBuffer) }
+
+// dialSmall is dial for one of many thousand connections.
+func dialSmall(address string) (*conn, error) { return dialBuffer(address, 512) }
+
+func dialBuffer(address string, bytes int) (*conn, error) {
 	c, err := net.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	return &conn{c, bufio.NewReaderSize(c, readBuffer)}, nil
+	return &conn{c, bufio.NewReaderSize(c, bytes)}, nil
 }
 
 func (c *conn) close() {
@@ -44,12 +51,18 @@ func (c *conn) close() {
 }
 
 // createTopic asks for the topic; one that exists is as good.
-func (c *conn) createTopic(name string, partitions int32) error {
+func (c *conn) createTopic(name string, partitions int32, configs ...string) error {
 	request := kmsg.NewPtrCreateTopicsRequest()
 	request.Version = 4
 	request.TimeoutMillis = int32(startDeadline.Milliseconds())
 	topic := kmsg.NewCreateTopicsRequestTopic()
 	topic.Topic, topic.NumPartitions, topic.ReplicationFactor = name, partitions, 1
+	for _, config := range configs {
+		key, value, _ := strings.Cut(config, "=")
+		c := kmsg.NewCreateTopicsRequestTopicConfig()
+		c.Name, c.Value = key, &value
+		topic.Configs = append(topic.Configs, c)
+	}
 	request.Topics = append(request.Topics, topic)
 	if _, err := c.Write(frame(request)); err != nil {
 		return err
@@ -60,7 +73,7 @@ func (c *conn) createTopic(name string, partitions int32) error {
 
 // produce sends one record and waits for its acknowledgement.
 func (c *conn) produce(topic string, partition int32, value []byte) error {
-	return c.roundTrip(produceFrame(topic, partition, value), len(topic))
+	return c.roundTrip(produceFrame(topic, partition, value, 1), len(topic))
 }
 
 // roundTrip sends a prepared Produce frame for one partition and reads its error code.
@@ -109,7 +122,10 @@ func (c *conn) reply() ([]byte, error) {
 	return body, err
 }
 
-var _ io.Closer = (*conn)(nil)
+func (c *conn) readFull(into []byte) error {
+	_, err := io.ReadFull(c.reader, into)
+	return err
+}
 
 // frame is a request with its header, ready to send.
 func frame(request kmsg.Request) []byte {
@@ -117,15 +133,15 @@ func frame(request kmsg.Request) []byte {
 	return formatter.AppendRequest(nil, request, 1)
 }
 
-// produceFrame is a Produce request of one batch of one record, with acks=all.
-func produceFrame(topic string, partition int32, value []byte) []byte {
+// produceFrame is a Produce request of one batch of equal records, with acks=all.
+func produceFrame(topic string, partition int32, value []byte, records int) []byte {
 	request := kmsg.NewPtrProduceRequest()
 	request.Version = produceVersion
 	request.Acks = -1
 	request.TimeoutMillis = ackTimeoutMs
 	part := kmsg.NewProduceRequestTopicPartition()
 	part.Partition = partition
-	part.Records = batch(value)
+	part.Records = batch(value, records)
 	top := kmsg.NewProduceRequestTopic()
 	top.Topic = topic
 	top.Partitions = append(top.Partitions, part)
@@ -133,27 +149,35 @@ func produceFrame(topic string, partition int32, value []byte) []byte {
 	return frame(request)
 }
 
-// batch is a record batch v2 of one record without a key.
-func batch(value []byte) []byte {
-	record := kmsg.NewRecord()
-	record.Value = value
-	record.Length = int32(len(record.AppendTo(nil)) - 1)
-	body := record.AppendTo(nil)
-	record.Length = int32(len(body) - varintLen(record.Length))
-	body = record.AppendTo(nil)
-
+// batch is a record batch v2 of records without a key.
+func batch(value []byte, records int) []byte {
 	b := kmsg.NewRecordBatch()
 	b.Magic = 2
 	b.PartitionLeaderEpoch = -1
+	b.FirstTimestamp = time.Now().UnixMilli()
+	b.MaxTimestamp = b.FirstTimestamp
 	b.ProducerID, b.ProducerEpoch, b.FirstSequence = -1, -1, -1
-	b.NumRecords = 1
-	b.Records = body
+	b.NumRecords, b.LastOffsetDelta = int32(records), int32(records-1)
+	for i := range records {
+		b.Records = appendRecord(b.Records, int32(i), value)
+	}
 	raw := b.AppendTo(nil)
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
 	return raw
 }
 
-func varintLen(n int32) int {
-	return len(binary.AppendVarint(nil, int64(n)))
+func appendRecord(to []byte, delta int32, value []byte) []byte {
+	r := kmsg.NewRecord()
+	r.OffsetDelta, r.Value = delta, value
+	r.Length = int32(len(r.AppendTo(nil)) - 1) // its own varint is that of zero, one byte
+	return r.AppendTo(to)
 }
+
+// recordsIn is how many records of a size make a batch of at most so many bytes.
+func recordsIn(bytes, valueSize int) int {
+	one := len(appendRecord(nil, 1<<13, make([]byte, valueSize))) // offset deltas take one to three bytes
+	return max(1, (bytes-batchHeader)/one)
+}
+
+const batchHeader = 61

@@ -4,14 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 const (
-	latencyRate   = 1000 // records a second
 	latencyValue  = 1024
 	latencyWarmUp = 10 * time.Second
 	latencyFor    = 20 * time.Second
@@ -19,14 +17,46 @@ const (
 
 // measureLatency sends records by a schedule and times each from the moment it was due until a consumer has it: a
 // record that could not be sent in time counts with its delay (no coordinated omission).
-func measureLatency(s system) (figures, error) {
-	n, err := ready(s, 1)
-	if err != nil {
-		return nil, err
+func measureLatency(rate int) func(system) (figures, error) {
+	return func(s system) (figures, error) {
+		n, err := ready(s, 1)
+		if err != nil {
+			return nil, err
+		}
+		defer n.close()
+		warm, total := latencyCounts(rate)
+		if own, ok := s.(latencyGenerator); ok {
+			return own.latency(n, rate, warm, total)
+		}
+		g, err := startGauge(n.pid())
+		if err != nil {
+			return nil, err
+		}
+		f, err := endToEnd([]string{n.address()}, rate, warm, total)
+		if err != nil {
+			return nil, err
+		}
+		used, err := g.stop()
+		f["broker CPU-s per million"] = used.broker.Seconds() / float64(total) * 1e6
+		f["resident after the load, MiB"], _ = residentMiB(n.pid())
+		return f, err
 	}
-	defer n.close()
+}
+
+// latencyGenerator is a system that brings a client of its own.
+type latencyGenerator interface {
+	latency(n *node, rate, warm, total int) (figures, error)
+}
+
+// latencyCounts are how many records warm up, and how many there are in all.
+func latencyCounts(rate int) (warm, total int) {
+	warm = int(scaledTime(latencyWarmUp).Seconds() * float64(rate))
+	return warm, warm + int(scaledTime(latencyFor).Seconds()*float64(rate))
+}
+
+func endToEnd(brokers []string, rate, warm, total int) (figures, error) {
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(n.address()),
+		kgo.SeedBrokers(brokers...),
 		kgo.DefaultProduceTopic(loadTopic),
 		kgo.ConsumeTopics(loadTopic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
@@ -37,46 +67,58 @@ func measureLatency(s system) (figures, error) {
 		return nil, err
 	}
 	defer client.Close()
-
-	warm := int(latencyWarmUp.Seconds() * latencyRate)
-	total := warm + int(latencyFor.Seconds()*latencyRate)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*(latencyWarmUp+latencyFor))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+2*time.Duration(total/rate)*time.Second)
 	defer cancel()
+	if err := meet(ctx, client); err != nil {
+		return nil, err
+	}
 	begun := time.Now()
-	go sendBySchedule(ctx, client, begun, total)
-
-	took := make([]time.Duration, 0, total-warm)
+	failed := make(chan error, 1)
+	go onSchedule(rate, total, func(due time.Time) {
+		value := make([]byte, latencyValue)
+		binary.BigEndian.PutUint64(value, uint64(due.Sub(begun)))
+		client.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				select {
+				case failed <- err:
+					cancel()
+				default:
+				}
+			}
+		})
+	})
+	var h histogram
 	for seen := 0; seen < total; {
 		fetches := client.PollFetches(ctx)
+		now := time.Since(begun)
 		if err := fetches.Err(); err != nil {
+			select {
+			case err = <-failed:
+			default:
+			}
 			return nil, fmt.Errorf("after %d of %d records: %w", seen, total, err)
 		}
-		now := time.Since(begun)
 		fetches.EachRecord(func(r *kgo.Record) {
+			if len(r.Value) != latencyValue { // from before
+				return
+			}
 			if seen++; seen > warm {
-				took = append(took, now-time.Duration(binary.BigEndian.Uint64(r.Value)))
+				h.add(now - time.Duration(binary.BigEndian.Uint64(r.Value)))
 			}
 		})
 	}
-	slices.Sort(took)
-	return figures{
-		"p50, ms":   percentile(took, 0.50),
-		"p99, ms":   percentile(took, 0.99),
-		"p99.9, ms": percentile(took, 0.999),
-	}, nil
+	return h.figures(), nil
 }
 
-// sendBySchedule writes into each record when it was due, since begun.
-func sendBySchedule(ctx context.Context, client *kgo.Client, begun time.Time, total int) {
-	for i := range total {
-		due := time.Duration(i) * time.Second / latencyRate
-		time.Sleep(due - time.Since(begun))
-		value := make([]byte, latencyValue)
-		binary.BigEndian.PutUint64(value, uint64(due))
-		client.Produce(ctx, &kgo.Record{Value: value}, nil)
+// meet sends a record and waits until the consumer gets one, so that every connection is there.
+func meet(ctx context.Context, client *kgo.Client) error {
+	if err := client.ProduceSync(ctx, &kgo.Record{Value: []byte("first")}).FirstErr(); err != nil {
+		return err
 	}
-}
-
-func percentile(sorted []time.Duration, p float64) float64 {
-	return float64(sorted[int(p*float64(len(sorted)-1))].Microseconds()) / 1000
+	for {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil || fetches.NumRecords() > 0 {
+			return err
+		}
+	}
 }

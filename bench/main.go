@@ -1,129 +1,101 @@
-// Command bench measures Barnabas beside Apache Kafka, in one run on one machine, and reports ratios: machines are shared
-// and noisy, so absolute figures of different days say little.
+// Command bench measures Barnabas beside Apache Kafka, NATS JetStream and the limit of the machine, in one run on one
+// machine, and reports ratios: machines are shared and noisy, so absolute figures of different days say little.
 //
-// The broker is pinned to one core and the generator (this process) to another. Cases are interleaved: Kafka, Barnabas,
-// Kafka, Barnabas … and medians are reported with their spread.
+// The broker is pinned to one core and the generator (this process) to another; three brokers share both. Rounds are
+// interleaved, Kafka, NATS, limit, Barnabas, Kafka …, each on an empty directory, and medians are reported with their spread.
 //
-//	go run ./bench                      every case, three rounds
+//	go run ./bench                              every case, three rounds
 //	go run ./bench -rounds 5 -case small,latency
-//	go run ./bench -only barnabas       without Kafka (no JDK or Maven needed)
+//	go run ./bench -system barnabas,limit       without Kafka and NATS (no JDK or Maven needed)
+//	go run ./bench -scale 0.1                   a tenth of the volume, to see that all of it works
+//	go run ./bench -plots dist/bench/results.json
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// figures are what one round of one case measured, by name of the figure, in the unit that the name ends with.
-type figures map[string]float64
+// scale multiplies the volume and the time of every case.
+var scale = 1.0
 
-// benchCase measures one thing on a broker that is not running yet.
-type benchCase struct {
-	name string
-	what string
-	run  func(system) (figures, error)
-	// alone: Barnabas only.
-	alone bool
-}
+func scaled(n int) int { return max(1, int(float64(n)*scale)) }
 
-var cases = []benchCase{
-	{name: "start", what: "exec to the first acknowledged record", run: measureStart},
-	{name: "idle", what: "an idle broker", run: measureIdle},
-	{name: "small", what: "one-record produce requests, 64 connections", run: measureSmall},
-	{name: "latency", what: "end to end at 1,000 records/s of 1 KiB", run: measureLatency},
-	{name: "partitions", what: "10,000 idle partitions", run: measurePartitions, alone: true},
-}
+func scaledTime(d time.Duration) time.Duration { return time.Duration(float64(d) * scale) }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == limitCommand {
+		fatal(serveLimit(os.Args[2:]))
+	}
 	rounds := flag.Int("rounds", 3, "rounds of each case")
 	names := flag.String("case", "", "cases to run, by name, with commas (all)")
-	only := flag.String("only", "", "one system only: barnabas or kafka")
-	out := flag.String("out", "dist/bench", "folder for results.json and table.md")
+	only := flag.String("system", "", "systems to measure, with commas: kafka, nats, limit, barnabas (all)")
+	program := flag.String("program", "", "the Barnabas to measure (bin/barnabas)")
+	out := flag.String("out", "dist/bench", "folder for results.json, table.md and plots")
+	plots := flag.String("plots", "", "draw the plots of this results.json again, and measure nothing")
+	flag.Float64Var(&scale, "scale", 1, "multiplies the volume and the time of every case")
+	flag.Float64Var(&longGiB, "long", longGiB, "GiB of the longer log of case length")
+	list := flag.Bool("list", false, "list the cases")
 	flag.Parse()
+	if *list {
+		for _, c := range cases {
+			fmt.Printf("%-12s %s\n", c.name, c.what)
+		}
+		return
+	}
+	if *plots != "" {
+		if err := drawAgain(*plots, *out); err != nil {
+			fatal(err)
+		}
+		return
+	}
+	chosen, err := pickCases(*names)
+	if err != nil {
+		fatal(err)
+	}
+	systems, err := pickSystems(*only, *program)
+	if err != nil {
+		fatal(err)
+	}
 	if err := pinSelf(generatorCore); err != nil {
 		fatal(fmt.Errorf("pin the generator: %w", err))
 	}
-	systems, err := pickSystems(*only)
-	if err != nil {
-		fatal(err)
-	}
-	results := map[string]map[string][]figures{}
-	for _, c := range cases {
-		if *names != "" && !slices.Contains(strings.Split(*names, ","), c.name) {
-			continue
-		}
-		results[c.name], err = runCase(c, systems, *rounds)
-		if err != nil {
+	r := newResults(*rounds)
+	for _, c := range chosen {
+		r.runCase(c, systems, *rounds)
+		if err := r.save(*out); err != nil { // after each case: a long run that is ended has measured something
 			fatal(err)
 		}
 	}
-	table := render(results, systems)
-	fmt.Print(table)
-	if err := save(*out, results, table); err != nil {
-		fatal(err)
+	fmt.Print(r.table())
+	if r.failed("Barnabas") {
+		fatal(fmt.Errorf("not every case could be measured; see above and %s", *out))
 	}
 }
 
-// runCase runs the rounds of a case, the systems taking turns.
-func runCase(c benchCase, systems []system, rounds int) (map[string][]figures, error) {
-	measured := map[string][]figures{}
-	for round := range rounds {
-		for _, s := range systems {
-			if _, ours := s.(barnabas); c.alone && !ours {
-				continue
-			}
-			fmt.Fprintf(os.Stderr, "%s, round %d: %s\n", c.what, round+1, s.name())
-			f, err := c.run(s)
-			if err != nil {
-				return nil, fmt.Errorf("%s on %s: %w", c.name, s.name(), err)
-			}
-			measured[s.name()] = append(measured[s.name()], f)
+func pickCases(names string) ([]benchCase, error) {
+	if names == "" {
+		return cases, nil
+	}
+	var chosen []benchCase
+	for name := range strings.SplitSeq(names, ",") {
+		i := slices.IndexFunc(cases, func(c benchCase) bool { return c.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("no case is called %q; -list tells which there are", name)
 		}
+		chosen = append(chosen, cases[i])
 	}
-	return measured, nil
-}
-
-func pickSystems(only string) ([]system, error) {
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
-	if err != nil {
-		return nil, fmt.Errorf("find the module's folder: %w", err)
-	}
-	home := strings.TrimSpace(string(root))
-	var systems []system
-	if only != "barnabas" {
-		kafka, err := newKafka(filepath.Join(home, ".cache", "bench"), filepath.Join(home, "bench"))
-		if err != nil {
-			return nil, fmt.Errorf("get Apache Kafka (-only barnabas does without): %w", err)
-		}
-		systems = append(systems, kafka)
-	}
-	if only != "kafka" {
-		systems = append(systems, barnabas{binary: filepath.Join(home, "bin", "barnabas")})
-	}
-	return systems, nil
-}
-
-func save(dir string, results any, table string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	raw, err := json.MarshalIndent(results, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "results.json"), raw, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(dir, "table.md"), []byte(table), 0o644)
+	return chosen, nil
 }
 
 func fatal(err error) {
+	if err == nil {
+		os.Exit(0)
+	}
 	fmt.Fprintln(os.Stderr, "bench:", err)
 	os.Exit(1)
 }

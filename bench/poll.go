@@ -91,8 +91,10 @@ func (p *poller) turn(s *prepared) error {
 	if n < sizeBytes || n != sizeBytes+int(binary.BigEndian.Uint32(p.buffer[:])) {
 		return fmt.Errorf("a piece of %d bytes of a reply", n)
 	}
-	if err := produceError(p.buffer[sizeBytes:n], s.topicLen); err != nil {
-		return err
+	if n > 2*sizeBytes { // the limit acknowledges with eight bytes
+		if err := produceError(p.buffer[sizeBytes:n], s.topicLen); err != nil {
+			return err
+		}
 	}
 	p.acked.Add(1)
 	return s.send()

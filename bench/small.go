@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os"
 	"sync/atomic"
 	"time"
 )
@@ -22,42 +21,33 @@ func measureSmall(s system) (figures, error) {
 		return nil, err
 	}
 	defer n.close()
+	return n.small(scaledTime(smallWarmUp), scaledTime(smallFor))
+}
+
+func (n *node) small(warmUp, length time.Duration) (figures, error) {
 	var acked atomic.Int64
 	p, err := newPoller(&acked)
 	if err != nil {
 		return nil, err
 	}
 	defer p.close()
-	if err := n.lead(smallPartitions); err != nil {
-		return nil, err
-	}
 	for i := range smallConnections {
-		frame := produceFrame(loadTopic, int32(i%smallPartitions), make([]byte, smallValue))
+		frame := produceFrame(loadTopic, int32(i%smallPartitions), make([]byte, smallValue), 1)
 		if err := p.add(n.address(), frame, len(loadTopic)); err != nil {
 			return nil, err
 		}
 	}
 	stop, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- p.run(stop) }()
-	time.Sleep(smallWarmUp)
+	time.Sleep(warmUp)
 	count := acked.Load()
-	cpu, err := cpuTime(n.cmd.Process.Pid)
+	g, err := startGauge(n.pid())
 	if err != nil {
 		return nil, err
 	}
-	own, err := cpuTime(os.Getpid())
-	if err != nil {
-		return nil, err
-	}
-	begun := time.Now()
-	time.Sleep(smallFor)
-	done := acked.Load() - count
-	took := time.Since(begun)
-	after, err := cpuTime(n.cmd.Process.Pid)
-	if err != nil {
-		return nil, err
-	}
-	ownAfter, err := cpuTime(os.Getpid())
+	time.Sleep(length)
+	done := float64(acked.Load() - count)
+	used, err := g.stop()
 	if err != nil {
 		return nil, err
 	}
@@ -65,26 +55,12 @@ func measureSmall(s system) (figures, error) {
 	if err := <-ended; err != nil {
 		return nil, err
 	}
-	resident, err := residentMiB(n.cmd.Process.Pid)
+	resident, err := residentMiB(n.pid())
 	return figures{
-		"requests/s":                   float64(done) / took.Seconds(),
-		"broker CPU-s per million":     (after - cpu).Seconds() / float64(done) * 1e6,
-		"generator CPU-s per million":  (ownAfter - own).Seconds() / float64(done) * 1e6,
+		"requests/s":                   done / used.wall.Seconds(),
+		"broker CPU-s per million":     used.broker.Seconds() / done * 1e6,
+		"generator CPU-s per million":  used.own.Seconds() / done * 1e6,
+		"broker's core, % of it busy":  100 * used.broker.Seconds() / used.wall.Seconds(),
 		"resident after the load, MiB": resident,
 	}, err
-}
-
-// lead waits until every partition of the case takes records.
-func (n *node) lead(partitions int32) error {
-	c, err := dial(n.address())
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	for partition := range partitions {
-		if err := c.produceWithin(time.Now().Add(startDeadline), loadTopic, partition); err != nil {
-			return err
-		}
-	}
-	return nil
 }

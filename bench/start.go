@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -67,11 +68,14 @@ func (c *conn) produceWithin(deadline time.Time, topic string, partition int32) 
 	}
 }
 
-// ready starts the system, waits for it and creates the topic of the case.
-func ready(s system, partitions int32) (*node, error) {
-	n, err := launch(s)
+// ready starts the system with settings, waits for it and creates the topic of the case.
+func ready(s system, partitions int32, settings ...string) (*node, error) {
+	n, err := launch(s, settings...)
 	if err != nil {
 		return nil, err
+	}
+	if _, kafkas := s.(clustered); !kafkas {
+		return n, n.awaitPort()
 	}
 	if err := n.firstAck(); err != nil {
 		n.close()
@@ -82,6 +86,9 @@ func ready(s system, partitions int32) (*node, error) {
 		err = c.createTopic(loadTopic, partitions)
 	}
 	c.close()
+	if err == nil {
+		err = n.lead(loadTopic, partitions)
+	}
 	if err != nil {
 		n.close()
 		return nil, err
@@ -89,26 +96,30 @@ func ready(s system, partitions int32) (*node, error) {
 	return n, nil
 }
 
-// measureIdle is what a broker costs that nobody uses.
-func measureIdle(s system) (figures, error) {
-	n, err := ready(s, 1)
-	if err != nil {
-		return nil, err
+// awaitPort waits until a server that does not speak the protocol takes connections.
+func (n *node) awaitPort() error {
+	deadline := time.Now().Add(startDeadline)
+	for time.Now().Before(deadline) {
+		if c, err := net.Dial("tcp", n.address()); err == nil {
+			return c.Close()
+		}
+		time.Sleep(askAgain)
 	}
-	defer n.close()
-	time.Sleep(settleFor)
-	before, err := cpuTime(n.cmd.Process.Pid)
+	return fmt.Errorf("nobody listens on %s after %s; the log is %s", n.address(), startDeadline, n.log.Name())
+}
+
+// lead waits until every partition of the topic takes records.
+func (n *node) lead(topic string, partitions int32) error {
+	c, err := dial(n.address())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	time.Sleep(idleFor)
-	after, err := cpuTime(n.cmd.Process.Pid)
-	if err != nil {
-		return nil, err
+	defer c.close()
+	deadline := time.Now().Add(startDeadline)
+	for partition := range partitions {
+		if err := c.produceWithin(deadline, topic, partition); err != nil {
+			return fmt.Errorf("partition %d: %w", partition, err)
+		}
 	}
-	resident, err := residentMiB(n.cmd.Process.Pid)
-	return figures{
-		"idle CPU, % of a core": 100 * (after - before).Seconds() / idleFor.Seconds(),
-		"resident, MiB":         resident,
-	}, err
+	return nil
 }

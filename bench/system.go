@@ -2,12 +2,15 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+
+	"barnabas/test/trials/nodes"
 )
 
 // Cores of the broker and of the generator.
@@ -18,47 +21,57 @@ const (
 
 const startDeadline = 60 * time.Second
 
-// system is a broker that can be measured.
+// system is a server that can be measured.
 type system interface {
 	name() string
 	// prepare readies an empty directory, such as Kafka's format step; it is not timed.
 	prepare(dir string, port int) error
-	// command starts the broker in the foreground on a prepared directory.
-	command(dir string, port int) *exec.Cmd
+	// command starts the server in the foreground on a prepared directory.
+	command(dir string, port int, settings []string) *exec.Cmd
+	// warmUp is how many records a JVM has to see before its code is compiled.
+	warmUp() int
 }
+
+// clustered is a system of which three can be run.
+type clustered interface {
+	system
+	cluster(dir, net string, settings []string) *nodes.Cluster
+}
+
+const (
+	warmJIT   = 20_000_000
+	warmCache = 500_000
+)
 
 type barnabas struct{ binary string }
 
-func (barnabas) name() string { return "Barnabas" }
+func (barnabas) name() string { return nameBarnabas }
+
+func (barnabas) warmUp() int { return warmCache }
 
 func (barnabas) prepare(string, int) error { return nil }
 
-func (b barnabas) command(dir string, port int) *exec.Cmd {
-	return exec.Command(b.binary, "server",
-		"--override", "log.dirs="+filepath.Join(dir, "data"),
-		"--override", "listeners=PLAINTEXT://127.0.0.1:"+strconv.Itoa(port),
-		"--override", "http.listener=", "--override", "keeper.listener=")
+func (b barnabas) command(dir string, port int, settings []string) *exec.Cmd {
+	args := []string{"server"}
+	for _, s := range append([]string{
+		"log.dirs=" + filepath.Join(dir, "data"), "listeners=PLAINTEXT://127.0.0.1:" + strconv.Itoa(port),
+		"http.listener=", "keeper.listener=",
+	}, settings...) {
+		args = append(args, "--override", s)
+	}
+	return exec.Command(b.binary, args...)
+}
+
+func (b barnabas) cluster(dir, net string, settings []string) *nodes.Cluster {
+	return nodes.Barnabas{Program: b.binary, Layout: nodes.Inside, Dir: dir, Net: net, Settings: settings}.Cluster()
 }
 
 // kafka is the newest Apache Kafka from Maven Central, one combined node, with the JVM settings of its start script.
 type kafka struct{ jars string }
 
-func newKafka(cache, pomDir string) (kafka, error) {
-	jars := filepath.Join(cache, "kafka")
-	marker := filepath.Join(jars, ".complete")
-	if _, err := os.Stat(marker); err == nil {
-		return kafka{jars}, nil
-	}
-	mvn := exec.Command("mvn", "-q", "-B", "-f", filepath.Join(pomDir, "pom.xml"),
-		"dependency:copy-dependencies", "-DoutputDirectory="+jars)
-	mvn.Stdout, mvn.Stderr = os.Stderr, os.Stderr
-	if err := mvn.Run(); err != nil {
-		return kafka{}, err
-	}
-	return kafka{jars}, os.WriteFile(marker, nil, 0o644)
-}
+func (kafka) name() string { return nameKafka }
 
-func (kafka) name() string { return "Apache Kafka" }
+func (kafka) warmUp() int { return warmJIT }
 
 func (k kafka) prepare(dir string, port int) error {
 	properties := fmt.Sprintf(`process.roles=broker,controller
@@ -84,65 +97,56 @@ transaction.state.log.min.isr=1
 	return nil
 }
 
-func (k kafka) command(dir string, _ int) *exec.Cmd {
-	return exec.Command("java", "-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+func (k kafka) command(dir string, _ int, settings []string) *exec.Cmd {
+	args := []string{"-Xmx1G", "-Xms1G", "-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
 		"-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent", "-Djava.awt.headless=true",
-		"-cp", k.jars+"/*", "kafka.Kafka", filepath.Join(dir, "server.properties"))
+		"-cp", k.jars + "/*", "kafka.Kafka", filepath.Join(dir, "server.properties")}
+	for _, s := range settings {
+		args = append(args, "--override", s)
+	}
+	return exec.Command("java", args...)
 }
 
-// node is a broker that runs.
-type node struct {
-	system system
-	dir    string
-	port   int
-	cmd    *exec.Cmd
-	log    *os.File
+func (k kafka) cluster(dir, net string, _ []string) *nodes.Cluster {
+	return nodes.Kafka{Jars: k.jars, Dir: dir, Net: net}.Cluster()
 }
 
-// launch starts the system in a new directory and returns without waiting for it.
-func launch(s system) (*node, error) {
-	dir, err := os.MkdirTemp("", "barnabas-bench")
+// pickSystems readies those that are wanted; all, if none is named.
+func pickSystems(only, program string) ([]system, error) {
+	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the module's folder: %w", err)
 	}
-	n := &node{system: s, dir: dir, port: freePort()}
-	if err := s.prepare(dir, n.port); err != nil {
-		return nil, err
+	home := strings.TrimSpace(string(root))
+	cache := filepath.Join(home, ".cache", "bench")
+	names := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
+	wanted := func(name string) bool { return len(names) == 0 || slices.Contains(names, name) }
+	var systems []system
+	if wanted("kafka") {
+		jars := filepath.Join(cache, "kafka")
+		if err := nodes.FetchKafka(filepath.Join(home, "bench", "pom.xml"), jars); err != nil {
+			return nil, fmt.Errorf("get Apache Kafka (-system barnabas,limit does without): %w", err)
+		}
+		systems = append(systems, kafka{jars})
 	}
-	if n.log, err = os.Create(filepath.Join(dir, "log")); err != nil {
-		return nil, err
+	if wanted("nats") {
+		binary, err := buildNATS(filepath.Join(home, "bench", "nats"), cache)
+		if err != nil {
+			return nil, fmt.Errorf("build NATS (-system barnabas,limit does without): %w", err)
+		}
+		systems = append(systems, jetStream{binary})
 	}
-	return n, n.exec()
-}
-
-// exec starts the process, pinned to the broker's core.
-func (n *node) exec() error {
-	cmd := n.system.command(n.dir, n.port)
-	n.cmd = exec.Command("taskset", append([]string{"-c", strconv.Itoa(brokerCore)}, cmd.Args...)...)
-	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
-	return n.cmd.Start()
-}
-
-func (n *node) address() string { return "127.0.0.1:" + strconv.Itoa(n.port) }
-
-// kill ends the process at once, as kill -9 does.
-func (n *node) kill() {
-	_ = n.cmd.Process.Kill()
-	_ = n.cmd.Wait()
-}
-
-// close ends the process and removes what it wrote.
-func (n *node) close() {
-	n.kill()
-	_ = n.log.Close()
-	_ = os.RemoveAll(n.dir)
-}
-
-func freePort() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		fatal(err)
+	if wanted("limit") {
+		systems = append(systems, limit{})
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	if wanted("barnabas") {
+		if program == "" {
+			program = filepath.Join(home, "bin", "barnabas")
+		}
+		systems = append(systems, barnabas{binary: program})
+	}
+	if len(systems) == 0 {
+		return nil, fmt.Errorf("no system is called %q", only)
+	}
+	return systems, nil
 }

@@ -129,6 +129,9 @@ func (p *Process) AwaitExit(asked time.Time, grace time.Duration) error {
 // Wipe empties its directory. It must not run.
 func (p *Process) Wipe() error { return os.RemoveAll(p.Data) }
 
+// Pid is that of its last life.
+func (p *Process) Pid() int { return p.command.Process.Pid }
+
 // Resident is the memory that it holds, in bytes.
 func (p *Process) Resident() (int64, error) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// syncPolicies are what is synced before a record is acknowledged, or how soon after. The names of settings are both systems'.
+var syncPolicies = []struct {
+	what     string
+	settings []string
+}{
+	{"default", nil},
+	{"every second", []string{"log.flush.interval.ms=1000", "log.flush.scheduler.interval.ms=1000"}},
+	{"every 100 records", []string{"log.flush.interval.messages=100"}},
+	{"every record", []string{"log.flush.interval.messages=1"}},
+}
+
+const (
+	syncWarmUp = 5 * time.Second
+	syncFor    = 5 * time.Second
+)
+
+// measureFsync is measureSmall under each policy.
+func measureFsync(s system) (figures, error) {
+	f := figures{}
+	for _, policy := range syncPolicies {
+		if err := syncRound(s, policy.what, policy.settings, f); err != nil {
+			return nil, fmt.Errorf("%s: %w", policy.what, err)
+		}
+	}
+	return f, nil
+}
+
+func syncRound(s system, what string, settings []string, f figures) error {
+	n, err := ready(s, smallPartitions, settings...)
+	if err != nil {
+		return err
+	}
+	defer n.close()
+	small, err := n.small(scaledTime(syncWarmUp), scaledTime(syncFor))
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"requests/s", "broker CPU-s per million"} {
+		f[strings.Join([]string{what, name}, ": ")] = small[name]
+	}
+	return nil
+}

@@ -1,0 +1,309 @@
+package main
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	groupCount     = 1000
+	groupMembers   = 10
+	heartbeatEvery = 3 * time.Second // heartbeat.interval.ms
+	commitEvery    = 5 * time.Second // auto.commit.interval.ms
+	groupsFor      = 20 * time.Second
+)
+
+// measureGroups keeps many consumers in groups, each on a connection of its own, that send heartbeats and commits at the
+// intervals of Kafka's consumer, and nothing else.
+func measureGroups(s system) (figures, error) {
+	n, err := ready(s, groupMembers)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	if err := n.awaitCoordinator(); err != nil {
+		return nil, err
+	}
+	l := &groupLoad{node: n, stop: make(chan struct{})}
+	count := scaled(groupCount)
+	begun := time.Now()
+	joined := l.start(count)
+	for range count * groupMembers {
+		if err := <-joined; err != nil {
+			close(l.stop)
+			l.members.Wait()
+			return nil, err
+		}
+	}
+	f := figures{"all have joined, s": time.Since(begun).Seconds()}
+	time.Sleep(scaledTime(settleFor))
+	before := l.answered.Load()
+	g, err := startGauge(n.pid())
+	if err != nil {
+		return nil, err
+	}
+	time.Sleep(scaledTime(groupsFor))
+	answered := float64(l.answered.Load() - before)
+	used, err := g.stop()
+	if err != nil {
+		return nil, err
+	}
+	f["requests/s"] = answered / used.wall.Seconds()
+	f["broker CPU, % of a core"] = 100 * used.broker.Seconds() / used.wall.Seconds()
+	f["broker CPU-s per million"] = used.broker.Seconds() / answered * 1e6
+	f["resident, MiB"], err = residentMiB(n.pid())
+	close(l.stop)
+	l.members.Wait()
+	if failed := l.failed.Load(); failed != nil {
+		return nil, *failed
+	}
+	return f, err
+}
+
+// groupLoad is all the members.
+type groupLoad struct {
+	node     *node
+	stop     chan struct{}
+	members  sync.WaitGroup
+	answered atomic.Int64
+	failed   atomic.Pointer[error]
+}
+
+func (l *groupLoad) start(groups int) <-chan error {
+	joined := make(chan error, groups*groupMembers)
+	for i := range groups {
+		for j := range groupMembers {
+			m := &member{load: l, group: fmt.Sprintf("group-%d", i), phase: time.Duration(i*groupMembers+j) % 5000 * time.Millisecond}
+			l.members.Go(func() { m.live(joined) })
+		}
+	}
+	return joined
+}
+
+// member is a consumer of the classic protocol. The first of a group leads it and gives each member one partition.
+type member struct {
+	load       *groupLoad
+	conn       *conn
+	group, id  string
+	generation int32
+	partition  int32
+	phase      time.Duration
+}
+
+func (m *member) live(joined chan<- error) {
+	err := m.join()
+	joined <- err
+	if err != nil {
+		return
+	}
+	defer m.conn.close()
+	if err := m.work(); err != nil {
+		m.load.failed.Store(&err)
+	}
+}
+
+// work sends heartbeats and commits until the load stops.
+func (m *member) work() error {
+	heartbeat := kmsg.NewPtrHeartbeatRequest()
+	heartbeat.Version, heartbeat.Group, heartbeat.MemberID, heartbeat.Generation = 3, m.group, m.id, m.generation
+	beat := frame(heartbeat)
+	now := time.Now()
+	nextBeat, nextCommit := now.Add(m.phase%heartbeatEvery), now.Add(m.phase)
+	offset := int64(0)
+	for {
+		next := nextBeat
+		if nextCommit.Before(next) {
+			next = nextCommit
+		}
+		select {
+		case <-m.load.stop:
+			return nil
+		case <-time.After(time.Until(next)):
+		}
+		if next.Equal(nextBeat) {
+			nextBeat = nextBeat.Add(heartbeatEvery)
+			var response kmsg.HeartbeatResponse
+			if err := m.ask(beat, 3, &response); err != nil {
+				return err
+			}
+			if response.ErrorCode != 0 {
+				return fmt.Errorf("heartbeat: %w", kafkaError(response.ErrorCode))
+			}
+			continue
+		}
+		nextCommit = nextCommit.Add(commitEvery)
+		offset++
+		if err := m.commit(offset); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *member) commit(offset int64) error {
+	request := kmsg.NewPtrOffsetCommitRequest()
+	request.Version, request.Group, request.MemberID, request.Generation = 7, m.group, m.id, m.generation
+	topic := kmsg.NewOffsetCommitRequestTopic()
+	topic.Topic = loadTopic
+	p := kmsg.NewOffsetCommitRequestTopicPartition()
+	p.Partition, p.Offset = m.partition, offset
+	topic.Partitions = append(topic.Partitions, p)
+	request.Topics = append(request.Topics, topic)
+	var response kmsg.OffsetCommitResponse
+	if err := m.ask(frame(request), 7, &response); err != nil {
+		return err
+	}
+	if code := response.Topics[0].Partitions[0].ErrorCode; code != 0 {
+		return fmt.Errorf("commit: %w", kafkaError(code))
+	}
+	return nil
+}
+
+// ask sends a frame and decodes the answer of a version that is not flexible.
+func (m *member) ask(frame []byte, version int16, into kmsg.Response) error {
+	if _, err := m.conn.Write(frame); err != nil {
+		return err
+	}
+	body, err := m.conn.longReply()
+	if err != nil {
+		return err
+	}
+	into.SetVersion(version)
+	m.load.answered.Add(1)
+	return into.ReadFrom(body[4:])
+}
+
+// join goes on until the group is whole: whoever comes makes the others join again.
+func (m *member) join() error {
+	var err error
+	if m.conn, err = dialSmall(m.load.node.address()); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(streamDeadline); time.Now().Before(deadline); {
+		whole, err := m.tryJoin()
+		if err != nil || whole {
+			return err
+		}
+	}
+	return fmt.Errorf("%s is not whole after %s", m.group, streamDeadline)
+}
+
+func (m *member) tryJoin() (whole bool, err error) {
+	request := kmsg.NewPtrJoinGroupRequest()
+	request.Version, request.Group, request.MemberID = 5, m.group, m.id
+	request.SessionTimeoutMillis, request.RebalanceTimeoutMillis = 45_000, 60_000
+	request.ProtocolType = "consumer"
+	protocol := kmsg.NewJoinGroupRequestProtocol()
+	protocol.Name, protocol.Metadata = "range", []byte{0, 0, 0, 0, 0, 1, 0, 4, 'l', 'o', 'a', 'd', 0xff, 0xff, 0xff, 0xff}
+	request.Protocols = append(request.Protocols, protocol)
+	var joined kmsg.JoinGroupResponse
+	if err := m.ask(frame(request), 5, &joined); err != nil {
+		return false, err
+	}
+	switch joined.ErrorCode {
+	case 0:
+	case codeMemberIDRequired:
+		m.id = joined.MemberID
+		return false, nil
+	case codeRebalance, codeNotCoordinator, codeLoading:
+		return false, nil
+	default:
+		return false, fmt.Errorf("join: %w", kafkaError(joined.ErrorCode))
+	}
+	m.id, m.generation = joined.MemberID, joined.Generation
+	whole, err = m.sync(&joined)
+	if err != nil || !whole {
+		return false, err
+	}
+	return true, nil
+}
+
+const (
+	codeLoading          = 14
+	codeNotCoordinator   = 16
+	codeRebalance        = 27
+	codeMemberIDRequired = 79
+)
+
+// sync takes the partition that the group's leader gives. The group is whole once there is one for each member.
+func (m *member) sync(joined *kmsg.JoinGroupResponse) (whole bool, err error) {
+	request := kmsg.NewPtrSyncGroupRequest()
+	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
+	if joined.LeaderID == m.id {
+		for i, other := range joined.Members {
+			a := kmsg.NewSyncGroupRequestGroupAssignment()
+			a.MemberID, a.MemberAssignment = other.MemberID, []byte{byte(i), byte(len(joined.Members))}
+			request.GroupAssignment = append(request.GroupAssignment, a)
+		}
+	}
+	var response kmsg.SyncGroupResponse
+	if err := m.ask(frame(request), 3, &response); err != nil {
+		return false, err
+	}
+	switch response.ErrorCode {
+	case 0:
+	case codeRebalance:
+		return false, nil
+	default:
+		return false, fmt.Errorf("sync: %w", kafkaError(response.ErrorCode))
+	}
+	m.partition = int32(response.MemberAssignment[0])
+	if response.MemberAssignment[1] == groupMembers {
+		return true, nil
+	}
+	return false, m.awaitRebalance()
+}
+
+// awaitRebalance sends heartbeats until the group wants all to join again.
+func (m *member) awaitRebalance() error {
+	request := kmsg.NewPtrHeartbeatRequest()
+	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
+	beat := frame(request)
+	for {
+		var response kmsg.HeartbeatResponse
+		if err := m.ask(beat, 3, &response); err != nil {
+			return err
+		}
+		switch response.ErrorCode {
+		case 0:
+			time.Sleep(100 * time.Millisecond)
+		case codeRebalance:
+			return nil
+		default:
+			return fmt.Errorf("heartbeat: %w", kafkaError(response.ErrorCode))
+		}
+	}
+}
+
+// awaitCoordinator asks until the topic of offsets is there.
+func (n *node) awaitCoordinator() error {
+	c, err := dial(n.address())
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	request := kmsg.NewPtrFindCoordinatorRequest()
+	request.Version, request.CoordinatorKey = 2, "group-0"
+	asked := frame(request)
+	for deadline := time.Now().Add(startDeadline); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if _, err := c.Write(asked); err != nil {
+			return err
+		}
+		body, err := c.longReply()
+		if err != nil {
+			return err
+		}
+		var response kmsg.FindCoordinatorResponse
+		response.Version = 2
+		if err := response.ReadFrom(body[4:]); err != nil {
+			return err
+		}
+		if response.ErrorCode == 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no coordinator within %s", startDeadline)
+}

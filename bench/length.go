@@ -1,0 +1,95 @@
+package main
+
+import "fmt"
+
+// longGiB is the size of the longer log; the shorter one has 1 GiB.
+var longGiB = 8.0
+
+const shortBytes = 1 << 30
+
+// measureLength takes the processor time of producing and fetching while the log is short, and again when it is long:
+// the same bytes, the newest of the log.
+func measureLength(s system) (figures, error) {
+	n, err := ready(s, streamPartitions)
+	if err != nil {
+		return nil, err
+	}
+	defer n.close()
+	warm := newStream(loadTopic, warmValue)
+	if err := warm.run(n.oneAddress, scaled(s.warmUp())/warm.records); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	load := newStream(lengthTopic, fetchValue)
+	if err := n.createLong(); err != nil {
+		return nil, err
+	}
+	short, err := n.atLength(load, scaled(shortBytes))
+	if err != nil {
+		return nil, err
+	}
+	size := len(load.frames[0])
+	for load.sent*size < int(longGiB*scale*(1<<30))-2*scaled(lengthPiece) {
+		if err := load.run(n.oneAddress, scaled(shortBytes)/size); err != nil {
+			return nil, err
+		}
+	}
+	long, err := n.atLength(load, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := figures{"long log, GiB": float64(load.sent*size) / (1 << 30)}
+	for what := range short {
+		f[what+" at 1 GiB"], f[what+" of the long log"] = short[what], long[what]
+		f[what[:len(what)-len(perGB)]+", CPU of the long log / short"] = long[what] / short[what]
+	}
+	return f, nil
+}
+
+const (
+	lengthTopic = "length"
+	lengthPiece = 1 << 30 // measured each time
+	perGB       = ", CPU-s per GB"
+)
+
+func (n *node) createLong() error {
+	c, err := dial(n.address())
+	if err != nil {
+		return err
+	}
+	defer c.close()
+	if err := c.createTopic(lengthTopic, streamPartitions); err != nil {
+		return err
+	}
+	return n.lead(lengthTopic, streamPartitions)
+}
+
+// atLength fills the log, measures producing, and fetching of what was just produced.
+func (n *node) atLength(load *stream, fill int) (figures, error) {
+	size := len(load.frames[0])
+	if fill > 0 {
+		if err := load.run(n.oneAddress, fill/size); err != nil {
+			return nil, err
+		}
+	}
+	if err := touchCache(n.dir, scaled(lengthPiece)); err != nil {
+		return nil, err
+	}
+	first := load.sent / streamPartitions
+	used, err := load.measure(n.oneAddress, scaled(lengthPiece), n.pid())
+	if err != nil {
+		return nil, err
+	}
+	f := figures{"produce" + perGB: used.broker.Seconds() / float64(scaled(lengthPiece)) * 1e9}
+	g, err := startGauge(n.pid())
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{node: n, load: load, perPartition: load.sent / streamPartitions, first: first}
+	read, err := r.run(4 * scaled(lengthPiece))
+	if err != nil {
+		return nil, err
+	}
+	used, err = g.stop()
+	f["fetch"+perGB] = used.broker.Seconds() / float64(read) * 1e9
+	return f, err
+}
