@@ -76,6 +76,14 @@ func dynamicUnlisted(name string) bool {
 	return dynamicNames()[listenerPrefix().ReplaceAllString(name, "")]
 }
 
+// Secret reports whether the value of a broker's setting must not be shown.
+func Secret(name string) bool {
+	if d := server[name]; d != nil {
+		return d.Sensitive()
+	}
+	return sensitiveUnlisted(name)
+}
+
 // sensitiveUnlisted reports whether the value of a setting without a row must not be shown: Kafka
 // shows neither secrets nor what it doesn't know.
 func sensitiveUnlisted(name string) bool {

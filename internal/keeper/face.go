@@ -27,9 +27,6 @@ type ZooKeeper struct {
 // anyWord is what a keeper answers that nobody has configured: the one within a broker.
 var anyWord = ZooKeeper{Words: []string{"*"}}
 
-// zooRoot is where the tree is in the engine.
-const zooRoot = "zookeeper/"
-
 // face is the ZooKeeper face of one etcd server. It costs nothing until somebody speaks ZooKeeper's protocol.
 type face struct {
 	settings ZooKeeper
@@ -66,7 +63,7 @@ func (f *face) wake() *zookeeper.Server {
 		perAddress = -1
 	}
 	f.server = zookeeper.New(zookeeper.Options{
-		Store: etcdstore.New(f.client, zooRoot), Name: f.etcd.Cfg.Name, Log: f.log, TickTime: f.settings.TickTime,
+		Store: etcdstore.New(f.client, ""), Name: f.etcd.Cfg.Name, Log: f.log, TickTime: f.settings.TickTime,
 		Words: f.settings.Words, PerAddress: perAddress, Mode: f.mode, Port: f.port, Dir: f.etcd.Cfg.DataDir,
 	})
 	return f.server

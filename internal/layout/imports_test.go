@@ -18,8 +18,9 @@ var levels = map[string]int{
 	"scenario": 0,
 	"wire":     1, "storage": 1, "metadata": 1, "quota": 1,
 	"keeper/rollcall":    1,
+	"kubernetes":         1,
 	"metadata/etcdstore": 1, "metadata/memstore": 1, "metadata/storetest": 1,
-	"zookeeper/jute": 0, "zookeeper/tree": 1,
+	"zookeeper/jute": 0, "zookeeper/tree": 1, "zookeeper/registry": 2,
 	"zookeeper": 2,
 	"keeper":    2, "security": 2, "replication": 2, "controller": 2, "coordinator": 2,
 	"group": 3, "share": 3, "txn": 3,
@@ -38,6 +39,7 @@ var sameLevel = map[[2]string]string{
 	{"metadata/storetest", "metadata"}:           "the conformance suite of the Store seam",
 	{"metadata/etcdstore", "metadata/storetest"}: "its tests run the suite",
 	{"keeper", "zookeeper"}:                      "a keeper's port gives it the connections that speak ZooKeeper's protocol",
+	{"zookeeper", "zookeeper/registry"}:          "the picture of a cluster is a part of the tree that it serves",
 	{"metadata/memstore", "metadata/storetest"}:  "its tests run the suite",
 }
 

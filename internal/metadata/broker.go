@@ -27,6 +27,8 @@ type Broker struct {
 	// Torn says that the run before this one did not end so, and that the machine has booted since:
 	// the ends of the logs may be missing.
 	Torn bool `json:"torn,omitempty"`
+	// TornStores are those of Stores that Torn is about; where it names none, all of them.
+	TornStores []ident.StoreID `json:"tornStores,omitempty"`
 	// Leaving says that the broker has been told to stop and wants others to lead. It joins no in-sync set any more.
 	Leaving bool `json:"leaving,omitempty"`
 	// Rack is broker.rack, empty if not given.
@@ -41,6 +43,8 @@ type Broker struct {
 	Features map[string]FeatureRange `json:"features,omitempty"`
 	// Version is the release of Barnabas that it runs.
 	Version string `json:"version,omitempty"`
+	// StartedMs is when its process began, in milliseconds since 1970.
+	StartedMs int64 `json:"startedMs,omitempty"`
 }
 
 // Endpoint is an address of a listener.
@@ -60,6 +64,11 @@ type FeatureRange struct {
 
 // HasStore tells whether the broker registered with that log directory.
 func (b *Broker) HasStore(id ident.StoreID) bool { return slices.Contains(b.Stores, id) }
+
+// IsTorn tells whether the end of a copy on that store may be missing. A store that nobody knows, the zero one, may be any.
+func (b *Broker) IsTorn(id ident.StoreID) bool {
+	return b.Torn && (id.IsZero() || len(b.TornStores) == 0 || slices.Contains(b.TornStores, id))
+}
 
 // Endpoint finds the advertised address of a listener.
 func (b *Broker) Endpoint(listener string) (Endpoint, bool) {

@@ -24,6 +24,7 @@ const (
 	answerPrefix    = "answers/"
 	doubtPrefix     = "doubts/"
 	successorPrefix = "successors/"
+	askedPrefix     = "asked/"
 )
 
 // FormatKey holds the version of the layout.
@@ -68,6 +69,26 @@ func ConfigKey(r Resource) string { return configPrefix + string(r.Type) + "/" +
 // LossKey holds one entry of the loss ledger; the order of keys is the order in time.
 func LossKey(id ident.TopicID, partition int32, leaderEpoch int32) string {
 	return lossPrefix + id.String() + "/" + strconv.Itoa(int(partition)) + "/" + strconv.Itoa(int(leaderEpoch))
+}
+
+// TopicOfKey is the topic whose own key that is.
+func TopicOfKey(key string) (ident.TopicID, bool) {
+	text, ok := strings.CutPrefix(key, topicPrefix)
+	if !ok {
+		return ident.TopicID{}, false
+	}
+	id, err := ident.ParseTopicID(text)
+	return id, err == nil
+}
+
+// ResourceOfKey is the resource whose dynamic settings stand in that key.
+func ResourceOfKey(key string) (Resource, bool) {
+	text, ok := strings.CutPrefix(key, configPrefix)
+	if !ok {
+		return Resource{}, false
+	}
+	kind, name, ok := strings.Cut(text, "/")
+	return Resource{ResourceType(kind), name}, ok
 }
 
 func itoa(id ident.BrokerID) string { return strconv.FormatInt(int64(id), 10) }

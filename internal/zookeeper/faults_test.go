@@ -1,7 +1,9 @@
 package zookeeper
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -112,19 +114,27 @@ func TestACopyThatIsMadeAnewKeepsItsSessions(t *testing.T) {
 
 // FuzzValues: what is read from the store may be anything, and is refused in order.
 func FuzzValues(f *testing.F) {
-	h := head{zxid: 7, keeper: "k", batch: 1, events: []tree.Event{{Zxid: 7, Type: 1, Path: "/a"}}, spill: []metadata.Op{metadata.Delete("n/a")}}
-	f.Add(h.encode())
-	f.Add(encodeNode(&tree.Own{Data: []byte("x")}))
-	f.Add(encodeKids(tree.Kids{Created: 1, Pzxid: 2}))
+	h := head{zxid: 8193, keeper: "k", batch: 1, events: []tree.Event{{Zxid: 8193, Type: 1, Path: "/a"}}, spill: []metadata.Op{metadata.Delete("n/a")}}
+	f.Add(h.encode(8192))
+	f.Add(encodeNode(&tree.Own{Data: []byte("x"), Czxid: 7000, Mzxid: 8193}, 8192))
+	f.Add(encodeKids(tree.Kids{Created: 1, Pzxid: 8193}, 8192))
 	f.Add(encodeSession(&tree.Session{TimeoutMs: 1, Password: []byte("p"), Keeper: "k"}))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if h, err := decodeHead(b); err == nil {
-			if again, err := decodeHead(h.encode()); err != nil || again.zxid != h.zxid || len(again.spill) != len(h.spill) {
+		const at = 9
+		if h, err := decodeHead(b, at); err == nil {
+			if again, err := decodeHead(h.encode(math.MaxInt64), at+1); err != nil || again.zxid != h.zxid || len(again.spill) != len(h.spill) {
 				t.Fatalf("%+v became %+v: %v", h, again, err)
 			}
 		}
-		_, _ = decodeNode(b)
-		_, _ = decodeKids(b)
+		_, _ = decodeNode(b, at)
+		_, _ = decodeKids(b, at)
 		_, _ = decodeSession(b)
+		for _, key := range []string{nodePrefix + "/a", kidsPrefix + "/a"} {
+			if op, err := settled(metadata.Put(key, b), at); err == nil {
+				if again, err := settled(op, at+1); err != nil || !bytes.Equal(again.Value, op.Value) {
+					t.Fatalf("%s settles as %x, then as %x: %v", key, op.Value, again.Value, err)
+				}
+			}
+		}
 	})
 }

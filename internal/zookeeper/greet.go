@@ -104,7 +104,8 @@ func newSession() (int64, []byte) {
 	return int64(binary.BigEndian.Uint64(b[:8])), b[8:]
 }
 
-// ready waits until this keeper serves and knows everything that a client has seen.
+// ready waits until this keeper serves and knows everything that a client has seen. One that has seen what the ensemble
+// itself no longer knows is let in: its newest changes were lost with the keepers that held them.
 func (s *Server) ready(ctx context.Context, seen int64) error {
 	r := s.replica
 	if err := r.await(ctx, func() bool { return true }); err != nil {
@@ -119,28 +120,11 @@ func (s *Server) ready(ctx context.Context, seen int64) error {
 	if err := r.sync(ctx); err != nil {
 		return err
 	}
-	if err := s.overtake(seen); err != nil {
-		return err
-	}
-	return r.await(ctx, func() bool { return r.tree.Zxid() >= seen })
-}
-
-// overtake begins a new epoch if a client has seen what the ensemble itself no longer knows: its newest changes were
-// lost with the keepers that held them. What is not of a past epoch is not believed.
-func (s *Server) overtake(seen int64) error {
-	epoch := epochAt(time.Now())
-	if seen >= epoch {
-		return nil
-	}
-	return s.submit(&write{
-		try: func(d *tree.Draft) tree.Result {
-			if d.Zxid() < seen {
-				s.log.Warn("zookeeper: a client has seen changes that the ensemble has lost; a new epoch begins",
-					"seen", hexID(seen), "zxid", hexID(d.Zxid()), "epoch", epoch>>32)
-				return d.Renew(epoch)
-			}
-			return tree.Result{Zxid: d.Zxid()}
-		},
-		done: func(tree.Result, error) {},
+	return r.await(ctx, func() bool {
+		if r.tree.Zxid() < seen {
+			s.log.Warn("zookeeper: a client has seen changes that the ensemble does not have", "seen", hexID(seen),
+				"zxid", hexID(r.tree.Zxid()))
+		}
+		return true
 	})
 }

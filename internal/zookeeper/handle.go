@@ -116,12 +116,18 @@ func with(ids []jute.ID, id jute.ID) []jute.ID {
 
 // write hands a change to the writer, and goes on: what is asked next waits for it where it has to.
 func (c *conn) write(h jute.RequestHeader, req *jute.Request, arrived time.Time) bool {
+	if c.server.replica.intoPicture(req) {
+		return c.order(h, req, arrived)
+	}
 	if !c.begin() {
 		return false
 	}
 	caller := tree.Caller{Session: c.session.Load(), Keeper: c.server.id, IDs: c.identities()}
 	return c.server.submit(&write{
-		try: func(d *tree.Draft) tree.Result { return d.Do(caller, req) },
+		try: func(d *tree.Draft) tree.Result {
+			c.server.replica.support(d, req)
+			return d.Do(caller, req)
+		},
 		done: func(result tree.Result, err error) {
 			defer c.end()
 			if err != nil || result.Code == jute.SessionMoved {
@@ -211,10 +217,10 @@ func (c *conn) look(r *replica, req *jute.Request) ([]byte, jute.Code) {
 	case jute.OpGetData, jute.OpExists, jute.OpGetChildren, jute.OpGetChildren2:
 		return c.lookAtNode(r, req, ids)
 	case jute.OpGetACL:
-		acl, stat, code := r.tree.ACL(req.Path, ids)
+		acl, stat, code := r.acl(req.Path, ids)
 		return jute.AppendStat(jute.AppendACLs(nil, acl), stat), code
 	case jute.OpGetAllChildrenNumber:
-		n, code := r.tree.Descendants(req.Path, ids)
+		n, code := r.descendants(req.Path, ids)
 		return jute.AppendInt(nil, n), code
 	case jute.OpGetEphemerals:
 		return jute.AppendStrings(nil, r.tree.Ephemerals(c.session.Load(), req.Path)), jute.OK
@@ -238,14 +244,14 @@ func (c *conn) lookAtNode(r *replica, req *jute.Request, ids []jute.ID) (body []
 	switch req.Op {
 	case jute.OpGetData:
 		var data []byte
-		data, stat, code = r.tree.Data(req.Path, ids)
+		data, stat, code = r.data(req.Path, ids)
 		body = jute.AppendStat(jute.AppendBuffer(make([]byte, 0, len(data)+72), data), stat)
 	case jute.OpExists:
-		stat, code = r.tree.Stat(req.Path, ids)
+		stat, code = r.stat(req.Path, ids)
 		body = jute.AppendStat(nil, stat)
 	default:
 		var names []string
-		names, stat, code = r.tree.Children(req.Path, ids)
+		names, stat, code = r.children(req.Path, ids)
 		body, table = jute.AppendStrings(nil, names), tree.ChildWatches
 		if req.Op == jute.OpGetChildren2 {
 			body = jute.AppendStat(body, stat)
@@ -314,6 +320,10 @@ func (c *conn) setWatches(r *replica, w *jute.Watches) jute.Code {
 	if r.watches.Count(c)+asked > maxWatches {
 		return jute.Throttled
 	}
+	seen := w.RelativeZxid
+	if seen > r.tree.Zxid() {
+		seen = -1 // it is of changes that were lost: everything may be another one
+	}
 	for _, once := range []struct {
 		kind  int32
 		table tree.Table
@@ -324,7 +334,7 @@ func (c *conn) setWatches(r *replica, w *jute.Watches) jute.Code {
 		{tree.MissedChild, tree.ChildWatches, w.Child},
 	} {
 		for _, path := range once.paths {
-			if event := r.tree.Missed(once.kind, path, w.RelativeZxid); event != 0 {
+			if event := r.missed(once.kind, path, seen); event != 0 {
 				c.notify(event, path)
 			} else {
 				r.watches.Add(once.table, path, c, tree.Once)

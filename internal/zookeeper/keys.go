@@ -2,6 +2,7 @@ package zookeeper
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 
@@ -10,18 +11,47 @@ import (
 	"barnabas/internal/zookeeper/tree"
 )
 
-// The keys, relative to the store's root. A node has two: its own, and one for its children's coming and going, so that
-// a new child does not write its parent's data again.
+// The keys. A node has two: its own, and one for its children's coming and going, so that a new child does not write its
+// parent's data again.
 const (
-	headKey       = "head"
-	nodePrefix    = "n"
-	kidsPrefix    = "c"
-	sessionPrefix = "s/"
-	keeperPrefix  = "k/"
+	treeRoot      = "zookeeper/"
+	headKey       = treeRoot + "head"
+	nodePrefix    = treeRoot + "n"
+	kidsPrefix    = treeRoot + "c"
+	sessionPrefix = treeRoot + "s/"
+	keeperPrefix  = treeRoot + "k/"
 )
 
 // layoutVersion begins every value.
-const layoutVersion = 1
+const layoutVersion = 2
+
+// A zxid is a revision of the store, shifted by zxidBits, and which of the changes of that revision it is. Revisions are
+// the same for all keepers, and those of an ensemble that is founded anew are beyond all before, so zxids are too. A change
+// is written before its revision is known: its zxid is then the number of the change alone, and whoever reads it adds the
+// revision of the key that it stands in.
+const (
+	zxidBits   = 12
+	maxChanges = 1<<zxidBits - 1
+)
+
+// zxidAt is the zxid of a revision before its first change.
+func zxidAt(r metadata.Revision) int64 { return int64(r) << zxidBits }
+
+// relative is a zxid as it is written in a transaction that is made on top of base.
+func relative(zxid, base int64) int64 {
+	if zxid > base {
+		return zxid - base
+	}
+	return zxid
+}
+
+// absolute is a zxid as it was written at a revision.
+func absolute(written int64, at metadata.Revision) int64 {
+	if written > 0 && written <= maxChanges {
+		return zxidAt(at) + written
+	}
+	return written
+}
 
 func sessionKey(id int64) string { return sessionPrefix + fmt.Sprintf("%016x", uint64(id)) }
 
@@ -38,12 +68,13 @@ type head struct {
 	spill []metadata.Op
 }
 
-func (h *head) encode() []byte {
-	b := jute.AppendLong([]byte{layoutVersion}, h.zxid)
+// encode is the value of a head that is written on top of base.
+func (h *head) encode(base int64) []byte {
+	b := jute.AppendLong([]byte{layoutVersion}, relative(h.zxid, base))
 	b = jute.AppendLong(jute.AppendString(b, h.keeper), h.batch)
 	b = jute.AppendInt(b, int32(len(h.events)))
 	for _, e := range h.events {
-		b = jute.AppendString(append(jute.AppendLong(b, e.Zxid), byte(e.Type)), e.Path)
+		b = jute.AppendString(append(jute.AppendLong(b, relative(e.Zxid, base)), byte(e.Type)), e.Path)
 	}
 	b = jute.AppendInt(b, int32(len(h.spill)))
 	for _, op := range h.spill {
@@ -61,14 +92,14 @@ func value(b []byte) (*jute.Reader, error) {
 	return jute.NewReader(b[1:]), nil
 }
 
-func decodeHead(b []byte) (*head, error) {
+func decodeHead(b []byte, at metadata.Revision) (*head, error) {
 	r, err := value(b)
 	if err != nil {
 		return nil, err
 	}
-	h := &head{zxid: r.Long(), keeper: r.String(), batch: r.Long()}
+	h := &head{zxid: absolute(r.Long(), at), keeper: r.String(), batch: r.Long()}
 	for n := r.Int(); n > 0 && r.Err() == nil; n-- {
-		h.events = append(h.events, tree.Event{Zxid: r.Long(), Type: jute.EventType(r.Byte()), Path: r.String()})
+		h.events = append(h.events, tree.Event{Zxid: absolute(r.Long(), at), Type: jute.EventType(r.Byte()), Path: r.String()})
 	}
 	for n := r.Int(); n > 0 && r.Err() == nil; n-- {
 		h.spill = append(h.spill, metadata.Op{Kind: metadata.OpKind(r.Byte()), Key: r.String(), Value: r.Buffer()})
@@ -76,16 +107,16 @@ func decodeHead(b []byte) (*head, error) {
 	return h, r.Err()
 }
 
-func encodeNode(own *tree.Own) []byte {
+func encodeNode(own *tree.Own, base int64) []byte {
 	b := jute.AppendACLs([]byte{layoutVersion}, own.ACL)
-	for _, v := range [...]int64{own.Czxid, own.Mzxid, own.Ctime, own.Mtime, own.Owner} {
+	for _, v := range [...]int64{relative(own.Czxid, base), relative(own.Mzxid, base), own.Ctime, own.Mtime, own.Owner} {
 		b = jute.AppendLong(b, v)
 	}
 	b = jute.AppendInt(jute.AppendInt(b, own.Version), own.Aversion)
 	return jute.AppendBuffer(b, own.Data)
 }
 
-func decodeNode(b []byte) (*tree.Own, error) {
+func decodeNode(b []byte, at metadata.Revision) (*tree.Own, error) {
 	r, err := value(b)
 	if err != nil {
 		return nil, err
@@ -95,22 +126,22 @@ func decodeNode(b []byte) (*tree.Own, error) {
 		acl = jute.OpenACL // nearly all nodes have it: they share it
 	}
 	own := &tree.Own{
-		ACL: acl, Czxid: r.Long(), Mzxid: r.Long(), Ctime: r.Long(), Mtime: r.Long(), Owner: r.Long(),
+		ACL: acl, Czxid: absolute(r.Long(), at), Mzxid: absolute(r.Long(), at), Ctime: r.Long(), Mtime: r.Long(), Owner: r.Long(),
 		Version: r.Int(), Aversion: r.Int(), Data: r.Buffer(),
 	}
 	return own, r.Err()
 }
 
-func encodeKids(k tree.Kids) []byte {
-	return jute.AppendLong(jute.AppendInt([]byte{layoutVersion}, k.Created), k.Pzxid)
+func encodeKids(k tree.Kids, base int64) []byte {
+	return jute.AppendLong(jute.AppendInt([]byte{layoutVersion}, k.Created), relative(k.Pzxid, base))
 }
 
-func decodeKids(b []byte) (*tree.Kids, error) {
+func decodeKids(b []byte, at metadata.Revision) (*tree.Kids, error) {
 	r, err := value(b)
 	if err != nil {
 		return nil, err
 	}
-	return &tree.Kids{Created: r.Int(), Pzxid: r.Long()}, r.Err()
+	return &tree.Kids{Created: r.Int(), Pzxid: absolute(r.Long(), at)}, r.Err()
 }
 
 func encodeSession(s *tree.Session) []byte {
@@ -126,18 +157,18 @@ func decodeSession(b []byte) (*tree.Session, error) {
 	return &tree.Session{TimeoutMs: r.Int(), Password: r.Buffer(), Keeper: r.String()}, r.Err()
 }
 
-// operations are the writes that carry out a step.
-func operations(d tree.Delta) (ops []metadata.Op) {
+// operations are the writes that carry out a step on top of base.
+func operations(d tree.Delta, base int64) (ops []metadata.Op) {
 	for _, n := range d.Nodes {
 		if n.Gone {
 			ops = append(ops, metadata.Delete(nodePrefix+n.Path), metadata.Delete(kidsPrefix+n.Path))
 			continue
 		}
 		if n.Own != nil {
-			ops = append(ops, metadata.Put(nodePrefix+n.Path, encodeNode(n.Own)))
+			ops = append(ops, metadata.Put(nodePrefix+n.Path, encodeNode(n.Own, base)))
 		}
 		if n.Kids != nil {
-			ops = append(ops, metadata.Put(kidsPrefix+n.Path, encodeKids(*n.Kids)))
+			ops = append(ops, metadata.Put(kidsPrefix+n.Path, encodeKids(*n.Kids, base)))
 		}
 	}
 	for _, s := range d.Sessions {
@@ -150,8 +181,8 @@ func operations(d tree.Delta) (ops []metadata.Op) {
 	return ops
 }
 
-// collect adds what a write of a key means to a step.
-func collect(d *tree.Delta, op metadata.Op) error {
+// collect adds what a write of a key at a revision means to a step.
+func collect(d *tree.Delta, op metadata.Op, at metadata.Revision) error {
 	deleted := op.Kind == metadata.OpDelete
 	switch {
 	case strings.HasPrefix(op.Key, sessionPrefix):
@@ -159,7 +190,7 @@ func collect(d *tree.Delta, op metadata.Op) error {
 	case strings.HasPrefix(op.Key, nodePrefix+"/"):
 		change := tree.NodeChange{Path: op.Key[len(nodePrefix):], Gone: deleted}
 		if !deleted {
-			own, err := decodeNode(op.Value)
+			own, err := decodeNode(op.Value, at)
 			if err != nil {
 				return fmt.Errorf("zookeeper: node %s: %w", change.Path, err)
 			}
@@ -167,7 +198,7 @@ func collect(d *tree.Delta, op metadata.Op) error {
 		}
 		d.Nodes = append(d.Nodes, change)
 	case strings.HasPrefix(op.Key, kidsPrefix+"/") && !deleted:
-		kids, err := decodeKids(op.Value)
+		kids, err := decodeKids(op.Value, at)
 		if err != nil {
 			return fmt.Errorf("zookeeper: children of %s: %w", op.Key[len(kidsPrefix):], err)
 		}
@@ -189,4 +220,23 @@ func collectSession(d *tree.Delta, op metadata.Op, deleted bool) error {
 	}
 	d.Sessions = append(d.Sessions, change)
 	return nil
+}
+
+// settled is a write of a revision as it may be carried out in a later one.
+func settled(op metadata.Op, at metadata.Revision) (metadata.Op, error) {
+	if op.Kind != metadata.OpPut || strings.HasPrefix(op.Key, sessionPrefix) {
+		return op, nil
+	}
+	var d tree.Delta
+	if err := collect(&d, op, at); err != nil {
+		return op, err
+	}
+	for _, n := range d.Nodes {
+		if n.Own != nil {
+			op.Value = encodeNode(n.Own, math.MaxInt64)
+		} else if n.Kids != nil {
+			op.Value = encodeKids(*n.Kids, math.MaxInt64)
+		}
+	}
+	return op, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"barnabas/internal/metadata"
 	"barnabas/internal/zookeeper/jute"
+	"barnabas/internal/zookeeper/registry"
 	"barnabas/internal/zookeeper/tree"
 )
 
@@ -30,9 +31,13 @@ type replica struct {
 	// What follows is guarded by mu. tree is nil while there is no copy.
 	tree    *tree.Tree
 	watches *tree.Watches[*conn]
-	// headAt is the revision of the head that the copy has come to, and spill what still has to be carried out.
-	headAt metadata.Revision
-	spill  []metadata.Op
+	// at is the revision that the copy has come to, headAt that of the head, and spill what still has to be carried out.
+	at, headAt metadata.Revision
+	spill      []metadata.Op
+	// pictures are the clusters whose metadata the store holds, by chroot: "" or "/name".
+	pictures map[string]*registry.Picture
+	// asked are this keeper's requests that the controller has not answered, by name.
+	asked map[string]chan<- []byte
 	// keepers are the names of those that live.
 	keepers map[string]bool
 	// waiting is this keeper's transaction that is under way.
@@ -53,6 +58,7 @@ const (
 func newReplica(store metadata.Store, log *slog.Logger) *replica {
 	return &replica{
 		store: store, log: log, watches: tree.NewWatches[*conn](), progress: make(chan struct{}),
+		asked: make(map[string]chan<- []byte),
 	}
 }
 
@@ -85,7 +91,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 func (r *replica) giveUp() {
 	r.mu.Lock()
-	r.tree, r.watches = nil, tree.NewWatches[*conn]()
+	r.tree, r.pictures, r.watches = nil, nil, tree.NewWatches[*conn]()
 	waiting := r.waiting
 	r.waiting = nil
 	r.moved()
@@ -104,26 +110,22 @@ func (r *replica) moved() {
 
 // load reads everything as of one revision, which it returns. An ensemble without a head gets one: a birth.
 func (r *replica) load(ctx context.Context) (metadata.Revision, error) {
-	kv, found, err := r.store.Get(ctx, headKey)
+	_, found, err := r.store.Get(ctx, headKey)
 	if err != nil {
 		return 0, err
 	}
 	if !found {
-		// Zxids begin above those of any life before, by the minute: who has seen those must not be ahead of us.
-		newborn := head{zxid: epochAt(time.Now())}
+		var newborn head
 		_, err := r.store.Txn(ctx, metadata.Txn{
-			If: []metadata.Compare{metadata.Absent(headKey)}, Then: []metadata.Op{metadata.Put(headKey, newborn.encode())},
+			If: []metadata.Compare{metadata.Absent(headKey)}, Then: []metadata.Op{metadata.Put(headKey, newborn.encode(0))},
 		})
 		if err != nil {
 			return 0, err
 		}
 		return r.load(ctx)
 	}
-	var (
-		delta   tree.Delta
-		keepers = make(map[string]bool)
-		request = metadata.RangeRequest{Limit: pageSize}
-	)
+	b := &beginning{keepers: make(map[string]bool), clusters: make(map[string][]metadata.KV)}
+	request := metadata.RangeRequest{Limit: pageSize}
 	for {
 		page, err := r.store.Range(ctx, request)
 		if err != nil {
@@ -132,16 +134,9 @@ func (r *replica) load(ctx context.Context) (metadata.Revision, error) {
 		if request.At == 0 {
 			request.At = page.Revision
 		}
-		for _, at := range page.KVs {
-			switch {
-			case at.Key == headKey:
-				kv = at
-			case strings.HasPrefix(at.Key, keeperPrefix):
-				keepers[at.Key[len(keeperPrefix):]] = true
-			default:
-				if err := collect(&delta, metadata.Put(at.Key, at.Value)); err != nil {
-					return 0, err
-				}
+		for _, kv := range page.KVs {
+			if err := b.add(kv); err != nil {
+				return 0, err
 			}
 		}
 		if !page.More {
@@ -149,35 +144,83 @@ func (r *replica) load(ctx context.Context) (metadata.Revision, error) {
 		}
 		request.After = page.KVs[len(page.KVs)-1].Key
 	}
-	return request.At, r.begin(kv, delta, keepers)
+	return request.At, r.begin(request.At, b)
 }
 
-// epochAt is the zxid that a tree born at a time begins with: minutes where ZooKeeper has the epoch.
-func epochAt(t time.Time) int64 { return t.Unix() / 60 << 32 }
+// beginning is what the store holds at one revision.
+type beginning struct {
+	head    metadata.KV
+	delta   tree.Delta
+	keepers map[string]bool
+	// clusters are the keys of the clusters' metadata, by chroot.
+	clusters map[string][]metadata.KV
+}
 
-func (r *replica) begin(kv metadata.KV, delta tree.Delta, keepers map[string]bool) error {
-	h, err := decodeHead(kv.Value)
+func (b *beginning) add(kv metadata.KV) error {
+	switch {
+	case kv.Key == headKey:
+		b.head = kv
+	case strings.HasPrefix(kv.Key, keeperPrefix):
+		b.keepers[kv.Key[len(keeperPrefix):]] = true
+	case strings.HasPrefix(kv.Key, treeRoot):
+		return collect(&b.delta, metadata.Put(kv.Key, kv.Value), kv.Modified)
+	default:
+		if chroot, key, ok := clusterKey(kv.Key); ok {
+			kv.Key = key
+			b.clusters[chroot] = append(b.clusters[chroot], kv)
+		}
+	}
+	return nil
+}
+
+func (r *replica) begin(at metadata.Revision, b *beginning) error {
+	h, err := decodeHead(b.head.Value, b.head.Modified)
 	if err != nil {
 		return fmt.Errorf("zookeeper: the head: %w", err)
 	}
-	spilt := tree.Delta{Zxid: h.zxid}
+	spilt := tree.Delta{Zxid: zxidAt(at)}
 	for _, op := range h.spill {
-		if err := collect(&spilt, op); err != nil {
+		if err := collect(&spilt, op, b.head.Modified); err != nil {
 			return err
 		}
 	}
-	delta.Zxid = h.zxid
+	spill, err := settledAll(h.spill, b.head.Modified)
+	if err != nil {
+		return err
+	}
+	pictures := make(map[string]*registry.Picture, len(b.clusters))
+	for chroot, kvs := range b.clusters {
+		picture := registry.New(zxidAt)
+		if err := picture.Load(at, kvs); err != nil {
+			return fmt.Errorf("zookeeper: the cluster at %q: %w", chroot, err)
+		}
+		pictures[chroot] = picture
+	}
+	b.delta.Zxid = zxidAt(b.head.Modified)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tree = tree.New(h.zxid)
-	r.tree.Apply(delta)
+	// A key that was written with the head's last change may be of any number of that revision.
+	r.tree = tree.New(zxidAt(at))
+	r.tree.Apply(b.delta)
 	r.tree.Apply(spilt)
-	r.headAt, r.spill, r.keepers = kv.Modified, h.spill, keepers
+	r.tree.Apply(tree.Delta{Zxid: h.zxid})
+	r.pictures = pictures
+	r.at, r.headAt, r.spill, r.keepers = at, b.head.Modified, spill, b.keepers
 	// Sessions that were this keeper's before still are: if their clients don't come back, it ends them.
-	r.applied(delta.Sessions)
+	r.applied(b.delta.Sessions)
 	r.applied(spilt.Sessions)
 	r.moved()
 	return nil
+}
+
+func settledAll(ops []metadata.Op, at metadata.Revision) ([]metadata.Op, error) {
+	for i, op := range ops {
+		var err error
+		if ops[i], err = settled(op, at); err != nil {
+			return nil, err
+		}
+	}
+	return ops, nil
 }
 
 // follow keeps the copy up to date from the revision after one. It outlasts breaks of the watch for a while.
@@ -215,77 +258,126 @@ func (r *replica) take(change metadata.Change) error {
 		for n < len(events) && events[n].Modified == events[0].Modified {
 			n++
 		}
-		if err := r.apply(events[:n]); err != nil {
+		if err := r.apply(events[0].Modified, events[:n]); err != nil {
 			return err
 		}
 		events = events[n:]
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if change.Revision > r.at {
+		r.at = change.Revision
+		r.tree.Apply(tree.Delta{Zxid: zxidAt(r.at)})
+		r.moved()
+	}
 	return nil
+}
+
+// step is what one revision does.
+type step struct {
+	at    metadata.Revision
+	head  *head
+	delta tree.Delta
+	// clusters are the events of the clusters' metadata, by chroot.
+	clusters map[string][]metadata.Event
 }
 
 // apply is one revision: the step that it is, then, in their order, what watches see and what this keeper's clients
 // are answered.
-func (r *replica) apply(events []metadata.Event) error {
-	var (
-		delta  tree.Delta
-		h      *head
-		err    error
-		headAt metadata.Revision
-	)
+func (r *replica) apply(at metadata.Revision, events []metadata.Event) error {
+	s := &step{at: at}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, e := range events {
-		op := metadata.Put(e.Key, e.Value)
-		if e.Deleted {
-			op = metadata.Delete(e.Key)
-		}
-		switch {
-		case e.Key == headKey && e.Deleted:
-			return errors.New("zookeeper: the head was deleted")
-		case e.Key == headKey:
-			if h, err = decodeHead(e.Value); err != nil {
-				return fmt.Errorf("zookeeper: the head: %w", err)
-			}
-			headAt = e.Modified
-		case strings.HasPrefix(e.Key, keeperPrefix):
-			r.keepers[e.Key[len(keeperPrefix):]] = !e.Deleted
-			if e.Deleted {
-				delete(r.keepers, e.Key[len(keeperPrefix):])
-			}
-		default:
-			if err := collect(&delta, op); err != nil {
-				return err
-			}
-		}
-	}
-	if h == nil {
-		return nil
-	}
-	for _, op := range h.spill {
-		if err := collect(&delta, op); err != nil {
+	for i := range events {
+		if err := r.sort(s, &events[i]); err != nil {
 			return err
 		}
 	}
-	delta.Zxid, delta.Events = h.zxid, h.events
-	gone := make(map[string][]jute.ACL)
-	for _, n := range delta.Nodes {
-		if acl, ok := r.tree.ACLOf(n.Path); ok && n.Gone {
-			gone[n.Path] = acl
+	for chroot, events := range s.clusters {
+		if err := r.paint(at, chroot, events); err != nil {
+			return err
 		}
 	}
-	r.tree.Apply(delta)
-	r.headAt, r.spill = headAt, h.spill
-	r.tell(h, gone)
-	r.applied(delta.Sessions)
+	r.at = at
+	if s.head != nil {
+		if err := r.advance(s); err != nil {
+			return err
+		}
+	}
+	r.tree.Apply(tree.Delta{Zxid: zxidAt(at)})
 	r.moved()
 	return nil
 }
 
+// sort puts an event where it belongs; mu is held.
+func (r *replica) sort(s *step, e *metadata.Event) (err error) {
+	switch {
+	case e.Key == headKey && e.Deleted:
+		return errors.New("zookeeper: the head was deleted")
+	case e.Key == headKey:
+		if s.head, err = decodeHead(e.Value, e.Modified); err != nil {
+			return fmt.Errorf("zookeeper: the head: %w", err)
+		}
+	case strings.HasPrefix(e.Key, keeperPrefix):
+		r.keepers[e.Key[len(keeperPrefix):]] = !e.Deleted
+		if e.Deleted {
+			delete(r.keepers, e.Key[len(keeperPrefix):])
+		}
+	case strings.HasPrefix(e.Key, treeRoot):
+		op := metadata.Put(e.Key, e.Value)
+		if e.Deleted {
+			op = metadata.Delete(e.Key)
+		}
+		return collect(&s.delta, op, e.Modified)
+	default:
+		chroot, key, ok := clusterKey(e.Key)
+		if !ok {
+			return nil
+		}
+		inside := *e
+		inside.Key = key
+		if name, ok := metadata.AskedName(key); ok {
+			return r.heard(name, &inside)
+		}
+		if s.clusters == nil {
+			s.clusters = make(map[string][]metadata.Event, 1)
+		}
+		s.clusters[chroot] = append(s.clusters[chroot], inside)
+	}
+	return nil
+}
+
+// advance takes the tree's own step; mu is held.
+func (r *replica) advance(s *step) (err error) {
+	h := s.head
+	for _, op := range h.spill {
+		if err := collect(&s.delta, op, s.at); err != nil {
+			return err
+		}
+	}
+	if r.spill, err = settledAll(h.spill, s.at); err != nil {
+		return err
+	}
+	s.delta.Zxid, s.delta.Events = h.zxid, h.events
+	gone := make(map[string][]jute.ACL)
+	for _, n := range s.delta.Nodes {
+		if acl, ok := r.tree.ACLOf(n.Path); ok && n.Gone {
+			gone[n.Path] = acl
+		}
+	}
+	r.tree.Apply(s.delta)
+	r.headAt = s.at
+	r.tell(h, s.at, gone)
+	r.applied(s.delta.Sessions)
+	return nil
+}
+
 // tell fires watches and answers this keeper's requests in the order of what happened; mu is held.
-func (r *replica) tell(h *head, gone map[string][]jute.ACL) {
+func (r *replica) tell(h *head, at metadata.Revision, gone map[string][]jute.ACL) {
 	var mine *transaction
 	if t := r.waiting; t != nil && t.keeper == h.keeper && t.batch == h.batch {
 		mine, r.waiting = t, nil
+		mine.moveTo(zxidAt(at))
 	}
 	answered := 0
 	for _, e := range h.events {
@@ -303,7 +395,7 @@ func (r *replica) tell(h *head, gone map[string][]jute.ACL) {
 		})
 	}
 	if mine != nil {
-		mine.answer(answered, h.zxid+1)
+		mine.answer(answered, zxidAt(at+1))
 	}
 }
 
@@ -327,9 +419,9 @@ func (r *replica) await(ctx context.Context, ready func() bool) error {
 
 // sync waits until the copy has come to what the store holds now.
 func (r *replica) sync(ctx context.Context) error {
-	kv, found, err := r.store.Get(ctx, headKey)
-	if err != nil || !found {
+	page, err := r.store.Range(ctx, metadata.RangeRequest{Prefix: headKey, Limit: 1})
+	if err != nil {
 		return errors.Join(errNotServing, err)
 	}
-	return r.await(ctx, func() bool { return r.headAt >= kv.Modified })
+	return r.await(ctx, func() bool { return r.at >= page.Revision })
 }

@@ -17,7 +17,8 @@ import (
 
 // Options say how a Server is to be.
 type Options struct {
-	// Store holds the tree; its root is this package's alone.
+	// Store is the whole of the engine's key space: the tree, of which nobody else writes a key, and the metadata of the
+	// clusters, whose picture is shown in it.
 	Store metadata.Store
 	// Name tells this keeper in the log.
 	Name string
@@ -62,6 +63,8 @@ type Server struct {
 	running sync.WaitGroup
 	started time.Time
 	stats   stats
+	// lease is the one that this keeper's key hangs on.
+	lease atomic.Int64
 
 	// mu guards the connections; it is never held while the replica's lock is taken.
 	mu     sync.Mutex
@@ -256,6 +259,7 @@ func (s *Server) register(ctx context.Context) (metadata.Lease, error) {
 		defer cancel()
 		return nil, errors.Join(err, lease.Revoke(call))
 	}
+	s.lease.Store(int64(lease.ID()))
 	return lease, nil
 }
 

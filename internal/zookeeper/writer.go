@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"time"
 
 	"barnabas/internal/metadata"
@@ -26,6 +27,8 @@ type transaction struct {
 	batch   int64
 	writes  []*write
 	results []tree.Result
+	// base is the zxid on top of which it was tried: what is beyond it has to be moved to the revision that it gets.
+	base int64
 	// silent says that nothing is changed by it, not even the zxid.
 	silent bool
 	// over is closed when all have been answered.
@@ -44,6 +47,13 @@ func (t *transaction) answer(first int, before int64) int {
 	return first
 }
 
+// moveTo gives the results the zxids of the revision at which the transaction took place.
+func (t *transaction) moveTo(revision int64) {
+	for i := range t.results {
+		t.results[i].Move(t.base, revision-t.base)
+	}
+}
+
 func (t *transaction) fail(err error) {
 	for _, w := range t.writes {
 		w.done(tree.Result{}, err)
@@ -57,9 +67,11 @@ func (t *transaction) fail(err error) {
 const (
 	// queued bounds the writes that wait for the writer.
 	queued = 4096
-	// batchNodes and batchBytes end a batch: with its head it is to fit into one transaction of the store.
-	batchNodes = 50
-	batchBytes = 256 << 10
+	// batchNodes, batchWrites and batchBytes end a batch: with its head it is to fit into one transaction of the store, and
+	// its zxids into one revision.
+	batchNodes  = 50
+	batchWrites = maxChanges - 1
+	batchBytes  = 256 << 10
 	// storeTimeout bounds one call of the store.
 	storeTimeout = 5 * time.Second
 )
@@ -158,17 +170,17 @@ func (w *writer) draft(next []*write) (metadata.Revision, []metadata.Op, *transa
 		return r.headAt, r.spill, nil, tree.Delta{}, nil
 	}
 	w.batch++
-	t := &transaction{keeper: w.keeper, batch: w.batch, over: make(chan struct{})}
+	t := &transaction{keeper: w.keeper, batch: w.batch, base: r.tree.Zxid(), over: make(chan struct{})}
 	d := r.tree.Draft(w.now().UnixMilli())
 	for _, one := range next {
-		if len(t.writes) > 0 && (d.Touched() >= batchNodes || d.Size() >= batchBytes) {
+		if len(t.writes) > 0 && (d.Touched() >= batchNodes || d.Size() >= batchBytes || len(t.writes) >= batchWrites) {
 			break
 		}
 		t.writes = append(t.writes, one)
 		t.results = append(t.results, one.try(d))
 	}
 	delta := d.Delta()
-	t.silent = delta.Zxid == r.tree.Zxid() && len(delta.Nodes)+len(delta.Sessions) == 0
+	t.silent = delta.Zxid == t.base && len(delta.Nodes)+len(delta.Sessions) == 0
 	return r.headAt, nil, t, delta, nil
 }
 
@@ -177,7 +189,7 @@ func (w *writer) try(ctx context.Context, base metadata.Revision, t *transaction
 	if t.silent {
 		return w.confirm(ctx, base, t)
 	}
-	ops := operations(delta)
+	ops := operations(delta, t.base)
 	h := head{zxid: delta.Zxid, keeper: t.keeper, batch: t.batch, events: delta.Events}
 	if most := metadata.MaxOps - 1; len(ops) > most {
 		ops, h.spill = ops[:most], ops[most:]
@@ -192,7 +204,7 @@ func (w *writer) try(ctx context.Context, base metadata.Revision, t *transaction
 	r.waiting = t
 	r.mu.Unlock()
 	txn := metadata.Txn{
-		If: []metadata.Compare{metadata.ModifiedAt(headKey, base)}, Then: append(ops, metadata.Put(headKey, h.encode())),
+		If: []metadata.Compare{metadata.ModifiedAt(headKey, base)}, Then: append(ops, metadata.Put(headKey, h.encode(t.base))),
 	}
 	for {
 		// The same transaction may be sent again: on one base only one of them takes place, and that is this one.
@@ -312,7 +324,7 @@ func (w *writer) flush(ctx context.Context, base metadata.Revision, spill []meta
 	defer cancel()
 	_, err := w.store.Txn(call, metadata.Txn{
 		If:   []metadata.Compare{metadata.ModifiedAt(headKey, base)},
-		Then: append(spill[:n:n], metadata.Put(headKey, h.encode())),
+		Then: append(spill[:n:n], metadata.Put(headKey, h.encode(math.MaxInt64))),
 	})
 	if err != nil {
 		return errors.Join(errNotServing, err)

@@ -27,6 +27,18 @@ type Result struct {
 	Parts []Result
 }
 
+// Move adds to all zxids in a result that are beyond one.
+func (r *Result) Move(beyond, by int64) {
+	for _, zxid := range [...]*int64{&r.Zxid, &r.Stat.Czxid, &r.Stat.Mzxid, &r.Stat.Pzxid} {
+		if *zxid > beyond {
+			*zxid += by
+		}
+	}
+	for i := range r.Parts {
+		r.Parts[i].Move(beyond, by)
+	}
+}
+
 // Draft is requests tried one after another on top of a Tree, which they don't change until their Delta is applied.
 // The Tree must stay as it is meanwhile.
 type Draft struct {
@@ -295,8 +307,26 @@ func (d *Draft) Delta() Delta {
 	return delta
 }
 
-// Renew lets zxids go on from a higher one.
-func (d *Draft) Renew(zxid int64) Result {
-	d.zxid = max(d.zxid, zxid)
-	return Result{Zxid: d.zxid}
+// Ensure makes a directory, and those above it, where there is none.
+func (d *Draft) Ensure(path string) {
+	if d.get(path) != nil || !valid(path) {
+		return
+	}
+	parent, ok := parentOf(path)
+	if !ok {
+		return
+	}
+	d.Ensure(parent)
+	d.attempt(func() (Result, jute.Code) {
+		return d.create(Caller{IDs: []jute.ID{Super()}}, &jute.Request{
+			Op: jute.OpCreate, Path: path, Data: []byte{}, ACL: jute.OpenACL, TTL: -1,
+		})
+	})
+}
+
+// Remove takes a node without children away, whoever may.
+func (d *Draft) Remove(path string) Result {
+	return d.attempt(func() (Result, jute.Code) {
+		return d.delete(Caller{IDs: []jute.ID{Super()}}, &jute.Request{Op: jute.OpDelete, Path: path, Version: -1})
+	})
 }
