@@ -1,0 +1,184 @@
+// Package lan makes the wires: a bridge with the hosts of a cluster on it, each host and each pod in a network namespace of
+// its own, and on every host the rules that kube-proxy would make. It works in the namespaces of the calling process, which
+// are expected to be private ones: nothing of the machine's own network is touched.
+//
+// Pods have one address and no neighbours, as with Calico: everything they send goes through the host's routing, where
+// the addresses of Services are rewritten. Nothing is ever asked by ARP, for all hardware addresses are agreed upon.
+package lan
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+)
+
+// Outside is the address of this process on the bridge: a client outside of the cluster.
+var Outside = netip.MustParseAddr("192.168.11.1")
+
+// Pods is where all pods' addresses are from; each host has a /24 of it.
+var Pods = netip.MustParsePrefix("10.244.0.0/16")
+
+const (
+	gateway  = "169.254.1.1"       // what every pod takes for its router
+	hostCard = "ee:ee:ee:ee:ee:ee" // the host's end of every pod's wire
+	podCard  = "02:00:00:00:00:02"
+)
+
+// LAN is the bridge with all that is on it.
+type LAN struct {
+	mu    sync.Mutex
+	hosts []*Host // guarded by mu
+	wires int     // made so far; guarded by mu
+}
+
+// New makes the bridge in the calling process's namespaces, where /run has to be its own.
+func New() (*LAN, error) {
+	if err := run("ip", "link", "set", "lo", "up"); err != nil {
+		return nil, err
+	}
+	if err := batch("", "link add lan type bridge", "addr add "+Outside.String()+"/24 dev lan", "link set lan up"); err != nil {
+		return nil, err
+	}
+	return &LAN{}, nil
+}
+
+// Host is a machine of the cluster.
+type Host struct {
+	Name    string
+	Address netip.Addr
+	// Pods are the addresses of those that live here.
+	Pods netip.Prefix
+
+	lan    *LAN
+	number int
+	next   int        // last part of the next pod's address; guarded by lan.mu
+	rules  sync.Mutex // one change of the rules at a time
+}
+
+// AddHost puts a machine on the bridge and tells all others the way to its pods.
+func (l *LAN) AddHost(name string, address netip.Addr) (*Host, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	number := len(l.hosts) + 1
+	h := &Host{
+		Name: name, Address: address, lan: l, number: number, next: 2,
+		Pods: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 244, byte(number), 0}), 24),
+	}
+	if err := run("ip", "netns", "add", h.Space()); err != nil {
+		return nil, err
+	}
+	err := batch("", "link add "+h.wire()+" type veth peer name eth0 netns "+h.Space(), "link set "+h.wire()+" master lan up")
+	if err == nil {
+		err = batch(h.Space(), "addr add "+address.String()+"/24 dev eth0", "link set eth0 up", "link set lo up")
+	}
+	if err == nil {
+		err = h.sysctl("ip_forward", "1")
+	}
+	for _, other := range l.hosts {
+		if err == nil {
+			err = batch(h.Space(), "route add "+other.Pods.String()+" via "+other.Address.String())
+		}
+		if err == nil {
+			err = batch(other.Space(), "route add "+h.Pods.String()+" via "+address.String())
+		}
+	}
+	if err == nil {
+		err = h.nft(base)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("host %s: %w", name, err)
+	}
+	l.hosts = append(l.hosts, h)
+	return h, nil
+}
+
+// Hosts are all of them.
+func (l *LAN) Hosts() []*Host {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]*Host(nil), l.hosts...)
+}
+
+// Space is the name of the host's network namespace.
+func (h *Host) Space() string { return "host-" + h.Name }
+
+func (h *Host) wire() string { return fmt.Sprintf("h%d", h.number) }
+
+// Cut takes the host off the bridge, as a pulled cable does; Mend puts it back.
+func (h *Host) Cut() error  { return batch("", "link set "+h.wire()+" nomaster") }
+func (h *Host) Mend() error { return batch("", "link set "+h.wire()+" master lan") }
+
+func (h *Host) sysctl(name, value string) error {
+	return Enter(h.Space(), func() error { return os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0o644) })
+}
+
+// Wire is a pod's: its namespace and its address.
+type Wire struct {
+	Space   string
+	Address netip.Addr
+
+	host *Host
+	name string
+}
+
+// AddPod makes a namespace with an address that no pod has had before.
+func (h *Host) AddPod() (*Wire, error) {
+	h.lan.mu.Lock()
+	h.lan.wires++
+	number, last := h.lan.wires, h.next
+	h.next++
+	h.lan.mu.Unlock()
+	if last > 254 {
+		return nil, fmt.Errorf("host %s has no addresses left for pods", h.Name)
+	}
+	p := h.Pods.Addr().As4()
+	p[3] = byte(last)
+	w := &Wire{Space: fmt.Sprintf("pod-%d", number), Address: netip.AddrFrom4(p), host: h, name: fmt.Sprintf("p%d", number)}
+	if err := run("ip", "netns", "add", w.Space); err != nil {
+		return nil, err
+	}
+	err := batch(h.Space(),
+		"link add "+w.name+" address "+hostCard+" type veth peer name eth0 address "+podCard+" netns "+w.Space,
+		"link set "+w.name+" up", "route add "+w.Address.String()+"/32 dev "+w.name,
+		"neigh add "+w.Address.String()+" lladdr "+podCard+" dev "+w.name+" nud permanent")
+	if err == nil {
+		err = batch(w.Space, "link set lo up", "addr add "+w.Address.String()+"/32 dev eth0", "link set eth0 up",
+			"neigh add "+gateway+" lladdr "+hostCard+" dev eth0 nud permanent",
+			"route add "+gateway+" dev eth0 scope link", "route add default via "+gateway+" dev eth0")
+	}
+	if err != nil {
+		w.Remove()
+		return nil, fmt.Errorf("a pod's wire on host %s: %w", h.Name, err)
+	}
+	return w, nil
+}
+
+// Remove ends the namespace, and its wire with it.
+func (w *Wire) Remove() {
+	// Both may be gone already, with a host that was lost.
+	_ = batch(w.host.Space(), "link del "+w.name)
+	_ = run("ip", "netns", "del", w.Space)
+}
+
+// batch has iproute2 do several things in one namespace, "" for the caller's.
+func batch(space string, lines ...string) error {
+	args := []string{"-batch", "-"}
+	if space != "" {
+		args = append([]string{"-n", space}, args...)
+	}
+	c := exec.Command("ip", args...)
+	c.Stdin = strings.NewReader(strings.Join(lines, "\n"))
+	return complain(c)
+}
+
+func run(name string, args ...string) error { return complain(exec.Command(name, args...)) }
+
+func complain(c *exec.Cmd) error {
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(c.Args, " "), err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+// Package pods runs what a cluster would run, without one: the recipe's files, the chart and the manifests, on hosts and
+// pods that are network namespaces, with what kubelets, kube-proxies and the controllers do (package cluster). Clients
+// live inside and outside and write and read all the time; whatever happens to pods, nothing acknowledged may be lost.
+//
+// The test's process starts itself once more in namespaces of its own, network, mounts and processes. When that second one
+// ends, in whatever way, the kernel ends all that was made in it, and when the first one is killed so is the second.
+//
+// It wants root on Linux with nftables; elsewhere it says so and passes, or fails where CI=true. LONG=1 has the long
+// trials too, SHOW=DIR keeps what the pods printed, DISK=DIR has pods write to a real disk, IMAGE=ARCHIVE takes an image that
+// is built already.
+package pods
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// inside tells the second process what the first has built, a directory.
+const inside = "BARNABAS_PODS_INSIDE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(inside) == "" {
+		os.Exit(outside())
+	}
+	if err := settle(); err != nil {
+		fmt.Fprintln(os.Stderr, "in namespaces of its own:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// outside builds what is needed and starts the tests in namespaces.
+func outside() int {
+	for _, tool := range []string{"ip", "nft", "nsenter"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return cannot(err)
+		}
+	}
+	dir, err := os.MkdirTemp("", "barnabas-pods-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	if err := build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	runtime.LockOSThread() // what a parent's death does to a child is a matter of the parent's thread
+	self := exec.Command("/proc/self/exe", os.Args[1:]...)
+	self.Env = append(os.Environ(), inside+"="+dir)
+	self.Stdout, self.Stderr = os.Stdout, os.Stderr
+	self.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if err := self.Start(); err != nil {
+		return cannot(err)
+	}
+	if err := self.Wait(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() > 0 {
+			return exit.ExitCode()
+		}
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+func cannot(err error) int {
+	fmt.Fprintf(os.Stderr, "skip: namespaces of a cluster can't be made here: %v\n", err)
+	if os.Getenv("CI") == "true" {
+		return 1
+	}
+	return 0
+}
+
+// build makes the image, the runtime and the load.
+func build(dir string) error {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		return err
+	}
+	steps := [][]string{
+		{".", "build", "-o", filepath.Join(dir, "container"), "./container"},
+		{root, "build", "-o", filepath.Join(dir, "load"), "./test/trials/load"},
+	}
+	archive := filepath.Join(dir, "image.tar")
+	if given := os.Getenv("IMAGE"); given != "" {
+		if err := os.Symlink(given, archive); err != nil {
+			return err
+		}
+	} else {
+		steps = append(steps, []string{root, "run", "./deploy/image", "-platforms", runtime.GOARCH, "-out", archive,
+			"-sbom", filepath.Join(dir, "sbom.json")})
+	}
+	for _, s := range steps {
+		c := exec.Command("go", s[1:]...)
+		c.Dir, c.Env = s[0], append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", c, err, out)
+		}
+	}
+	return nil
+}
+
+// settle makes the new namespaces ones that nothing gets out of: no mount is seen elsewhere, /proc tells of no other
+// process, and what is written is in memory.
+func settle() error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return fmt.Errorf("/proc: %w", err)
+	}
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("/run: %w", err)
+	}
+	return nil
+}

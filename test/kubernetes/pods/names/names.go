@@ -1,0 +1,123 @@
+// Package names is the cluster's DNS server: what CoreDNS answers for Services and pods, and that nothing else exists.
+package names
+
+import (
+	"net/netip"
+	"strings"
+	"sync"
+
+	"github.com/miekg/dns"
+)
+
+// Domain is below which all names of a cluster are.
+const Domain = "cluster.local."
+
+// ttl in seconds is CoreDNS's own for a cluster's names.
+const ttl = 5
+
+// Zone is all that is known: the addresses of each name, which ends in Domain, and the targets of SRV names.
+type Zone struct {
+	Hosts    map[string][]netip.Addr
+	Services map[string][]Target
+}
+
+// Target is what an SRV record leads to.
+type Target struct {
+	Host string
+	Port uint16
+}
+
+// Server answers, on UDP and TCP.
+type Server struct {
+	servers []*dns.Server
+
+	mu    sync.Mutex
+	zone  Zone // guarded by mu
+	asked int  // guarded by mu
+	mute  bool // guarded by mu
+}
+
+// Start listens on an address, host:port.
+func Start(address string) (*Server, error) {
+	s := &Server{}
+	for _, network := range []string{"udp4", "tcp4"} {
+		ready, failed := make(chan struct{}), make(chan error, 1)
+		server := &dns.Server{Addr: address, Net: network, Handler: s, NotifyStartedFunc: func() { close(ready) }}
+		go func() { failed <- server.ListenAndServe() }()
+		select {
+		case <-ready:
+			s.servers = append(s.servers, server)
+		case err := <-failed:
+			s.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close ends it.
+func (s *Server) Close() {
+	for _, server := range s.servers {
+		_ = server.Shutdown()
+	}
+}
+
+// Serve puts a zone in the place of the one before.
+func (s *Server) Serve(z Zone) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.zone = z
+}
+
+// Mute has it answer nobody, as while CoreDNS is not there yet, until it is called with false.
+func (s *Server) Mute(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = on
+}
+
+// Asked counts the questions so far, those that nobody answered too.
+func (s *Server) Asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.asked
+}
+
+// ServeDNS implements dns.Handler.
+func (s *Server) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
+	s.mu.Lock()
+	zone, mute := s.zone, s.mute
+	s.asked++
+	s.mu.Unlock()
+	if !mute {
+		_ = w.WriteMsg(answer(zone, question)) // who has gone meanwhile asks again
+	}
+}
+
+func answer(zone Zone, question *dns.Msg) *dns.Msg {
+	reply := new(dns.Msg)
+	reply.SetReply(question)
+	reply.Authoritative = true
+	for _, q := range question.Question {
+		name := strings.ToLower(q.Name)
+		hosts, isHost := zone.Hosts[name]
+		targets, isService := zone.Services[name]
+		switch {
+		case !isHost && !isService:
+			reply.Rcode = dns.RcodeNameError
+		case q.Qtype == dns.TypeA:
+			for _, a := range hosts {
+				reply.Answer = append(reply.Answer, &dns.A{Hdr: header(q.Name, dns.TypeA), A: a.AsSlice()})
+			}
+		case q.Qtype == dns.TypeSRV:
+			for _, t := range targets {
+				reply.Answer = append(reply.Answer, &dns.SRV{Hdr: header(q.Name, dns.TypeSRV), Weight: 100, Port: t.Port, Target: t.Host})
+			}
+		}
+	}
+	return reply
+}
+
+func header(name string, kind uint16) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
+}

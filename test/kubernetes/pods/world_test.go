@@ -1,0 +1,141 @@
+package pods
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"barnabas/test/kubernetes/pods/cluster"
+	"barnabas/test/kubernetes/pods/image"
+	"barnabas/test/kubernetes/pods/objects"
+)
+
+// patience bounds every wait for what ought to happen soon, on a busy machine.
+const patience = 60 * time.Second
+
+const (
+	namespace = "kafka"
+	imageName = "barnabas:dev"
+)
+
+// world is a cluster of three hosts with the image at hand.
+type world struct {
+	*cluster.Cluster
+	t     *testing.T
+	began time.Time
+}
+
+// unpacked is the image, of all tests.
+var unpacked *image.Image
+
+func newWorld(t *testing.T) *world {
+	w := &world{t: t, began: time.Now()}
+	built := os.Getenv(inside)
+	dir := t.TempDir()
+	if disk := os.Getenv("DISK"); disk != "" {
+		var err error
+		if dir, err = os.MkdirTemp(disk, "pods-"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	if unpacked == nil {
+		root := filepath.Join("/run", "image")
+		if err := os.Mkdir(root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if unpacked, err = image.Unpack(filepath.Join(built, "image.tar"), root); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := cluster.Start(cluster.Options{
+		Dir: dir, Runtime: filepath.Join(built, "container"), Image: unpacked, ImageName: imageName,
+		Hosts: []string{"master", "node1", "node2"}, Zones: []string{"a", "b", "c"},
+		BackOff: time.Second, NotReadyAfter: 2 * time.Second, EvictAfter: 3 * time.Second,
+		Logf: func(format string, args ...any) { w.say(format, args...) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Cluster = c
+	t.Cleanup(w.end)
+	return w
+}
+
+// say prints with the time since the beginning.
+func (w *world) say(format string, args ...any) {
+	w.t.Logf("%7.3f "+format, append([]any{time.Since(w.began).Seconds()}, args...)...)
+}
+
+func (w *world) end() {
+	if err := w.Failures(); err != nil {
+		w.t.Error(err)
+	}
+	if w.t.Failed() {
+		w.t.Logf("\n%s", w.Table())
+	}
+	w.Close()
+	logs := w.Logs("")
+	if dir := os.Getenv("SHOW"); dir != "" {
+		name := strings.ReplaceAll(w.t.Name(), "/", "-") + ".log"
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(logs), 0o644); err != nil {
+			w.t.Error(err)
+		}
+	} else if w.t.Failed() {
+		w.t.Logf("the last of what the pods printed:\n%s", logs[max(0, len(logs)-20_000):])
+	}
+}
+
+// await looks until something holds.
+func (w *world) await(what string, holds func() bool) {
+	w.t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			w.t.Fatalf("waited in vain for %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// apply reads one of the recipe's files and puts our image in the place of its own.
+func (w *world) apply(file string, replace ...string) {
+	w.t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", "recipe", file))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, image := range []string{"image: zookeeper\n", "image: wurstmeister/kafka\n"} {
+		raw = []byte(strings.ReplaceAll(string(raw), image, "image: "+imageName+"\n"))
+	}
+	set, err := objects.Read([]byte(strings.NewReplacer(replace...).Replace(string(raw))), namespace)
+	if err != nil {
+		w.t.Fatalf("%s: %v", file, err)
+	}
+	w.Apply(set)
+}
+
+// pod is the name of the one that runs in a deployment and is not about to go.
+func (w *world) pod(word string) string {
+	w.t.Helper()
+	for _, p := range w.GetPods() {
+		if strings.HasPrefix(p.Name, word) && !p.Terminating {
+			return p.Name
+		}
+	}
+	w.t.Fatalf("there is no pod %s", word)
+	return ""
+}
+
+func (w *world) context() context.Context {
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	w.t.Cleanup(cancel)
+	return ctx
+}
