@@ -36,13 +36,19 @@ func (p *pair) swap() { p.leader, p.follower = p.follower, p.leader }
 // once has the follower fetch once, as the broker does it.
 func once(t *testing.T, leads, follows *Partition) error {
 	t.Helper()
+	return copyOnce(t, leads, follows, 1<<20)
+}
+
+// copyOnce is once with a bound of the answer, in bytes.
+func copyOnce(t *testing.T, leads, follows *Partition, most int) error {
+	t.Helper()
 	up, ok := follows.Upstream()
 	if !ok {
 		t.Fatal("follows nobody")
 	}
 	at := follows.Position()
 	read, err := leads.Read(ReadRequest{
-		Offset: at.Offset, MaxBytes: 1 << 20, MinOneBatch: true, UpTo: AtLogEnd,
+		Offset: at.Offset, MaxBytes: most, MinOneBatch: true, UpTo: AtLogEnd,
 		CurrentEpoch: up.Epoch, LastFetchedEpoch: at.LastEpoch,
 	})
 	if errors.Is(err, ErrOffsetOutOfRange) {

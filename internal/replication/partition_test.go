@@ -18,7 +18,7 @@ const self ident.BrokerID = 1
 // bench is a manager over a store in memory, and the cluster metadata that a test changes.
 type bench struct {
 	t         testing.TB
-	fs        *vfs.Mem
+	fs        vfs.FS
 	store     *storage.Store
 	manager   *Manager
 	image     *metadata.Image

@@ -137,10 +137,10 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	return d.saveCheckpoint(kind, logs)
 }
 
-// distrust writes the checkpoint files that would make recovery trust bytes which a log has cut off,
-// before others take their place.
-func (d *Directory) distrust(l *Log) error {
-	for _, kind := range []checkpointKind{recoveryPoints, writtenOffsets} {
+// distrust writes those of the checkpoint files that say more of a log than is true now: they would make recovery trust
+// bytes which the log cuts off, or show what takes their place.
+func (d *Directory) distrust(l *Log, kinds ...checkpointKind) error {
+	for _, kind := range kinds {
 		offset, _ := l.checkpointed(kind)
 		d.mu.Lock()
 		saved := l.saved[kind]

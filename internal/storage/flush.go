@@ -47,7 +47,7 @@ func (l *Log) flush(sealed bool) error {
 		l.unsynced = l.unsynced || entries
 		return l.failed("flush", err)
 	}
-	if l.truncations.Load() == truncations {
+	if l.truncations.Load() == truncations && l.cuts == 0 {
 		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(end)))
 	}
 	l.flushedMs = l.store.nowMs()

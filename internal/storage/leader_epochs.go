@@ -44,6 +44,25 @@ func (es leaderEpochs) assign(epoch record.Epoch, start record.Offset) leaderEpo
 	return append(es[:n:n], epochStart{epoch, start})
 }
 
+// confirm makes the epochs agree with a batch that is there, whatever a crash has left of the file: what they say of the
+// batch's offsets, and what can't be before or after it, goes.
+func (es leaderEpochs) confirm(epoch record.Epoch, base, last record.Offset) leaderEpochs {
+	i := es.indexAt(last)
+	if epoch < 0 || i >= 0 && es[i].epoch == epoch && es[i].start <= base {
+		return es
+	}
+	var before, after leaderEpochs
+	for _, e := range es {
+		switch {
+		case e.start <= base && e.epoch <= epoch:
+			before = append(before, e)
+		case e.start > last && e.epoch > epoch:
+			after = append(after, e)
+		}
+	}
+	return append(before.assign(epoch, base), after...)
+}
+
 // truncateEnd drops the epochs that begin at or after the end.
 func (es leaderEpochs) truncateEnd(end record.Offset) leaderEpochs {
 	n := sort.Search(len(es), func(i int) bool { return es[i].start >= end })

@@ -95,6 +95,7 @@ type listing struct {
 	segments []foundSegment // sorted by base
 	indexes  map[segmentFile]int64
 	names    []string
+	latest   *record.Epoch // of the batches that recovery has read until now
 }
 
 type foundSegment struct {
@@ -116,7 +117,8 @@ func (l *Log) listFiles() (listing, error) {
 			return listing{}, err
 		}
 	}
-	found := listing{indexes: make(map[segmentFile]int64)}
+	found := listing{indexes: make(map[segmentFile]int64), latest: new(record.Epoch)}
+	*found.latest = record.NoEpoch
 	for _, entry := range entries {
 		found.names = append(found.names, entry.Name())
 		file, ok := parseSegmentFile(entry.Name())
@@ -324,7 +326,12 @@ func (l *Log) loadProducers(found listing, start record.Offset) error {
 	if err := l.producers.listSnapshots(l.store.fs, l.path(), found.names, bases); err != nil {
 		return err
 	}
-	return l.reloadProducers(start)
+	known := len(l.producers.snapshots)
+	if err := l.reloadProducers(start); err != nil || len(l.producers.snapshots) == known {
+		return err
+	}
+	// What was removed is of records that are gone. It must not come back with a crash, beside others at their offsets.
+	return l.store.fs.SyncDir(l.path())
 }
 
 // reloadProducers makes the producers' state that of the log as it is now. The caller holds mu.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +46,7 @@ type Log struct {
 	mu        sync.Mutex
 	producers *producerTable
 	unsynced  bool  // the directory's entries or its small files changed since they were synced
+	cuts      int   // truncations under way: the recovery point stays where they have put it
 	flushedMs int64 // when the log was last synced
 	jitterMs  int64 // what the next roll by time is early by
 }
@@ -195,7 +197,7 @@ func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error {
 // setEpochs publishes and writes the epochs. The caller holds mu.
 func (l *Log) setEpochs(es leaderEpochs) error {
 	old := *l.epochs.Load()
-	if len(old) == len(es) && (len(es) == 0 || old[0] == es[0] && old[len(es)-1] == es[len(es)-1]) {
+	if slices.Equal(old, es) {
 		return nil
 	}
 	l.epochs.Store(&es)

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -112,6 +113,9 @@ func (l *Log) reload(cleaned record.Offset) error {
 // dropTail cuts off bytes of the file that were never published.
 func (s *segment) dropTail() error {
 	h, err := s.records.pin()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was to be removed
+	}
 	if err != nil {
 		return err
 	}
@@ -120,5 +124,5 @@ func (s *segment) dropTail() error {
 	if err != nil || size <= s.size.Load() {
 		return err
 	}
-	return h.Truncate(s.size.Load())
+	return errors.Join(h.Truncate(s.size.Load()), h.Sync())
 }

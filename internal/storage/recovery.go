@@ -214,7 +214,7 @@ func (l *Log) recoverSegment(s *segment, from record.Offset, found listing) (rec
 		return 0, err
 	}
 	scan := recoveryScan{log: l, segment: s, handle: h, pos: at, next: s.base, trusted: from,
-		upTo: found.after(s.base), epochs: *l.epochs.Load()}
+		upTo: found.after(s.base), epochs: *l.epochs.Load(), latest: found.latest}
 	broken := scan.run()
 	if err := l.setEpochs(scan.epochs); err != nil {
 		return scan.next, err
@@ -241,6 +241,7 @@ type recoveryScan struct {
 	trusted record.Offset // batches that end before it need no checksum
 	upTo    record.Offset // where the next segment begins
 	epochs  leaderEpochs  // with those of the batches; nil if all will be taken from the whole log
+	latest  *record.Epoch // of the batches of the log that were read until now
 
 	window []byte
 	at     int64 // the position of window[0]
@@ -260,13 +261,25 @@ func (r *recoveryScan) run() error {
 				return err
 			}
 		}
-		if r.epochs != nil && b.LeaderEpoch() > r.epochs.latest() {
-			r.epochs = r.epochs.assign(b.LeaderEpoch(), b.BaseOffset())
-		}
+		r.noteEpoch(b)
 		r.pos += int64(len(b))
 		r.next = b.NextOffset()
 	}
 	return nil
+}
+
+// noteEpoch holds the epochs against a batch. Where nothing was synced the batch is right: the file may be older, and
+// may be younger.
+func (r *recoveryScan) noteEpoch(b record.Batch) {
+	epoch := b.LeaderEpoch()
+	*r.latest = max(*r.latest, epoch)
+	switch {
+	case r.epochs == nil:
+	case b.LastOffset() >= r.trusted:
+		r.epochs = r.epochs.confirm(epoch, b.BaseOffset(), b.LastOffset())
+	case epoch > r.epochs.latest():
+		r.epochs = r.epochs.assign(epoch, b.BaseOffset())
+	}
 }
 
 // batch reads and checks the next batch.
@@ -297,6 +310,9 @@ func (r *recoveryScan) batch(size int64) (record.Batch, error) {
 	}
 	if err := b.Check(record.StoredLimits); err != nil {
 		return nil, r.torn(err)
+	}
+	if epoch := b.LeaderEpoch(); epoch >= 0 && epoch < *r.latest {
+		return nil, r.torn(fmt.Errorf("offset %d is of leader epoch %d, and stands behind epoch %d", first, epoch, *r.latest))
 	}
 	return b, nil
 }

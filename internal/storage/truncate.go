@@ -8,13 +8,70 @@ import (
 	"barnabas/internal/record"
 )
 
-// TruncateTo cuts off what is at or after an offset: whole batches, so the end may come to lie lower.
-// Errors: ErrStorage, ErrDeleted.
+// TruncateTo cuts off what is at or after an offset: whole batches, so the end may come to lie lower. A crash of the
+// machine may undo it or a part of it, but never so that what is appended afterwards stands behind, or among, what was
+// cut off: that goes into files of its own, whose names are on the disk before TruncateTo returns. Recovery cuts off
+// what has come back before them. Errors: ErrStorage, ErrDeleted.
 func (l *Log) TruncateTo(o record.Offset) error {
-	if err := l.cutAt(o); err != nil {
+	due, err := l.expectCut(func() (base, end record.Offset, err error) {
+		if o >= l.EndOffset() {
+			return 0, 0, errNothingToCut
+		}
+		if o < l.list()[0].base {
+			return o, o, nil
+		}
+		at, err := l.cutPlace(o)
+		return l.list()[at.segment].base, at.end, err
+	})
+	if !due || err != nil {
 		return err
 	}
-	return l.dir.distrust(l)
+	return l.finishCut(l.cutAt(o))
+}
+
+// errNothingToCut says that a log ends before the offset at which it was to be cut.
+var errNothingToCut = errors.New("nothing to cut")
+
+// expectCut has the disk know that from a segment's base on nothing is synced, and that nothing from an end on is
+// committed, before the first byte goes: recovery would trust what a crash has brought back. Where it returns true
+// without an error, finishCut has to follow.
+func (l *Log) expectCut(where func() (base, end record.Offset, err error)) (due bool, err error) {
+	l.mu.Lock()
+	err = l.usable()
+	if err == nil {
+		var base, end record.Offset
+		base, end, err = where()
+		if err == nil {
+			l.cuts++
+			l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(base)))
+			l.highWatermark.Store(min(l.highWatermark.Load(), max(int64(end), l.start.Load())))
+		}
+	}
+	l.mu.Unlock()
+	switch {
+	case errors.Is(err, errNothingToCut):
+		return false, nil
+	case err != nil:
+		return false, l.failed("truncate", err)
+	}
+	if err := l.dir.distrust(l, recoveryPoints, highWatermarks); err != nil {
+		return false, l.finishCut(err)
+	}
+	return true, nil
+}
+
+// finishCut makes the names of a log's files survive a crash of the machine, unless the cut has failed.
+func (l *Log) finishCut(err error) error {
+	if err == nil {
+		err = l.failed("truncate", l.store.fs.SyncDir(l.path()))
+	}
+	l.mu.Lock()
+	l.cuts--
+	l.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return l.dir.distrust(l, writtenOffsets)
 }
 
 func (l *Log) cutAt(o record.Offset) error {
@@ -37,35 +94,68 @@ func (l *Log) cutAt(o record.Offset) error {
 	return l.failed("truncate", l.truncated(end))
 }
 
-// truncateTo removes the segments after an offset and cuts the one that holds it.
-func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
+// cutPlace is where a log is cut: a segment of the list, its size after that, and the log's end.
+type cutPlace struct {
+	segment int
+	size    int64
+	end     record.Offset
+}
+
+// cutPlace finds the batch that holds an offset. The caller holds mu.
+func (l *Log) cutPlace(o record.Offset) (cutPlace, error) {
 	list := l.list()
 	i := segmentAt(list, o)
 	s := list[i]
 	h, err := s.records.pin()
 	if err != nil {
-		return 0, err
+		return cutPlace{}, err
 	}
+	defer h.unpin()
 	at, found, err := s.find(o, h)
-	h.unpin()
+	if err != nil {
+		return cutPlace{}, err
+	}
+	if found {
+		return cutPlace{i, at.pos, min(at.base, o)}, nil
+	}
+	return cutPlace{i, s.size.Load(), o}, nil
+}
+
+// truncateTo removes the segments after an offset, cuts the one that holds it, and begins another one there.
+func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
+	at, err := l.cutPlace(o)
 	if err != nil {
 		return 0, err
 	}
-	size, end := s.size.Load(), o
-	if found {
-		size, end = at.pos, min(at.base, o)
-	}
+	list := l.list()
+	s, kept, base := list[at.segment], list[:at.segment+1:at.segment+1], at.end
 	// Readers see the end move down before the bytes go.
 	l.boundaries.clear()
-	l.noteCut(end)
-	l.end.Store(int64(end))
-	l.setList(list[: i+1 : i+1])
-	for _, dropped := range list[i+1:] {
+	l.noteCut(at.end)
+	l.end.Store(int64(at.end))
+	l.setList(kept)
+	for _, dropped := range list[at.segment+1:] {
 		if err := l.discard(dropped); err != nil {
 			return 0, err
 		}
 	}
-	return end, s.cutTo(size)
+	if at.size > 0 {
+		err = s.cutTo(at.size)
+	} else {
+		kept, base = list[:at.segment:at.segment], s.base
+		err = l.discard(s)
+	}
+	if err != nil {
+		return 0, err
+	}
+	fresh, err := createSegment(l, base)
+	if err != nil {
+		return 0, err
+	}
+	l.unsynced = true
+	l.setList(append(kept, fresh))
+	l.store.flusher.add(l)
+	return at.end, nil
 }
 
 // ForgetFuture drops the leader epochs that begin at the log's end: those of a leader, this broker perhaps, that
@@ -82,10 +172,13 @@ func (l *Log) ForgetFuture() error {
 // TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage,
 // ErrDeleted.
 func (l *Log) TruncateFullyTo(o record.Offset) error {
-	if err := l.clearTo(o); err != nil {
+	due, err := l.expectCut(func() (base, end record.Offset, err error) {
+		return min(o, l.list()[0].base), o, nil
+	})
+	if !due || err != nil {
 		return err
 	}
-	return l.dir.distrust(l)
+	return l.finishCut(l.clearTo(o))
 }
 
 func (l *Log) clearTo(o record.Offset) error {
@@ -134,8 +227,6 @@ func (l *Log) restartAt(o record.Offset) error {
 
 // truncated brings everything else in line with an end that has moved down.
 func (l *Log) truncated(end record.Offset) error {
-	// That the file was cut isn't synced: until it is, all of it counts as not synced.
-	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(l.active().base)))
 	l.highWatermark.Store(min(l.highWatermark.Load(), int64(end)))
 	if end < l.StartOffset() {
 		l.start.Store(int64(end))
