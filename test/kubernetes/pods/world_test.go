@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,7 +30,13 @@ type world struct {
 }
 
 // unpacked is the image, of all tests.
-var unpacked *image.Image
+var unpacked = sync.OnceValues(func() (*image.Image, error) {
+	root := filepath.Join("/run", "image")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		return nil, err
+	}
+	return image.Unpack(filepath.Join(os.Getenv(inside), "image.tar"), root)
+})
 
 func newWorld(t *testing.T) *world {
 	w := &world{t: t, began: time.Now()}
@@ -42,18 +49,12 @@ func newWorld(t *testing.T) *world {
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
 	}
-	if unpacked == nil {
-		root := filepath.Join("/run", "image")
-		if err := os.Mkdir(root, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if unpacked, err = image.Unpack(filepath.Join(built, "image.tar"), root); err != nil {
-			t.Fatal(err)
-		}
+	image, err := unpacked()
+	if err != nil {
+		t.Fatal(err)
 	}
 	c, err := cluster.Start(cluster.Options{
-		Dir: dir, Runtime: filepath.Join(built, "container"), Image: unpacked, ImageName: imageName,
+		Dir: dir, Runtime: filepath.Join(built, "container"), Image: image, ImageName: imageName,
 		Hosts: []string{"master", "node1", "node2"}, Zones: []string{"a", "b", "c"},
 		BackOff: time.Second, NotReadyAfter: 2 * time.Second, EvictAfter: 3 * time.Second,
 		Logf: func(format string, args ...any) { w.say(format, args...) },

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"barnabas/test/trials/numbers"
 )
 
@@ -26,13 +28,17 @@ func main() {
 	var partitions int
 	patience := flag.Duration("patience", time.Minute, "how long the end may take")
 	flag.StringVar(&bootstrap, "bootstrap", "", "where to begin, host:port with commas")
-	flag.StringVar(&o.Topic, "topic", "numbers", "the topic, which is there already")
+	flag.StringVar(&o.Topic, "topic", "numbers", "the topic")
 	flag.IntVar(&partitions, "partitions", 3, "its partitions")
 	flag.IntVar(&o.Rate, "rate", 500, "records a second")
 	flag.IntVar(&o.Size, "size", 256, "bytes of a record")
+	create := flag.Bool("create", false, "have the topic created by its first use")
 	flag.StringVar(&log, "log", "", "a file for what the client says")
 	flag.Parse()
 	o.Target.Bootstrap, o.Partitions, o.MaxBuffered = strings.Split(bootstrap, ","), int32(partitions), 1<<20
+	if *create {
+		o.Target.Options = []kgo.Opt{kgo.AllowAutoTopicCreation()}
+	}
 	if err := run(o, log, *patience); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)

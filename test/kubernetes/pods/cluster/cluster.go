@@ -66,18 +66,18 @@ type Cluster struct {
 	failures     []error
 }
 
-// Start makes the hosts and begins to manage. It works in the namespaces of the calling process, as package lan does.
+// Start makes the hosts and begins to manage.
 func Start(o Options) (*Cluster, error) {
 	wires, err := lan.New()
 	if err != nil {
 		return nil, err
 	}
-	server, err := names.Start(netip.AddrPortFrom(lan.Outside, 53).String())
+	udp, tcp, err := wires.Listen(netip.AddrPortFrom(lan.Outside, 53).String())
 	if err != nil {
 		return nil, fmt.Errorf("the DNS server: %w", err)
 	}
 	c := &Cluster{
-		options: o, lan: wires, Names: server,
+		options: o, lan: wires, Names: names.Start(udp, tcp),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		configs: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
 	}
@@ -90,7 +90,10 @@ func Start(o Options) (*Cluster, error) {
 	return c, nil
 }
 
-// Close ends all pods at once, and the manager. Namespaces end with the process that made them.
+// Outside is the network namespace of clients outside of the cluster.
+func (c *Cluster) Outside() string { return c.lan.Space() }
+
+// Close ends all pods at once, the manager, and all namespaces.
 func (c *Cluster) Close() {
 	close(c.quit)
 	<-c.ended
@@ -107,6 +110,7 @@ func (c *Cluster) Close() {
 		}
 	}
 	c.Names.Close()
+	c.lan.Remove()
 }
 
 func (c *Cluster) poke() {

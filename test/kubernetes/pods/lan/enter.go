@@ -50,3 +50,15 @@ func Dial(ctx context.Context, space, address string, timeout time.Duration) (co
 	})
 	return conn, err
 }
+
+// Listen opens a port for UDP and TCP in the bridge's namespace.
+func (l *LAN) Listen(address string) (udp net.PacketConn, tcp net.Listener, err error) {
+	err = Enter(l.Space(), func() (err error) {
+		if udp, err = net.ListenPacket("udp4", address); err != nil {
+			return err
+		}
+		tcp, err = net.Listen("tcp4", address)
+		return err
+	})
+	return udp, tcp, err
+}

@@ -13,9 +13,10 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
-// Outside is the address of this process on the bridge: a client outside of the cluster.
+// Outside is the address, in the bridge's own namespace, of clients outside of the cluster.
 var Outside = netip.MustParseAddr("192.168.11.1")
 
 // Pods is where all pods' addresses are from; each host has a /24 of it.
@@ -29,20 +30,34 @@ const (
 
 // LAN is the bridge with all that is on it.
 type LAN struct {
+	name string
+
 	mu    sync.Mutex
 	hosts []*Host // guarded by mu
 	wires int     // made so far; guarded by mu
 }
 
-// New makes the bridge in the calling process's namespaces, where /run has to be its own.
+// made counts those of this process.
+var made atomic.Int32
+
+// New makes a bridge.
 func New() (*LAN, error) {
-	if err := run("ip", "link", "set", "lo", "up"); err != nil {
+	l := &LAN{name: fmt.Sprintf("lan%d", made.Add(1))}
+	if err := run("ip", "netns", "add", l.Space()); err != nil {
 		return nil, err
 	}
-	if err := batch("", "link add lan type bridge", "addr add "+Outside.String()+"/24 dev lan", "link set lan up"); err != nil {
-		return nil, err
+	return l, batch(l.Space(), "link set lo up", "link add lan type bridge", "addr add "+Outside.String()+"/24 dev lan", "link set lan up")
+}
+
+// Space is the name of the bridge's network namespace, where clients outside of the cluster are.
+func (l *LAN) Space() string { return l.name }
+
+// Remove ends the namespaces of the bridge and of all hosts.
+func (l *LAN) Remove() {
+	for _, h := range l.Hosts() {
+		_ = run("ip", "netns", "del", h.Space()) // the process's end does the same
 	}
-	return &LAN{}, nil
+	_ = run("ip", "netns", "del", l.Space())
 }
 
 // Host is a machine of the cluster.
@@ -70,7 +85,7 @@ func (l *LAN) AddHost(name string, address netip.Addr) (*Host, error) {
 	if err := run("ip", "netns", "add", h.Space()); err != nil {
 		return nil, err
 	}
-	err := batch("", "link add "+h.wire()+" type veth peer name eth0 netns "+h.Space(), "link set "+h.wire()+" master lan up")
+	err := batch(l.Space(), "link add "+h.wire()+" type veth peer name eth0 netns "+h.Space(), "link set "+h.wire()+" master lan up")
 	if err == nil {
 		err = batch(h.Space(), "addr add "+address.String()+"/24 dev eth0", "link set eth0 up", "link set lo up")
 	}
@@ -103,13 +118,13 @@ func (l *LAN) Hosts() []*Host {
 }
 
 // Space is the name of the host's network namespace.
-func (h *Host) Space() string { return "host-" + h.Name }
+func (h *Host) Space() string { return h.lan.name + "-" + h.Name }
 
 func (h *Host) wire() string { return fmt.Sprintf("h%d", h.number) }
 
 // Cut takes the host off the bridge, as a pulled cable does; Mend puts it back.
-func (h *Host) Cut() error  { return batch("", "link set "+h.wire()+" nomaster") }
-func (h *Host) Mend() error { return batch("", "link set "+h.wire()+" master lan") }
+func (h *Host) Cut() error  { return batch(h.lan.Space(), "link set "+h.wire()+" nomaster") }
+func (h *Host) Mend() error { return batch(h.lan.Space(), "link set "+h.wire()+" master lan") }
 
 func (h *Host) sysctl(name, value string) error {
 	return Enter(h.Space(), func() error { return os.WriteFile("/proc/sys/net/ipv4/"+name, []byte(value), 0o644) })
@@ -136,7 +151,7 @@ func (h *Host) AddPod() (*Wire, error) {
 	}
 	p := h.Pods.Addr().As4()
 	p[3] = byte(last)
-	w := &Wire{Space: fmt.Sprintf("pod-%d", number), Address: netip.AddrFrom4(p), host: h, name: fmt.Sprintf("p%d", number)}
+	w := &Wire{Space: fmt.Sprintf("%s-p%d", h.lan.name, number), Address: netip.AddrFrom4(p), host: h, name: fmt.Sprintf("p%d", number)}
 	if err := run("ip", "netns", "add", w.Space); err != nil {
 		return nil, err
 	}
@@ -163,13 +178,9 @@ func (w *Wire) Remove() {
 	_ = run("ip", "netns", "del", w.Space)
 }
 
-// batch has iproute2 do several things in one namespace, "" for the caller's.
+// batch has iproute2 do several things in one namespace.
 func batch(space string, lines ...string) error {
-	args := []string{"-batch", "-"}
-	if space != "" {
-		args = append([]string{"-n", space}, args...)
-	}
-	c := exec.Command("ip", args...)
+	c := exec.Command("ip", "-n", space, "-batch", "-")
 	c.Stdin = strings.NewReader(strings.Join(lines, "\n"))
 	return complain(c)
 }

@@ -2,6 +2,7 @@
 package names
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ type Target struct {
 // Server answers, on UDP and TCP.
 type Server struct {
 	servers []*dns.Server
+	running sync.WaitGroup
 
 	mu    sync.Mutex
 	zone  Zone // guarded by mu
@@ -37,22 +39,17 @@ type Server struct {
 	mute  bool // guarded by mu
 }
 
-// Start listens on an address, host:port.
-func Start(address string) (*Server, error) {
+// Start answers on two sockets, which Close closes.
+func Start(udp net.PacketConn, tcp net.Listener) *Server {
 	s := &Server{}
-	for _, network := range []string{"udp4", "tcp4"} {
-		ready, failed := make(chan struct{}), make(chan error, 1)
-		server := &dns.Server{Addr: address, Net: network, Handler: s, NotifyStartedFunc: func() { close(ready) }}
-		go func() { failed <- server.ListenAndServe() }()
-		select {
-		case <-ready:
-			s.servers = append(s.servers, server)
-		case err := <-failed:
-			s.Close()
-			return nil, err
-		}
+	for _, server := range []*dns.Server{{PacketConn: udp}, {Listener: tcp}} {
+		ready := make(chan struct{})
+		server.Handler, server.NotifyStartedFunc = s, func() { close(ready) }
+		s.servers = append(s.servers, server)
+		s.running.Go(func() { _ = server.ActivateAndServe() }) // ends with Close
+		<-ready
 	}
-	return s, nil
+	return s
 }
 
 // Close ends it.
@@ -60,6 +57,7 @@ func (s *Server) Close() {
 	for _, server := range s.servers {
 		_ = server.Shutdown()
 	}
+	s.running.Wait()
 }
 
 // Serve puts a zone in the place of the one before.

@@ -1,0 +1,141 @@
+package pods
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"barnabas/test/kubernetes/pods/lan"
+)
+
+// load is the writer and the reader that run all the time: test/trials/load, in a network namespace.
+type load struct {
+	w       *world
+	command *exec.Cmd
+	errors  strings.Builder
+
+	mu  sync.Mutex // one question at a time
+	in  io.WriteCloser
+	out *bufio.Scanner
+}
+
+type stat struct {
+	Acked, Read         int
+	All, Partition, Own time.Duration
+}
+
+// outsideAddresses are the recipe's NodePorts, of any host.
+const outsideAddresses = "192.168.11.113:30901,192.168.11.114:30902,192.168.11.115:30903"
+
+// startLoad begins outside of the cluster.
+func (w *world) startLoad(args ...string) *load {
+	w.t.Helper()
+	l := &load{w: w, command: exec.Command(filepath.Join(os.Getenv(inside), "load"), args...)}
+	if dir := os.Getenv("SHOW"); dir != "" {
+		log := filepath.Join(dir, strings.ReplaceAll(w.t.Name(), "/", "-")+".client.log")
+		l.command.Args = append(l.command.Args, "-log", log)
+	}
+	l.command.Stderr = &l.errors
+	in, err := l.command.StdinPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := l.command.StdoutPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	l.in, l.out = in, bufio.NewScanner(out)
+	if err := lan.Start(w.Outside(), l.command); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		in.Close()
+		_ = l.command.Process.Kill() // it may have ended
+		_ = l.command.Wait()
+	})
+	return l
+}
+
+// ask says a word and decodes the answer.
+func (l *load) ask(word string, into any) {
+	l.w.t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, err := fmt.Fprintln(l.in, word); err != nil {
+		l.w.t.Fatalf("the load has ended: %v: %s", err, &l.errors)
+	}
+	if !l.out.Scan() {
+		l.w.t.Fatalf("the load says nothing to %s: %v: %s", word, l.out.Err(), &l.errors)
+	}
+	if err := json.Unmarshal(l.out.Bytes(), into); err != nil {
+		l.w.t.Fatalf("the load says %q: %v", l.out.Text(), err)
+	}
+}
+
+func (l *load) stat() stat {
+	var s stat
+	l.ask("stat", &s)
+	return s
+}
+
+// flows waits until so many more records are acknowledged, and read.
+func (l *load) flows(more int, when string) {
+	l.w.t.Helper()
+	before := l.stat()
+	l.w.await(fmt.Sprintf("%d more records, %s", more, when), func() bool {
+		now := l.stat()
+		return now.Acked >= before.Acked+more && now.Read >= before.Read+more
+	})
+}
+
+// mark says how long the load has stood still, and begins anew.
+func (l *load) mark(what string) {
+	var s stat
+	l.ask("mark", &s)
+	l.w.say("%s: %d acknowledged, %d read; nothing acknowledged for %s, of one partition for %s (the load itself stood still for %s)",
+		what, s.Acked, s.Read, s.All.Round(time.Millisecond), s.Partition.Round(time.Millisecond), s.Own.Round(time.Millisecond))
+}
+
+// finish reads everything back: nothing acknowledged may be lost, twice, or elsewhere than its producer was told.
+func (l *load) finish() {
+	l.w.t.Helper()
+	var r struct {
+		Verdict *struct {
+			Acked, Read, Lost, Duplicated, Reordered, Displaced int
+			Examples                                            []string
+		}
+		Refused map[string]int
+		Unread  int
+	}
+	l.ask("finish", &r)
+	if len(r.Refused) > 0 {
+		l.w.t.Errorf("the producer was told of failures: %v", r.Refused)
+	}
+	v := r.Verdict
+	if v == nil || v.Acked == 0 || v.Lost+v.Duplicated+v.Reordered+v.Displaced+r.Unread > 0 {
+		l.w.t.Errorf("the promise is broken: %+v, unread %d", v, r.Unread)
+		return
+	}
+	l.w.say("%d records acknowledged, %d read, 0 lost", v.Acked, v.Read)
+}
+
+// topic makes one by the tools in a broker's pod.
+func (w *world) topic(name string, partitions, replicas int) {
+	w.t.Helper()
+	w.await("topic "+name, func() bool {
+		_, err := w.Exec(w.context(), w.pod("kafka-deployment-1"), nil, "kafka-topics.sh", "--bootstrap-server", "localhost:9092",
+			"--create", "--if-not-exists", "--topic", name, "--partitions", strconv.Itoa(partitions), "--replication-factor", strconv.Itoa(replicas))
+		if err != nil {
+			w.say("%v", err)
+		}
+		return err == nil
+	})
+}
