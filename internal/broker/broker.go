@@ -177,6 +177,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 		"listeners", b.addresses(), "partitions", b.partitions.Len(),
 		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
 	b.background.Go(func() { b.createTopics(run) })
+	b.background.Go(func() { b.newAsking().run(run) })
 	if !b.options.Guest {
 		b.background.Go(func() { giveBack(run) })
 	}

@@ -84,6 +84,7 @@ func (b *Broker) registration() metadata.Broker {
 	r := metadata.Broker{
 		ID: b.id, Boot: b.options.Boot, Clean: true, Rack: b.config.Rack,
 		Endpoints: b.endpoints(), Own: b.ownEndpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
+		StartedMs: b.options.Began.UnixMilli(),
 	}
 	for _, d := range b.store.Dirs() {
 		if d.Err() != nil {
