@@ -19,6 +19,7 @@ var levels = map[string]int{
 	"wire":     1, "storage": 1, "metadata": 1, "quota": 1,
 	"keeper/rollcall":    1,
 	"kubernetes":         1,
+	"topicfile":          1,
 	"metadata/etcdstore": 1, "metadata/memstore": 1, "metadata/storetest": 1,
 	"zookeeper/jute": 0, "zookeeper/tree": 1, "zookeeper/registry": 2,
 	"zookeeper": 2,
