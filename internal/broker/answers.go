@@ -157,10 +157,15 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 		"leaderEpoch", int32(held.LeaderEpoch), "start", int64(held.LogStart), "end", int64(held.Offset),
 		"lastEpoch", int32(held.LastEpoch), "offline", held.Offline)
 	return &metadata.Answer{
-		Torn:        torn(a.dirs()) || a.saidTorn(image, ref, held),
+		Torn:        a.isTorn(held.Store) || a.saidTorn(image, ref, held),
 		BrokerEpoch: epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
 		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
 	}
+}
+
+// isTorn tells whether a copy here is in a directory that is torn.
+func (a *answers) isTorn(store ident.StoreID) bool {
+	return slices.ContainsFunc(a.dirs(), func(d *storage.Directory) bool { return d.ID() == store && d.Torn() })
 }
 
 // saidTorn tells whether the copy has been called torn in answer to the same question already. The registration says so

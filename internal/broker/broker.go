@@ -277,7 +277,7 @@ func (b *Broker) mend(ctx context.Context) {
 		case <-b.directories:
 			b.partitions.Retry()
 			b.session.update(ctx) // and the feed looks again whom to copy from
-			b.settle(ctx)
+			b.settle(ctx)         // before anything in a torn directory is led
 		}
 	}
 }
@@ -294,7 +294,7 @@ func (b *Broker) startFeed(ctx context.Context) error {
 
 // startPartitions takes the roles that the image gives this broker, and follows it from there.
 func (b *Broker) startPartitions(run context.Context) {
-	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, b.proposes, &b.registry.Replication.FailedISRUpdates, b.logger)
+	b.proposer = newProposer(b.meta.store, b.feed.Current, b.id, b.session.epoch, &b.registry.Replication.FailedISRUpdates, b.logger)
 	b.background.Go(func() { b.proposer.run(run) })
 	b.groups = group.New(group.Options{
 		Config: groupConfig(b.config.View()), Logger: b.logger,

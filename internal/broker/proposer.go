@@ -14,6 +14,7 @@ import (
 	"barnabas/internal/metrics"
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
+	"barnabas/internal/storage"
 )
 
 // proposer carries leaders' proposals (a new in-sync set, a higher offset ceiling) to the metadata store, by
@@ -26,8 +27,7 @@ type proposer struct {
 	image  func() *metadata.Image
 	broker ident.BrokerID
 	// registered is the broker epoch that this process has, by which what a life before has proposed is void. It is 0 before
-	// there is one, and while logs here may have lost their ends: the controller has to see first that their epochs are over,
-	// and a change of ours would hide that.
+	// there is one.
 	registered func() metadata.Revision
 	failed     *metrics.Counter // in-sync sets that were refused
 	logger     *slog.Logger
@@ -268,7 +268,7 @@ func (p *proposer) next(state *metadata.Partition, proposal replication.Proposal
 	if state == nil || state.Leader != p.broker || state.LeaderEpoch != proposal.Epoch {
 		return nil, errOutdated
 	}
-	if me := p.image().Broker(p.broker); me != nil && me.Torn {
+	if log := proposal.Partition.Log(); log != nil && p.isTorn(log.Directory()) {
 		return nil, errOutdated // the controller has to see first that this epoch is over: a change of ours would hide that
 	}
 	next := *state
@@ -288,6 +288,12 @@ func (p *proposer) next(state *metadata.Partition, proposal replication.Proposal
 		next.ELR = eligible(state, proposal.ISR)
 	}
 	return &next, nil
+}
+
+// isTorn tells whether the end of what is in a directory may be missing, as it is or as the cluster has it still.
+func (p *proposer) isTorn(d *storage.Directory) bool {
+	me := p.image().Broker(p.broker)
+	return d.Torn() || me != nil && me.IsTorn(d.ID())
 }
 
 // eligible are those who leave an in-sync set that falls below the minimum, and those who were eligible already:

@@ -93,7 +93,9 @@ func (b *Broker) registration() metadata.Broker {
 		}
 		r.Stores = append(r.Stores, d.ID())
 		r.Clean = r.Clean && d.Clean()
-		r.Torn = r.Torn || d.Torn()
+		if d.Torn() {
+			r.Torn, r.TornStores = true, append(r.TornStores, d.ID())
+		}
 	}
 	for _, e := range r.Endpoints {
 		if e.Listener == b.config.InterBroker {

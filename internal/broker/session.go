@@ -161,6 +161,16 @@ func (s *session) revision() metadata.Revision {
 	return s.registered.Modified
 }
 
+// said is the registration as the metadata store has it from this process, and the revision of its last change.
+func (s *session) said() (metadata.Broker, metadata.Revision) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.registered == nil {
+		return metadata.Broker{}, 0
+	}
+	return *s.registered, s.registered.Modified
+}
+
 // held is the lease as it is now.
 func (s *session) held() metadata.Lease {
 	s.mu.Lock()

@@ -31,7 +31,7 @@ func standingOf(img *metadata.Image, m metadata.Member) standing {
 	switch {
 	case b == nil:
 		return missing(img, m)
-	case b.Torn:
+	case b.IsTorn(m.Store):
 		return torn
 	case b.Leaving:
 		return leaving

@@ -91,7 +91,7 @@ func (p *Partition) Committed(epoch record.Epoch, required record.Offset) (done 
 	switch {
 	case v.role != Leading || v.epoch != epoch || v.log == nil:
 		return true, ErrNotLeader
-	case v.log.Directory().Err() != nil:
+	case v.log.Directory().Err() != nil || v.torn():
 		return true, ErrStorage
 	case v.log.HighWatermark() < required:
 		return false, nil

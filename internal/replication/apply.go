@@ -6,7 +6,7 @@ import (
 
 // Apply makes of this broker's replicas what the image says, by way of what differs from the one before. It
 // creates and deletes logs, so it takes as long as that takes.
-func (m *Manager) Apply(_, image *metadata.Image, delta *metadata.Delta) {
+func (m *Manager) Apply(old, image *metadata.Image, delta *metadata.Delta) {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	m.mu.Lock()
@@ -17,15 +17,16 @@ func (m *Manager) Apply(_, image *metadata.Image, delta *metadata.Delta) {
 			m.vanished(change)
 		}
 	}
-	m.applyPartitions(image, delta.Partitions)
+	m.applyPartitions(image, delta.Partitions, old.Revision() > 0)
 	m.applySettings(image, delta.Configs)
 	if len(delta.Brokers) > 0 || len(delta.Successors) > 0 {
 		m.applyBrokers(image)
 	}
 }
 
-// applyPartitions handles those that are there. A topic's settings are looked up once for a run of its partitions.
-func (m *Manager) applyPartitions(image *metadata.Image, changes []metadata.PartitionChange) {
+// applyPartitions handles those that are there. A topic's settings are looked up once for a run of its partitions. Unless
+// what was before is known, nothing tells a replica that is new here from one whose log can't be read.
+func (m *Manager) applyPartitions(image *metadata.Image, changes []metadata.PartitionChange, known bool) {
 	var settings TopicSettings
 	var topic string
 	for _, change := range changes {
@@ -35,7 +36,8 @@ func (m *Manager) applyPartitions(image *metadata.Image, changes []metadata.Part
 		if change.Topic != topic {
 			topic, settings = change.Topic, m.options.Settings(image, change.Topic)
 		}
-		m.applyPartition(image, change, settings)
+		isNew := known && (change.Old == nil || !change.Old.HasReplica(m.options.Broker))
+		m.applyPartition(image, change, settings, isNew)
 	}
 }
 

@@ -65,7 +65,10 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	next.throttled = a.settings.throttledBy(p.name.Partition)
 	if log != nil {
 		log.SetCeiling(a.state.Ceiling)
-		if a.leads(p.local.broker, log.Directory().ID()) {
+		switch leads := a.leads(p.local.broker, log.Directory().ID()); {
+		case leads && next.torn():
+			next.doubtful = true
+		case leads:
 			next.role = Leading
 		}
 	}

@@ -173,7 +173,9 @@ func (m *Manager) topicNames() []string {
 }
 
 // applyPartition makes one replica, or moves it to its new state.
-func (m *Manager) applyPartition(image *metadata.Image, change metadata.PartitionChange, settings TopicSettings) {
+func (m *Manager) applyPartition(
+	image *metadata.Image, change metadata.PartitionChange, settings TopicSettings, isNew bool,
+) {
 	p, _ := m.Get(change.Topic, change.Number)
 	if p != nil && p.view.Load().topic != change.TopicID {
 		m.drop(p, "the topic was deleted, and made again under the same name")
@@ -193,7 +195,7 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 	}
 	log := p.Log()
 	if log == nil {
-		log = m.logFor(change, settings)
+		log = m.logFor(change, settings, isNew)
 	}
 	t, err := p.assume(assignment{
 		topic: change.TopicID, state: change.New, settings: settings, eligible: registered(image),
@@ -208,8 +210,9 @@ func (m *Manager) applyPartition(image *metadata.Image, change metadata.Partitio
 }
 
 // logFor finds or makes the log of a replica; nil when no directory can have it. A new one begins where the metadata
-// says: at 0, or, after all copies were lost, past the offsets that were given out.
-func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings) *storage.Log {
+// says: at 0, or, after all copies were lost, past the offsets that were given out. Unless the replica is new here it waits
+// for all directories: its log may be in one that can't be read.
+func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings, isNew bool) *storage.Log {
 	name, id := change.TopicPartition(), change.TopicID
 	log := m.options.Store.Log(name)
 	if log != nil && log.TopicID() != id && !log.TopicID().IsZero() {
@@ -224,6 +227,11 @@ func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings
 	if log != nil {
 		log.SetConfig(settings.Log)
 		return log
+	}
+	if dir := m.options.Store.Unread(); dir != nil && !isNew {
+		m.logger.Error("partition is offline: its log may be in a directory that can't be read",
+			"partition", name.String(), "directory", dir.Path(), "error", dir.Err())
+		return nil
 	}
 	start := change.New.Start
 	log, err := m.options.Store.Create(name, id, settings.Log, start)
@@ -290,8 +298,8 @@ func (m *Manager) Strays(image *metadata.Image) []string {
 	return strays
 }
 
-// Retry makes the logs, and has replicas take the roles, for which no directory was online. The broker calls it when
-// one has come back.
+// Retry makes the logs, and has replicas take the roles, for which no directory was online, or only a torn one. The
+// broker calls it when one has come back, and when one is settled.
 func (m *Manager) Retry() {
 	m.applying.Lock()
 	defer m.applying.Unlock()
@@ -300,13 +308,13 @@ func (m *Manager) Retry() {
 	m.mu.RUnlock()
 	for _, p := range m.All() {
 		v := p.view.Load()
-		if v.log != nil && !v.unfit || image == nil {
+		if v.log != nil && !v.unfit && !v.doubtful || image == nil {
 			continue
 		}
 		if state := image.Partition(p.name); state != nil {
 			m.applyPartitions(image, []metadata.PartitionChange{{
 				TopicID: v.topic, Topic: p.name.Topic, Number: p.name.Partition, New: state,
-			}})
+			}}, false)
 		}
 	}
 }

@@ -56,6 +56,7 @@ type view struct {
 	minISR         int           // effective
 	throttled      Throttled
 	unfit          bool // the disk did not let it take its role: it neither leads nor copies before it is asked anew
+	doubtful       bool // it would lead, but its directory is torn: it does once that is settled, and it is asked anew
 }
 
 // State is a picture of a partition for those who report on it.
@@ -144,11 +145,18 @@ func (v *view) serving(epoch record.Epoch, anyReplica bool) (*storage.Log, error
 	if v.role != Leading && !anyReplica {
 		return nil, ErrNotLeader
 	}
+	if v.role == Leading && v.torn() {
+		return nil, ErrStorage
+	}
 	return v.log, nil
 }
 
 // online reports whether the replica has a log in a directory that works.
 func (v *view) online() bool { return v.log != nil && v.log.Directory().Err() == nil }
+
+// torn reports whether the end of the log may be missing and the cluster does not know yet: the epochs in which this
+// broker leads by its store are over.
+func (v *view) torn() bool { return v.log.Directory().Torn() }
 
 // replicasNow is the decision cores' picture of a led partition. The caller holds mu.
 func (p *Partition) replicasNow(v *view) Replicas {
@@ -171,7 +179,7 @@ func (p *Partition) advance(v *view) calls {
 	if len(p.followers) > 0 { // else nobody's lag is asked for, and every append would read the clock
 		now = p.local.clock()
 	}
-	if !p.local.held.Load() {
+	if !p.local.held.Load() && !v.torn() {
 		if next := nextHighWatermark(p.replicasNow(v), now); next > v.log.HighWatermark() {
 			v.log.SetHighWatermark(next)
 		}

@@ -27,6 +27,8 @@ type bench struct {
 	proposals []Proposal
 	turns     []Turn
 	now       time.Time
+	boot      ident.BootID
+	tune      storage.Settings
 }
 
 func newBench(t testing.TB) *bench {
@@ -41,7 +43,7 @@ func newBench(t testing.TB) *bench {
 
 func (b *bench) open() {
 	store, err := storage.OpenStore(storage.Options{
-		FS: b.fs, Dirs: []string{"/data"}, BrokerID: self, Config: b.settings.Log,
+		FS: b.fs, Dirs: []string{"/data"}, BrokerID: self, BootID: b.boot, Config: b.settings.Log, Settings: b.tune,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -24,6 +24,7 @@ type Directory struct {
 	clean         bool        // what the last process left
 	fresh         bool        // nobody has used it before
 	torn          atomic.Bool // see Torn
+	loaded        atomic.Bool // all of its logs are known, be it offline now
 	startsChanged atomic.Bool
 	pressed       atomic.Bool              // the budget is short: what is discarded goes at once
 	refuses       atomic.Pointer[pressure] // nil until the budget was looked at
@@ -68,12 +69,16 @@ func (d *Directory) Err() error {
 func (d *Directory) Clean() bool { return d.clean }
 
 // Torn tells whether the machine went down under the directory's logs, or may have: the last process did not
-// end well, and the machine has booted since. It stays so over any number of starts until Settle.
+// end well, and the machine has booted since; or records were missing when the directory came back from being
+// offline. It stays so over any number of starts until Settle.
 func (d *Directory) Torn() bool { return d.torn.Load() }
 
 // Settle says that the cluster knows of what a torn directory may have lost: what is appended from now on stands
-// in leader epochs of its own.
+// in leader epochs of its own. ErrStorage of a directory that is offline, which stays torn.
 func (d *Directory) Settle() error {
+	if err := d.Err(); err != nil {
+		return err
+	}
 	if !d.torn.CompareAndSwap(true, false) {
 		return nil
 	}

@@ -27,7 +27,9 @@ func (d *Directory) loadLogs() error {
 	sameBoot := d.markedBoot(checkpoints[writtenOffsets])
 	if !sameBoot {
 		checkpoints[writtenOffsets] = offsetCheckpoint{}
-		d.torn.Store(!d.clean && !d.fresh)
+		if !d.clean && !d.fresh {
+			d.torn.Store(true)
+		}
 	}
 	cleaned, err := d.readCleaned()
 	if err != nil {
@@ -41,10 +43,11 @@ func (d *Directory) loadLogs() error {
 		return d.loadLog(tp, checkpoints, cleaned)
 	})
 	d.noteStale(checkpoints)
-	if err != nil || sameBoot || d.torn.Load() {
+	d.loaded.Store(err == nil)
+	if err != nil || sameBoot != d.torn.Load() {
 		return err
 	}
-	return d.markBoot()
+	return d.markBoot() // or takes the mark of this boot away
 }
 
 // findLogs are the partitions in the directory whose logs are not known yet. What was deleted is marked for it.

@@ -106,6 +106,7 @@ func (l *Log) reload(cleaned record.Offset) error {
 	if now := l.EndOffset(); now < end {
 		l.store.logger.Error("records were lost while the log directory was offline",
 			"partition", l.tp.String(), "from", int64(now), "to", int64(end))
+		l.dir.torn.Store(true)
 	}
 	return nil
 }

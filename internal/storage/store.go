@@ -233,6 +233,17 @@ func (s *Store) BrokerID() ident.BrokerID {
 // Dirs are the log directories in the configured order, offline ones too.
 func (s *Store) Dirs() []*Directory { return s.dirs }
 
+// Unread is a directory of which it is not known which logs are in it, for it has not been readable since the store was
+// opened; nil where there is none.
+func (s *Store) Unread() *Directory {
+	for _, d := range s.dirs {
+		if !d.loaded.Load() && d.Err() != nil {
+			return d
+		}
+	}
+	return nil
+}
+
 // Log finds a partition's log, or nil.
 func (s *Store) Log(tp ident.TopicPartition) *Log {
 	s.mu.RLock()
