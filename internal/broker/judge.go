@@ -32,6 +32,11 @@ func (p *pulses) judge() {
 				tried = true
 			}
 		}
+		for _, peer := range peers {
+			if peer.unheardBy(p.broker) {
+				p.partitions.Unheard(peer.id, silentAfter)
+			}
+		}
 		due = nextLook(peers, tried)
 	}
 }

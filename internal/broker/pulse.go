@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/replication"
 	"barnabas/internal/wire"
 )
 
@@ -26,17 +29,25 @@ type pulses struct {
 	image  func() *metadata.Image
 	lease  func() metadata.Lease
 	*roads
-	logger  *slog.Logger
-	ctx     context.Context
-	running sync.WaitGroup
-	news    chan struct{}                    // one place: doubts have changed
-	watched map[ident.BrokerID]watchedBroker // the feed's goroutine's
+	partitions *replication.Manager
+	logger     *slog.Logger
+	ctx        context.Context
+	running    sync.WaitGroup
+	news       chan struct{}                    // one place: doubts have changed
+	watched    map[ident.BrokerID]watchedBroker // the feed's goroutine's
 }
 
-// watchedBroker is one registration, and what ends the watch over it.
+// watchedBroker is one registration, and what ends the watch over it; nil once that has ended.
 type watchedBroker struct {
-	epoch metadata.Revision
-	stop  context.CancelFunc
+	*pulse
+	stop context.CancelFunc
+}
+
+// returns tells whether a registration is that of the process which was watched, and did not answer: it has registered anew,
+// and is known already, so that what it may do is not in doubt only when it answers again.
+func (w watchedBroker) returns(b *metadata.Broker) bool {
+	return w.silent.Load() && w.of.Boot == b.Boot && slices.Equal(w.of.Stores, b.Stores) &&
+		slices.Equal(addressesOf(w.of), addressesOf(b))
 }
 
 const (
@@ -50,7 +61,7 @@ const (
 
 func (b *Broker) startPulses(ctx context.Context) *pulses {
 	p := &pulses{
-		broker: b.id, store: b.meta.store, image: b.feed.Current, lease: b.session.held, roads: b.roads,
+		broker: b.id, store: b.meta.store, image: b.feed.Current, lease: b.session.held, roads: b.roads, partitions: b.partitions,
 		logger: b.logger, ctx: ctx, news: make(chan struct{}, 1), watched: map[ident.BrokerID]watchedBroker{},
 	}
 	p.running.Go(p.judge)
@@ -63,14 +74,18 @@ func (p *pulses) apply(delta *metadata.Delta) {
 		if change.ID == p.broker {
 			continue
 		}
-		if w, ok := p.watched[change.ID]; ok && (change.New == nil || change.New.Epoch != w.epoch) {
-			w.stop()
-			delete(p.watched, change.ID)
+		old, watched := p.watched[change.ID]
+		if watched && change.New != nil && change.New.Epoch == old.of.Epoch {
+			continue
 		}
-		if _, ok := p.watched[change.ID]; !ok && change.New != nil {
+		if watched {
+			old.stop() // it is remembered for the case that it comes back
+		}
+		if change.New != nil {
 			ctx, stop := context.WithCancel(p.ctx)
-			p.watched[change.ID] = watchedBroker{change.New.Epoch, stop}
-			p.running.Go(func() { p.watch(ctx, change.New) })
+			w := &pulse{pulses: p, of: change.New, known: watched && old.returns(change.New)}
+			p.watched[change.ID] = watchedBroker{w, stop}
+			p.running.Go(func() { w.watch(ctx) })
 		}
 	}
 	if delta.Doubts || len(delta.Brokers) > 0 {
@@ -85,8 +100,7 @@ func (p *pulses) apply(delta *metadata.Delta) {
 func (p *pulses) wait() { p.running.Wait() }
 
 // watch is over one registration.
-func (p *pulses) watch(ctx context.Context, b *metadata.Broker) {
-	w := pulse{pulses: p, of: b}
+func (w *pulse) watch(ctx context.Context) {
 	defer w.trust()
 	for wait := firstPulsePause; ctx.Err() == nil; wait = min(2*wait, maxPulsePause) {
 		began := time.Now()
@@ -114,6 +128,8 @@ type pulse struct {
 	known   bool // it has answered once: the address is right
 	doubted bool // it was said that it does not answer
 	refused bool // and that it refuses connections
+	// silent is that it does not answer, and does not refuse either. The feed's goroutine reads it too.
+	silent atomic.Bool
 }
 
 // hold connects and asks now and then, until that goes wrong. The first error after a success only says that the
@@ -136,6 +152,7 @@ func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
 			return reached, err
 		}
 		reached, w.known = true, true
+		w.silent.Store(false)
 		w.trust()
 		if ended := peer.AwaitClose(pulseEvery); ended {
 			return true, nil
@@ -160,6 +177,7 @@ func isTimeout(err error) bool {
 // lost says in the metadata store that the broker can't be reached.
 func (w *pulse) lost(why error) {
 	refused := errors.Is(why, syscall.ECONNREFUSED)
+	w.silent.Store(!refused)
 	if w.doubted && w.refused == refused {
 		return
 	}

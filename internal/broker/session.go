@@ -19,6 +19,8 @@ type session struct {
 	logger  *slog.Logger
 	current func() metadata.Broker // the registration as it should be now
 	evicted chan struct{}          // one place: others have ended the registration
+	// readmit, if given, returns when a broker whose registration others have ended may make it anew.
+	readmit func(context.Context)
 
 	mu         sync.Mutex
 	lease      metadata.Lease   // guarded by mu
@@ -119,6 +121,9 @@ func (s *session) keep(ctx context.Context) {
 			}
 			ended = time.Now()
 			pause(ctx, wait)
+			if s.readmit != nil {
+				s.readmit(ctx)
+			}
 		}
 		if s.isClosed() {
 			return

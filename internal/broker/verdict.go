@@ -10,6 +10,10 @@ import (
 // answerWithin is how long a broker that others do not reach has to show, by way of the metadata store, that it lives.
 const answerWithin = time.Second
 
+// silentAfter is for how long a follower that can't be reached has not fetched before its leader goes on without it. One
+// that copies asks at least every replica.fetch.wait.max.ms.
+const silentAfter = pulseWithin + answerWithin
+
 // peerState is what is known of a registered broker that others may not reach.
 type peerState struct {
 	id      ident.BrokerID
@@ -25,6 +29,11 @@ type peerState struct {
 // silent tells whether the broker has had its time to answer, and has not.
 func (p *peerState) silent() bool {
 	return len(p.doubters) > 0 && !p.answered && p.age >= answerWithin
+}
+
+// unheardBy tells whether a broker itself does not reach this one, and has not for a while.
+func (p *peerState) unheardBy(id ident.BrokerID) bool {
+	return p.age >= answerWithin && slices.Contains(p.doubters, id)
 }
 
 // condemned are the brokers whose registrations are to be ended now. What one broker can't reach may be that one's

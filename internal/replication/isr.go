@@ -54,13 +54,15 @@ type Follower struct {
 	Eligible bool
 	// Since is the registration of the follower's broker now, 0 where it has none.
 	Since metadata.Revision
+	// Silent says that its broker can't be reached and has not fetched for a while; its next fetch ends that.
+	Silent bool
 }
 
 // joining tells whether a follower that is not in sync is about to be: it copies, has everything or had it a short while ago, and
 // does so in this life. One that was shut out and has registered anew is heard of again first: nobody waits for what its life
 // before had.
 func (f *Follower) joining(r Replicas, now time.Time) bool {
-	return f.Eligible && f.Progress.LogEnd >= 0 && (f.Registered == 0 || f.Registered >= f.Since) &&
+	return f.Eligible && !f.Silent && f.Progress.LogEnd >= 0 && (f.Registered == 0 || f.Registered >= f.Since) &&
 		f.Progress.InTouch(r.LogEnd, now, r.MaxLag)
 }
 

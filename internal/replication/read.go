@@ -154,7 +154,7 @@ func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd recor
 	f.Progress = f.Progress.Fetched(Position{
 		Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
 	})
-	f.Registered = who.Registered
+	f.Registered, f.Silent = who.Registered, false
 	if next := expanded(p.replicasNow(v), *f); next != nil {
 		proposal := p.proposal(v, next)
 		proposal.Registered = f.Registered

@@ -51,6 +51,10 @@ func (s *stage) event(t *testing.T, verb string, args map[string]string) string 
 		s.InSync = InSync{Committed: s.InSync.Pending}
 	case "refuse":
 		s.InSync.Pending = nil
+	case "unheard": // its broker can't be reached
+		f := s.follower(member(args["who"]))
+		f.Silent = f.Progress.silentFor(s.now) >= time.Second
+		s.propose(heard(s.Replicas))
 	case "fence":
 		s.follower(member(args["who"])).Eligible = false
 	default:
@@ -77,6 +81,7 @@ func (s *stage) fetch(who metadata.Member, at record.Offset) {
 	if f.Member != who {
 		f.Member, f.Progress = who, Unseen(false, s.now)
 	}
+	f.Silent = false
 	f.Progress = f.Progress.Fetched(Position{Offset: at, LeaderEnd: s.LogEnd, At: s.now})
 	s.propose(expanded(s.Replicas, *f))
 }

@@ -190,6 +190,19 @@ func (w *world) stalled(what string) {
 		s.All.Round(time.Millisecond), s.Partition.Round(time.Millisecond), s.Own.Round(time.Millisecond))
 }
 
+// briefly is less than a leader waits for a follower that is merely slow (replica.lag.time.max.ms, 30 s), by far: what is cut off
+// is noticed in three seconds on a quiet machine.
+const briefly = 15 * time.Second
+
+// stalledBriefly is stalled for what others have to notice before that.
+func (w *world) stalledBriefly(what string) {
+	w.t.Helper()
+	w.stalled(what)
+	if s := w.load.Stalls(); s.Partition-s.Own > briefly {
+		w.t.Errorf("%s: a partition stood still for %s", what, s.Partition.Round(time.Millisecond))
+	}
+}
+
 // verify ends the load and reads everything back.
 func (w *world) verify() {
 	w.t.Helper()
