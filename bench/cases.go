@@ -42,7 +42,6 @@ var (
 	brokers  = []string{nameKafka, nameBarnabas}
 	andNATS  = []string{nameKafka, nameNATS, nameBarnabas}
 	andLimit = []string{nameKafka, nameLimit, nameBarnabas}
-	alone    = []string{nameBarnabas}
 )
 
 // cases in their order. TLS has none: the broker has no TLS yet.
