@@ -9,42 +9,11 @@ import (
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/overview"
 )
 
-// What Kafka's protocol has no request for is told over HTTP, as JSON: the cluster's brokers, what was lost, and what would
-// be at risk without a broker. `barnabas cluster` asks for it. Any broker answers for the whole cluster, from its image.
-
-// clusterStatus is GET /cluster/status.
-type clusterStatus struct {
-	Cluster    string         `json:"cluster"`
-	Controller int32          `json:"controller"` // -1 while there is none
-	Brokers    []brokerStatus `json:"brokers"`
-	Topics     int            `json:"topics"`
-	Partitions int            `json:"partitions"`
-	// Of the partitions: without a leader; whose stores are being asked; with replicas out of sync; with fewer in sync
-	// than min.insync.replicas; being moved.
-	Offline         int `json:"offline"`
-	Asking          int `json:"asking"`
-	UnderReplicated int `json:"underReplicated"`
-	UnderMinISR     int `json:"underMinIsr"`
-	Reassigning     int `json:"reassigning"`
-	Losses          int `json:"losses"`
-}
-
-type brokerStatus struct {
-	ID int32 `json:"id"`
-	// State is up, leaving, or down.
-	State   string `json:"state"`
-	Rack    string `json:"rack,omitempty"`
-	Address string `json:"address"`
-	Stores  int    `json:"stores"`
-	// Failed counts the log directories that can't be read.
-	Failed    int    `json:"failed,omitempty"`
-	Successor bool   `json:"successor,omitempty"`
-	Leads     int    `json:"leads"`
-	Replicas  int    `json:"replicas"`
-	Version   string `json:"version,omitempty"`
-}
+// What Kafka's protocol has no request for is told over HTTP (package overview): the cluster's brokers, what was lost, and what
+// would be at risk without a broker. `barnabas cluster` asks for it. Any broker answers for the whole cluster, from its image.
 
 // clusterHandler serves /cluster/.
 func (b *Broker) clusterHandler() http.Handler {
@@ -71,8 +40,8 @@ func writeJSON(w http.ResponseWriter, code int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the client has gone: nobody is left to tell
 }
 
-func statusOf(image *metadata.Image, settings *settings) clusterStatus {
-	s := clusterStatus{
+func statusOf(image *metadata.Image, settings *settings) overview.Status {
+	s := overview.Status{
 		Cluster: image.ClusterID().String(), Controller: int32(image.ControllerID()),
 		Topics: image.NumTopics(), Losses: image.NumLosses(),
 	}
@@ -99,8 +68,8 @@ func statusOf(image *metadata.Image, settings *settings) clusterStatus {
 	return s
 }
 
-func brokerStatusOf(image *metadata.Image, m *metadata.Broker, leads, holds int) brokerStatus {
-	status := brokerStatus{
+func brokerStatusOf(image *metadata.Image, m *metadata.Broker, leads, holds int) overview.Broker {
+	status := overview.Broker{
 		ID: int32(m.ID), State: "down", Rack: m.Rack, Address: fmt.Sprintf("%s:%d", m.Internal.Host, m.Internal.Port), Stores: len(m.Stores), Failed: m.Failed,
 		Successor: image.Successor(m.ID) != nil, Leads: leads, Replicas: holds, Version: m.Version,
 	}
@@ -113,23 +82,10 @@ func brokerStatusOf(image *metadata.Image, m *metadata.Broker, leads, holds int)
 	return status
 }
 
-// lossStatus is an entry of GET /cluster/losses.
-type lossStatus struct {
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-	// The offsets [Start, End) may be lost.
-	Start       int64     `json:"start"`
-	End         int64     `json:"end"`
-	Kind        string    `json:"kind"`
-	LeaderEpoch int32     `json:"leaderEpoch"`
-	At          time.Time `json:"at"`
-	Cause       string    `json:"cause"`
-}
-
-func lossesOf(image *metadata.Image) []lossStatus {
-	losses := []lossStatus{}
+func lossesOf(image *metadata.Image) []overview.Loss {
+	losses := []overview.Loss{}
 	for l := range image.Losses() {
-		losses = append(losses, lossStatus{
+		losses = append(losses, overview.Loss{
 			Topic: l.Topic, Partition: l.Partition, Start: int64(l.Start), End: int64(l.End), Kind: string(l.Kind),
 			LeaderEpoch: int32(l.LeaderEpoch), At: time.UnixMilli(l.AtMs).UTC(), Cause: l.Cause,
 		})

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"barnabas/internal/overview"
 )
 
 // What Kafka's protocol has no request for a broker tells over HTTP (internal/broker/http_cluster.go).
@@ -69,59 +71,23 @@ func (m *modern) ask(ctx context.Context, told, path string, value any) error {
 	return nil
 }
 
-type clusterStatus struct {
-	Cluster         string `json:"cluster"`
-	Controller      int32  `json:"controller"`
-	Topics          int    `json:"topics"`
-	Partitions      int    `json:"partitions"`
-	Offline         int    `json:"offline"`
-	Asking          int    `json:"asking"`
-	UnderReplicated int    `json:"underReplicated"`
-	UnderMinISR     int    `json:"underMinIsr"`
-	Reassigning     int    `json:"reassigning"`
-	Losses          int    `json:"losses"`
-	Brokers         []struct {
-		ID        int32  `json:"id"`
-		State     string `json:"state"`
-		Rack      string `json:"rack,omitempty"`
-		Address   string `json:"address"`
-		Stores    int    `json:"stores"`
-		Failed    int    `json:"failed,omitempty"`
-		Successor bool   `json:"successor,omitempty"`
-		Leads     int    `json:"leads"`
-		Replicas  int    `json:"replicas"`
-		Version   string `json:"version,omitempty"`
-	} `json:"brokers"`
-}
-
-type lossInfo struct {
-	Topic       string    `json:"topic"`
-	Partition   int32     `json:"partition"`
-	Start       int64     `json:"start"`
-	End         int64     `json:"end"`
-	Kind        string    `json:"kind"`
-	LeaderEpoch int32     `json:"leaderEpoch"`
-	At          time.Time `json:"at"`
-	Cause       string    `json:"cause"`
-}
-
 // clusterQuestions are `barnabas cluster status` and `barnabas cluster losses`.
 func clusterQuestions(m *modern) []*cobra.Command {
 	var address string
 	status := &cobra.Command{
 		Use: "status", Short: "Show brokers, and what partitions lack", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var s clusterStatus
+			var s overview.Status
 			if err := m.ask(cmd.Context(), address, "/cluster/status", &s); err != nil {
 				return err
 			}
-			return m.show(s, func(w *tabwriter.Writer) { s.print(w) })
+			return m.show(s, func(w *tabwriter.Writer) { printStatus(w, &s) })
 		},
 	}
 	losses := &cobra.Command{
 		Use: "losses", Short: "Show the ledger of records that were lost", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var losses []lossInfo
+			var losses []overview.Loss
 			if err := m.ask(cmd.Context(), address, "/cluster/losses", &losses); err != nil {
 				return err
 			}
@@ -136,7 +102,7 @@ func clusterQuestions(m *modern) []*cobra.Command {
 	return all
 }
 
-func (s *clusterStatus) print(w io.Writer) {
+func printStatus(w io.Writer, s *overview.Status) {
 	fmt.Fprintf(w, "CLUSTER\t%s\n", s.Cluster)
 	fmt.Fprintf(w, "CONTROLLER\t%d\n", s.Controller)
 	fmt.Fprintf(w, "TOPICS\t%d\n", s.Topics)
@@ -165,7 +131,7 @@ func (s *clusterStatus) print(w io.Writer) {
 	}
 }
 
-func printLosses(w io.Writer, losses []lossInfo) {
+func printLosses(w io.Writer, losses []overview.Loss) {
 	if len(losses) == 0 {
 		fmt.Fprintln(w, "Nothing was lost.")
 		return

@@ -41,8 +41,6 @@ const (
 	LossUnclean LossKind = "unclean"
 	// LossTorn: machines went down under every copy in sync, and what none of them had written out is gone.
 	LossTorn LossKind = "torn"
-	// LossCut: a store gave up records that had been shown, to follow such a leader.
-	LossCut LossKind = "cut"
 )
 
 type lossIndex struct{ tree *btree.BTreeG[*Loss] }

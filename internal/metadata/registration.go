@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"barnabas/internal/ident"
 )
 
 var (
@@ -157,12 +156,4 @@ func Update(ctx context.Context, store Store, b Broker, lease LeaseID) (*Broker,
 	}
 	b.Modified = result.Revision
 	return &b, nil
-}
-
-// CheckCluster compares the cluster that a data directory belongs to with that of the metadata.
-func CheckCluster(directory, cluster ident.ClusterID, path string) error {
-	if directory.IsZero() || directory == cluster {
-		return nil
-	}
-	return fmt.Errorf("%w: %s belongs to %s, the metadata to %s", ErrOtherCluster, path, directory, cluster)
 }

@@ -85,9 +85,6 @@ func (s State) UnderReplicated() bool { return s.Role == Leading && s.InSync < s
 // UnderMinISR reports whether a led partition refuses acks=all.
 func (s State) UnderMinISR() bool { return s.Role == Leading && s.InSync < s.MinISR }
 
-// AtMinISR reports whether a led partition can lose no more replicas and still take acks=all.
-func (s State) AtMinISR() bool { return s.Role == Leading && s.InSync == s.MinISR }
-
 func newPartition(name ident.TopicPartition, local *local) *Partition {
 	p := &Partition{name: name, local: local}
 	p.view.Store(&view{epoch: record.NoEpoch, partitionEpoch: -1, leader: ident.NoBroker})

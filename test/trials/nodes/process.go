@@ -85,9 +85,6 @@ func (p *Process) Signal(s syscall.Signal) error {
 	return nil
 }
 
-// Exited is closed when it has ended; nil before the first start.
-func (p *Process) Exited() <-chan struct{} { return p.exited }
-
 // ExitCode is that of its last life: 0 for a clean end, -1 when a signal has ended it.
 func (p *Process) ExitCode() int { return p.command.ProcessState.ExitCode() }
 
