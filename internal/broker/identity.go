@@ -69,7 +69,7 @@ const (
 // patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
 func (b *Broker) patiently(ctx context.Context, do func() error) error {
 	waiting := time.AfterFunc(silence, func() {
-		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", b.meta.waitsFor())
+		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", b.meta.waitsFor(ctx))
 	})
 	defer waiting.Stop()
 	looked := false

@@ -18,6 +18,7 @@ type metadataAccess struct {
 	store  metadata.Store
 	keeper *keeper.Keeper // one that is alone; nil if the keepers are elsewhere
 	member *keeper.Member // one of an ensemble's members; nil if there is none in this process
+	remote []string       // where the keepers are, if they are elsewhere
 }
 
 // metadataAccess reaches the metadata store, starting a keeper here if none is named.
@@ -27,7 +28,7 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 		return &metadataAccess{store: store}, err
 	}
 	if at := b.config.Keepers; len(at.Servers) > 0 {
-		access := &metadataAccess{}
+		access := &metadataAccess{remote: at.Servers}
 		if b.config.Member != nil {
 			var err error
 			if access.member, err = keeper.StartMember(keeper.MemberOptionsOf(b.config.Member, b.logger)); err != nil {
@@ -117,14 +118,14 @@ func (m *metadataAccess) stopMember() {
 	m.member.Stop(ctx)
 }
 
-// waitsFor says for whom the keepers wait, as far as that is known here; empty if it is not.
-func (m *metadataAccess) waitsFor() string {
+// waitsFor says for whom the keepers wait, as far as that is known here, or why none of them answers.
+func (m *metadataAccess) waitsFor(ctx context.Context) string {
 	if m.member != nil {
 		if err := m.member.Ready(); err != nil {
 			return err.Error()
 		}
 	}
-	return ""
+	return keeper.WhySilent(ctx, m.remote)
 }
 
 // ended is why the member in this process can't go on, nil while it can.

@@ -1,10 +1,12 @@
 package keeper
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -46,12 +48,15 @@ func Dial(remote Remote) (metadata.Store, error) {
 		Password:             remote.Password,
 		DialTimeout:          dialTimeout,
 		DialKeepAliveTime:    keepAlive,
-		DialKeepAliveTimeout: keepAlive,
+		DialKeepAliveTimeout: vanished,
 		Logger:               zap.New(&bridge{logger: remote.Logger}),
-		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
-			MinConnectTimeout: dialTimeout,
-		})},
+		DialOptions: []grpc.DialOption{
+			grpc.WithContextDialer(dialKeeper),
+			grpc.WithConnectParams(grpc.ConnectParams{
+				Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
+				MinConnectTimeout: dialTimeout,
+			}),
+		},
 	})
 	switch {
 	case err == nil:
@@ -68,6 +73,16 @@ const (
 	// maxRedial is the longest pause before a keeper that was not there is tried again: after all of them were lost, brokers
 	// have to be back before anybody takes the empty ensemble for a new one.
 	maxRedial = 400 * time.Millisecond
-	// keepAlive is how soon a connection whose other end has vanished is noticed, twice over.
-	keepAlive = 5 * time.Second
+	// keepAlive is how often gRPC asks whether the other end lives: it does not do so more often.
+	keepAlive = 10 * time.Second
+	// vanished is how long the other end may leave unanswered what was sent (TCP_USER_TIMEOUT, which gRPC sets), and what
+	// the kernel asks on a connection that is idle. A broker hears of nothing until then, and its lease runs out.
+	vanished = 2 * time.Second
 )
+
+// dialKeeper connects to a keeper. The kernel asks on the idle connection whether that is still there, for a machine that
+// has vanished ends no connection.
+func dialKeeper(ctx context.Context, address string) (net.Conn, error) {
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: vanished / 2, Interval: vanished / 2, Count: 2}}
+	return dialer.DialContext(ctx, "tcp", address)
+}

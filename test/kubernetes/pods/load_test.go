@@ -139,3 +139,24 @@ func (w *world) topic(name string, partitions, replicas int) {
 		return err == nil
 	})
 }
+
+// inSync waits until every partition of a topic has so many replicas in sync.
+func (w *world) inSync(topic string, replicas int) {
+	w.t.Helper()
+	w.await("all replicas to be in sync", func() bool {
+		out, err := w.Exec(w.context(), w.pod("kafka-deployment-1"), nil, "kafka-topics.sh", "--bootstrap-server", "localhost:9092", "--describe", "--topic", topic)
+		if err != nil {
+			return false
+		}
+		count := 0
+		for line := range strings.Lines(out) {
+			if _, isr, found := strings.Cut(line, "Isr: "); found {
+				if len(strings.Split(strings.Fields(isr)[0], ",")) != replicas {
+					return false
+				}
+				count++
+			}
+		}
+		return count > 0
+	})
+}
