@@ -74,10 +74,8 @@ func TestOldToolsThroughAKeeper(t *testing.T) {
 	if _, err := client.Set("/config/topics/t", []byte(`{"version":1,"config":{"retention.ms":"60000"}}`), -1); !errors.Is(err, zk.ErrNoNode) {
 		t.Fatalf("settings of no topic are set: %v", err)
 	}
-	for path, content := range map[string]string{"/config/topics/t": `{"version":1,"config":{"retention.ms":"60000"}}`} {
-		if _, err := client.Create(path, []byte(content), 0, open); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := client.Create("/config/topics/t", []byte(`{"version":1,"config":{"retention.ms":"60000"}}`), 0, open); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := client.Create("/brokers/topics/t", []byte(`{"version":2,"partitions":{"0":[1],"1":[1]}}`), 0, open); err != nil {
 		t.Fatal(err)
@@ -124,11 +122,7 @@ func TestOldToolsThroughAKeeper(t *testing.T) {
 	for path, content := range map[string]string{
 		"/admin/reassign_partitions":        `{"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[1]}]}`,
 		"/admin/preferred_replica_election": `{"version":1,"partitions":[{"topic":"t","partition":0}]}`,
-		"/admin/delete_topics/t":            ``,
 	} {
-		if path == "/admin/delete_topics/t" {
-			continue
-		}
 		if _, err := client.Create(path, []byte(content), 0, open); err != nil || exists(path) {
 			t.Errorf("%s: %v, and it is still there: %v", path, err, exists(path))
 		}

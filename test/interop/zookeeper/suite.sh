@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
 # ZooKeeper's own clients against an ensemble of three keepers: kazoo, zkCli and Curator, while a keeper is killed and
-# another one comes back with an empty directory.
+# another one comes back with an empty directory; then Kafka 2.8's tools against keepers with brokers.
 #
-#   test/interop/zookeeper/suite.sh BINARY VENV LIB    the keeper, kazoo's virtual environment, the jars of pom.xml
+#   test/interop/zookeeper/suite.sh BINARY VENV LIB KAFKA    the keeper, kazoo's virtual environment, the jars of pom.xml
+#                                                            and of kafka/pom.xml
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-binary=$1 venv=$2 lib=$3
+binary=$1 venv=$2 lib=$3 kafka=$4
 work=$(mktemp -d)
 pids=(0 0 0 0)
 
-free_port() { "$venv/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+# An address from which nothing connects: a port that is free there stays free.
+host=127.$((64 + RANDOM % 32)).$((1 + RANDOM % 250)).$((1 + RANDOM % 250))
+
+free_port() { "$venv/bin/python" -c "import socket; s = socket.socket(); s.bind(('$host', 0)); print(s.getsockname()[1])"; }
 
 start() { # start N: keeper N on its directory
   mkdir -p "$work/$1"
@@ -24,7 +28,7 @@ stop() { # stop N SIGNAL
 
 serves() { # serves N: waits until keeper N has the tree
   for _ in $(seq 300); do
-    case $({ exec 3<>"/dev/tcp/127.0.0.1/${client[$1]}" && printf srvr >&3 && cat <&3; } 2>/dev/null) in
+    case $({ exec 3<>"/dev/tcp/$host/${client[$1]}" && printf srvr >&3 && cat <&3; } 2>/dev/null) in
       *"Node count"*) return ;;
     esac
     sleep 0.1
@@ -42,8 +46,8 @@ trap finish EXIT
 servers='' client=(0 0 0 0) hosts=''
 for n in 1 2 3; do
   client[$n]=$(free_port)
-  servers+="server.$n=127.0.0.1:$(free_port):$(free_port);127.0.0.1:${client[$n]}"$'\n'
-  hosts+=${hosts:+,}127.0.0.1:${client[$n]}
+  servers+="server.$n=$host:$(free_port):$(free_port);$host:${client[$n]}"$'\n'
+  hosts+=${hosts:+,}$host:${client[$n]}
 done
 for n in 1 2 3; do
   printf 'dataDir=%s\n4lw.commands.whitelist=*\nmaxClientCnxns=0\nhttp.listener=127.0.0.1:0\n%s' "$work/$n" "$servers" >"$work/$n.cfg"
@@ -80,4 +84,9 @@ serves 2
 echo wiped >&5
 read -r line <&4 && echo "$line"
 wait "$survivor"
+for n in 1 2 3; do stop "$n" KILL; done
+
+echo "== Kafka 2.8"
+mkdir "$work/kafka"
+"$venv/bin/python" "$here/kafka/suite.py" "$binary" "$kafka" "$lib" "$work/kafka"
 echo "all passed"
