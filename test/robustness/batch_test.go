@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -44,8 +45,8 @@ func (b batch) bytes() []byte {
 	return out
 }
 
-// now is the timestamp of all records, in milliseconds.
-const now = 1_700_000_000_000
+// now is the timestamp of all records, in milliseconds; retention would not leave older ones alone.
+var now = time.Now().UnixMilli()
 
 // recordOf is one record of a batch.
 func recordOf(index int32, key, value []byte) []byte {

@@ -38,6 +38,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Suite {
     static final int RECORDS = 900;
     static final Duration DEADLINE = Duration.ofSeconds(60);
+    /** The records are of now: of records of long ago the broker's next round of retention leaves nothing. */
+    static final long STARTED_MS = System.currentTimeMillis();
     static final String BOOTSTRAP = System.getenv("BOOTSTRAP");
     static String name;
     static Admin admin;
@@ -146,7 +148,7 @@ public final class Suite {
             char[] padding = new char[i % 257];
             Arrays.fill(padding, 'x');
             byte[] value = bytes("野猪套天下第一 " + i + " " + new String(padding));
-            long timestamp = 1_700_000_000_000L + i;
+            long timestamp = STARTED_MS + i;
             ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, i % partitions, timestamp, key, value);
             if (i % 3 == 0) {
                 record.headers().add("i", bytes("" + i)).add("null", null);
@@ -202,7 +204,7 @@ public final class Suite {
         config.put("group.id", group);
         config.put("auto.offset.reset", "earliest");
         config.put("enable.auto.commit", false);
-        config.put("session.timeout.ms", 6000);
+        config.put("session.timeout.ms", 45_000);
         config.put("heartbeat.interval.ms", 100);
         config.put("partition.assignment.strategy", assignor);
         KafkaConsumer<byte[], byte[]> consumer = consumer(config);

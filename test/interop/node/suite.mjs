@@ -12,6 +12,8 @@ const lz4 = require('lz4-napi')
 const { ZstdCodec } = require('zstd-codec')
 
 const DEADLINE_MS = 60_000
+// The records are of now: of records of long ago the broker's next round of retention leaves nothing.
+const STARTED_MS = Date.now()
 const kafka = new Kafka({
   clientId: 'interop',
   brokers: process.env.BOOTSTRAP.split(','),
@@ -41,7 +43,7 @@ function records(count, partitions) {
     key: i % 7 === 0 ? null : `key-${i}`,
     value: `野猪套天下第一 ${i} ${'x'.repeat(i % 257)}`,
     headers: i % 3 === 0 ? { i: String(i) } : {},
-    timestamp: String(1_700_000_000_000 + i),
+    timestamp: String(STARTED_MS + i),
   }))
 }
 
@@ -71,7 +73,7 @@ class Member {
   constructor(groupId, seen) {
     this.seen = seen
     this.assigned = []
-    this.consumer = kafka.consumer({ groupId, sessionTimeout: 6000, heartbeatInterval: 200, maxWaitTimeInMs: 100 })
+    this.consumer = kafka.consumer({ groupId, sessionTimeout: 45_000, heartbeatInterval: 200, maxWaitTimeInMs: 100 })
     this.consumer.on('consumer.group_join', e => {
       this.assigned = Object.values(e.payload.memberAssignment).flat()
     })

@@ -80,7 +80,7 @@ class Member:
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,
-                "session.timeout.ms": 6000,
+                "session.timeout.ms": 45_000,
                 "heartbeat.interval.ms": 200,
                 "partition.assignment.strategy": "cooperative-sticky",
             }

@@ -2,7 +2,8 @@
 //! Usage: BOOTSTRAP=host:port cargo run. A case prints "ok NAME"; the first difference panics.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
@@ -99,9 +100,15 @@ fn records(partition: i32) -> Vec<Record> {
             } else {
                 BTreeMap::new()
             },
-            timestamp: timestamp(1_700_000_000_000 + i as i64),
+            timestamp: timestamp(started_ms() + i as i64),
         })
         .collect()
+}
+
+/// When the records are of: of records of long ago the broker's next round of retention leaves nothing.
+fn started_ms() -> i64 {
+    static STARTED: OnceLock<i64> = OnceLock::new();
+    *STARTED.get_or_init(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_millis() as i64)
 }
 
 fn timestamp(ms: i64) -> DateTime<Utc> {
