@@ -45,6 +45,10 @@ type Options struct {
 	Dial wire.Dial
 	// Boot is the boot of the machine that FS belongs to: this machine's unless given.
 	Boot ident.BootID
+	// Environment has the variables of the pod, and Account is the directory of its service account: the process's own unless
+	// given.
+	Environment func(string) string
+	Account     string
 	// Guest says that the process is not the broker's own: the garbage collector is left alone.
 	Guest bool
 }
@@ -76,6 +80,11 @@ type Broker struct {
 	server     *server.Server
 	http       *httpServer
 	registry   *metrics.Registry
+
+	around   *surroundings          // the Kubernetes cluster, from lookAround on
+	proven   proofs                 // of the advertised addresses
+	declared *declared              // nil where no directory has topics
+	unknown  atomic.Pointer[string] // why the address for clients outside is not known
 
 	directories chan struct{} // one place: a log directory has gone or come back
 	failed      chan error    // one place
@@ -113,6 +122,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		directories: make(chan struct{}, 1),
 		failed:      make(chan error, 1),
 	}
+	b.declared = b.newDeclared()
 	if !o.Guest {
 		limitMemory(b.logger)
 	}
@@ -149,6 +159,8 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	b.settings = newSettings(b.id, b.config.View())
 	b.settings.reload(b.feed.Current())
+	b.lookAround(ctx)
+	empty := b.cameBackEmpty(b.feed.Current())
 	b.session = b.newSession()
 	b.roads = b.newRoads()
 	if err := b.standBy(ctx); err != nil {
@@ -176,7 +188,15 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.logger.Info("broker started", "broker", int32(b.id), "cluster", b.cluster.String(),
 		"listeners", b.addresses(), "partitions", b.partitions.Len(),
 		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
+	b.sayUp(empty)
 	b.background.Go(func() { b.createTopics(run) })
+	b.background.Go(func() { b.keepDeclared(run) })
+	if !b.options.Guest {
+		b.background.Go(func() { b.proveAddresses(run) })
+	}
+	if b.outsideListener() != nil {
+		b.background.Go(func() { b.keepOutside(run) })
+	}
 	b.background.Go(func() { b.newAsking().run(run) })
 	if !b.options.Guest {
 		b.background.Go(func() { giveBack(run) })
@@ -328,6 +348,7 @@ func (b *Broker) startPartitions(run context.Context) {
 // follow is told of every change of the cluster, on the feed's goroutine.
 func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.settings.apply(image, delta.Configs)
+	b.sayLosses(image, delta.Losses)
 	countChanges(&b.registry.Replication, b.id, old, image, delta)
 	b.limitCopying(image, delta.Configs)
 	b.partitions.Apply(old, image, delta)

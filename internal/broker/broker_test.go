@@ -31,6 +31,7 @@ type world struct {
 	store  *memstore.Store // of the broker started last
 	faults memstore.Faults // of the next one
 	boot   ident.BootID
+	pod    *pod // in which the next broker runs; nil for none
 }
 
 func newWorld(t *testing.T) *world {
@@ -73,8 +74,13 @@ func (w *world) startWithin(ctx context.Context, settings ...string) (*Broker, e
 }
 
 func (w *world) startConfigured(ctx context.Context, c *config.Broker) (*Broker, error) {
+	environment, account := func(string) string { return "" }, ""
+	if w.pod != nil {
+		environment, account = func(name string) string { return w.pod.env[name] }, w.pod.account
+	}
 	return Start(ctx, Options{
 		Config: c, FS: w.disk, Logger: slog.New(slog.DiscardHandler), Version: "test", Boot: w.boot,
+		Environment: environment, Account: account,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			w.store = w.memory.Open(w.faults)
 			return w.store, nil

@@ -13,6 +13,7 @@ func (b *Broker) addCollectors() {
 	b.registry.AddCluster(clusterSource{b})
 	b.registry.AddGroups(b.groups)
 	b.addSafety()
+	b.registry.AddPod(b)
 	b.registry.Gauge("kafka_server_kafkaserver_brokerstate", "The broker's state: 3 is running.", func() float64 {
 		return brokerRunning
 	})

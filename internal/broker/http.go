@@ -49,6 +49,8 @@ func (h *httpServer) stop() {
 // health answers the probes. Each returns nil, or why not.
 type health struct {
 	alive, ready func() error
+	// warnings are said beside "ok": what is wrong and no reason to send clients elsewhere.
+	warnings func() []string
 	// safe is nil while the broker could stop without anything at risk.
 	safe    func() error
 	metrics http.Handler
@@ -59,9 +61,9 @@ type health struct {
 // handler is the whole site. A console, once there is one, takes the root.
 func (h health) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", probe(h.alive))
-	mux.HandleFunc("GET /readyz", probe(h.ready))
-	mux.HandleFunc("GET /safe-to-stop", probe(h.safe))
+	mux.HandleFunc("GET /livez", probe(h.alive, nil))
+	mux.HandleFunc("GET /readyz", probe(h.ready, h.warnings))
+	mux.HandleFunc("GET /safe-to-stop", probe(h.safe, nil))
 	mux.Handle("GET /metrics", h.metrics)
 	mux.Handle("GET /cluster/", h.cluster)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
@@ -72,8 +74,8 @@ func (h health) handler() http.Handler {
 	return mux
 }
 
-// probe answers 200 "ok", or 503 and the reason.
-func probe(check func() error) http.HandlerFunc {
+// probe answers 200 "ok", with a line for each warning, or 503 and the reason.
+func probe(check func() error, warnings func() []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
@@ -83,5 +85,11 @@ func probe(check func() error) http.HandlerFunc {
 			return
 		}
 		fmt.Fprintln(w, "ok")
+		if warnings == nil {
+			return
+		}
+		for _, warning := range warnings() {
+			fmt.Fprintln(w, "warning:", warning)
+		}
 	}
 }

@@ -19,7 +19,9 @@ import (
 func (b *Broker) clusterHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /cluster/status", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, statusOf(b.feed.Current(), b.settings))
+		status := statusOf(b.feed.Current(), b.settings)
+		status.Declared = b.declared.current()
+		writeJSON(w, http.StatusOK, status)
 	})
 	mux.HandleFunc("GET /cluster/losses", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, lossesOf(b.feed.Current()))

@@ -8,6 +8,7 @@ import (
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
 	"barnabas/internal/ident"
+	"barnabas/internal/kubernetes"
 	"barnabas/internal/metadata"
 )
 
@@ -151,6 +152,9 @@ func firstRisk(risks []controller.Risk) string {
 // nameRisks says what may be missed when the broker goes all the same.
 func (b *Broker) nameRisks(left departure) {
 	b.logger.Warn("the broker goes although not everything has been taken over", "led", left.led, "atRisk", len(left.atRisk))
+	if len(left.atRisk) > 0 {
+		b.say(kubernetes.Warning, "BrokerLeftAtRisk", "broker %d goes, and %d partitions are at risk without it: %s", b.id, len(left.atRisk), firstRisk(left.atRisk))
+	}
 	for i, risk := range left.atRisk {
 		if i == namedRisks {
 			return

@@ -34,7 +34,7 @@ func (b *Broker) listen() error {
 	if b.config.HTTP == "" {
 		return nil
 	}
-	site := health{alive: b.alive, ready: b.isReady, safe: b.safeToStop, metrics: b.registry.Handler(), cluster: b.clusterHandler()}
+	site := health{alive: b.alive, ready: b.isReady, warnings: b.warnings, safe: b.safeToStop, metrics: b.registry.Handler(), cluster: b.clusterHandler()}
 	b.http, err = startHTTP(b.config.HTTP, site.handler(), b.logger)
 	return err
 }
@@ -100,9 +100,15 @@ func (b *Broker) endpoints() []metadata.Endpoint {
 		if bound, ok := b.server.Address(l.Name).(*net.TCPAddr); ok && port == 0 {
 			port = bound.Port
 		}
-		endpoints = append(endpoints, metadata.Endpoint{
-			Listener: l.Name, Host: l.AdvertisedHost, Port: int32(port), Protocol: l.Protocol,
-		})
+		host := l.AdvertisedHost
+		if l.Outside {
+			found := b.around.outside.Load()
+			if found == nil {
+				continue // clients that come here are told that others lead, or that nobody does
+			}
+			host, port = found.host, found.port
+		}
+		endpoints = append(endpoints, metadata.Endpoint{Listener: l.Name, Host: host, Port: int32(port), Protocol: l.Protocol})
 	}
 	return endpoints
 }

@@ -15,7 +15,7 @@ import (
 // takeNumber finds a number for a broker that was given none: that of its pod in a StatefulSet, or else the lowest one
 // that nobody has, which it claims in the cluster before it uses it, for others may be looking at the same moment.
 func (b *Broker) takeNumber(ctx context.Context) error {
-	if id, ok := podOrdinal(os.Getenv, os.Hostname); ok {
+	if id, ok := podOrdinal(b.environment(), os.Hostname); ok {
 		b.id = id
 		b.logger.Info("broker id taken from the pod's name, as none was given", "broker", int32(id))
 		return nil

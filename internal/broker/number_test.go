@@ -18,7 +18,7 @@ func TestPodOrdinal(t *testing.T) {
 			t.Errorf("%q: %d, %v, want %d", host, got, err, want)
 		}
 	}
-	inside := func(string) string { return "10.0.0.1" }
+	inside := func(name string) string { return map[string]string{"KUBERNETES_SERVICE_HOST": "10.0.0.1"}[name] }
 	outside := func(string) string { return "" }
 	host := func() (string, error) { return "kafka-2", nil }
 	if id, ok := podOrdinal(inside, host); !ok || id != 2 {

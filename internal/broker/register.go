@@ -82,7 +82,7 @@ func (b *Broker) awaitController(ctx context.Context) {
 // registration is what the cluster is told of this broker, as it is now.
 func (b *Broker) registration() metadata.Broker {
 	r := metadata.Broker{
-		ID: b.id, Boot: b.options.Boot, Clean: true, Rack: b.config.Rack,
+		ID: b.id, Boot: b.options.Boot, Clean: true, Rack: b.rack(),
 		Endpoints: b.endpoints(), Own: b.ownEndpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
 		StartedMs: b.options.Began.UnixMilli(),
 	}

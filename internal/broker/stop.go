@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"time"
+
+	"barnabas/internal/kubernetes"
 )
 
 // drainTime is how long requests under way may take when the broker stops; what still waits then is cut.
@@ -22,6 +24,7 @@ func (b *Broker) Stop(ctx context.Context) error {
 func (b *Broker) stop(ctx context.Context) error {
 	began := time.Now()
 	b.ready.set(errStopping)
+	b.say(kubernetes.Normal, "BrokerDraining", "broker %d was told to stop, and asks to leave", b.id)
 	if b.depart(ctx) {
 		if b.feed.Current().Successor(b.id) != nil {
 			b.session.close(ctx) // at once: it begins to serve then
@@ -45,6 +48,7 @@ func (b *Broker) stop(ctx context.Context) error {
 	b.leave(ctx)
 	err := <-closed
 	b.feed.Stop()
+	b.quieten()
 	b.meta.close()
 	if b.http != nil {
 		b.http.stop()
@@ -93,6 +97,7 @@ func (b *Broker) abandon() {
 		b.producers.Close()
 	}
 	b.leave(context.Background())
+	b.quieten()
 	if b.feed != nil {
 		b.feed.Stop()
 	}

@@ -34,6 +34,8 @@ type Listener struct {
 	AdvertisedHost string
 	AdvertisedPort int
 	Protocol       string // PLAINTEXT
+	// Outside says that the broker finds out itself what it advertises, from Kubernetes.
+	Outside bool
 }
 
 // Keepers say where the cluster's metadata is held.

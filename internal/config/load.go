@@ -169,6 +169,7 @@ func (l *loading) resolve() {
 	b.Rack = BrokerRack.In(v)
 	b.ClusterID = ClusterID.In(v)
 	l.listeners()
+	l.outside()
 	l.logDirs()
 	l.http()
 	l.keepers()

@@ -95,6 +95,14 @@ func (fixture) LogDirStates() []LogDir {
 	return []LogDir{{Path: "/data", TotalBytes: 100, FreeBytes: 40}, {Path: "/disk2", Offline: true}}
 }
 
+func (fixture) AdvertisedAddresses() []Address {
+	return []Address{{"OUTSIDE", "203.0.113.1:30901", true}}
+}
+
+func (fixture) DeclaredTopics() (Declared, bool) { return Declared{3, 1, 2}, true }
+
+func (fixture) DroppedEvents() int64 { return 5 }
+
 // filled is a registry in which everything there is has been counted.
 func filled() *Registry {
 	r := New("1.2.3")
@@ -102,6 +110,7 @@ func filled() *Registry {
 	r.AddGroups(fixture{})
 	r.AddCluster(fixture{})
 	r.AddLogDirs(fixture{})
+	r.AddPod(fixture{})
 	r.Gauge("kafka_server_delayedoperationpurgatory_purgatorysize", "Requests that wait.", func() float64 { return 4 }, "delayedOperation", "Fetch")
 	a := r.Topics.Get("a")
 	a.MessagesIn.Add(100)

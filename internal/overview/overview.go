@@ -20,6 +20,19 @@ type Status struct {
 	// Losses counts the entries of the ledger.
 	Losses  int      `json:"losses"`
 	Brokers []Broker `json:"brokers"`
+	// Declared is what has become of the topics that documents ask for, where the broker that answers has any.
+	Declared *Declared `json:"declared,omitempty"`
+}
+
+// Declared compares KafkaTopic documents with the cluster.
+type Declared struct {
+	// Directory is the broker's barnabas.topics.dir.
+	Directory string `json:"directory"`
+	// Topics are those that documents are about, Pending those that are not as these say.
+	Topics  int      `json:"topics"`
+	Pending []string `json:"pending"`
+	// Problems are what is wrong with documents, or can't be done, with file and line.
+	Problems []string `json:"problems"`
 }
 
 // Broker is one member of the cluster.

@@ -1,0 +1,49 @@
+package metrics
+
+// Address is an address that the broker advertises and does not itself listen on.
+type Address struct {
+	Listener, Address string
+	// Reachable says that a connection there ended at the broker.
+	Reachable bool
+}
+
+// Declared is what has become of the topics that documents ask for.
+type Declared struct {
+	// Topics are those that documents are about, Pending those that are not as they should be yet, Problems what is wrong
+	// with documents or can't be done.
+	Topics, Pending, Problems int
+}
+
+// PodSource tells of a broker's place: its addresses, its documents, and what it could not tell Kubernetes.
+type PodSource interface {
+	AdvertisedAddresses() []Address
+	// DeclaredTopics is false where there are no documents.
+	DeclaredTopics() (Declared, bool)
+	DroppedEvents() int64
+}
+
+// AddPod shows the place of source at every scrape.
+func (r *Registry) AddPod(source PodSource) { r.Add(pod{source}) }
+
+type pod struct{ source PodSource }
+
+// Collect writes what of an advertised address, a document or an Event somebody has to look after.
+func (c pod) Collect(w *Writer) {
+	w.Family("barnabas_advertised_address_reachable", GaugeType,
+		"1 where a connection to an address that is advertised, and not simply listened on, ends at this broker.")
+	for _, a := range c.source.AdvertisedAddresses() {
+		w.Count(one(a.Reachable), "listener", a.Listener, "address", a.Address)
+	}
+	w.Family("barnabas_kubernetes_events_dropped_total", CounterType, "Kubernetes Events that came faster than they may be written.")
+	w.Count(c.source.DroppedEvents())
+	declared, any := c.source.DeclaredTopics()
+	if !any {
+		return
+	}
+	w.Family("barnabas_declared_topics", GaugeType, "Topics that KafkaTopic documents are about.")
+	w.Count(int64(declared.Topics))
+	w.Family("barnabas_declared_topics_pending", GaugeType, "Topics that are not as their documents say.")
+	w.Count(int64(declared.Pending))
+	w.Family("barnabas_declared_topics_problems", GaugeType, "What is wrong with KafkaTopic documents, or can't be done.")
+	w.Count(int64(declared.Problems))
+}
