@@ -12,9 +12,9 @@ import (
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/snap"
-	"go.etcd.io/etcd/server/v3/etcdserver/cindex"
 	"go.etcd.io/etcd/server/v3/storage/backend"
 	"go.etcd.io/etcd/server/v3/storage/schema"
 	"go.etcd.io/etcd/server/v3/storage/wal"
@@ -125,7 +125,7 @@ func (d directory) readLog() (held *rollcall.Log, err error) {
 	l := &rollcall.Log{
 		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Newborn: id.Newborn, Member: tail.member, Term: tail.term, Index: tail.index,
 	}
-	l.Members = d.readMembers(tail.entries)
+	l.Members = d.readMembers(tail)
 	return l, nil
 }
 
@@ -136,6 +136,8 @@ type tail struct {
 	state           raftpb.HardState
 	entries         []raftpb.Entry
 	snapshot        walpb.Snapshot
+	// counting are the members that count, and learn, as of the snapshot.
+	counting raftpb.ConfState
 }
 
 func (d directory) readTail() (tail, error) { return d.readTailOf(d.ensemble()) }
@@ -156,7 +158,7 @@ func (d directory) readTailOf(ensemble string) (tail, error) {
 	}
 	if newest != nil {
 		t.snapshot = walpb.Snapshot{Index: newest.Metadata.Index, Term: newest.Metadata.Term}
-		t.term, t.index = newest.Metadata.Term, newest.Metadata.Index
+		t.term, t.index, t.counting = newest.Metadata.Term, newest.Metadata.Index, newest.Metadata.ConfState
 	}
 	w, err := wal.OpenForRead(d.logger, dir.wal, t.snapshot)
 	if err != nil {
@@ -178,9 +180,9 @@ func (d directory) readTailOf(ensemble string) (tail, error) {
 	return t, nil
 }
 
-// readMembers are the members as the end of the log knows them: those in the key space's file, and what the log says
-// that has not come there yet.
-func (d directory) readMembers(entries []raftpb.Entry) []rollcall.Member {
+// readMembers are the members by what the log knows to be committed: those whose votes an engine on it counts. Who they
+// are stands in the key space's file, and in the log what has not come there yet.
+func (d directory) readMembers(t tail) []rollcall.Member {
 	be := openBackend(etcdDirs(d.ensemble()).db, d.logger)
 	defer be.Close()
 	known, _ := schema.NewMembershipBackend(d.logger, be).MustReadMembersFromBackend()
@@ -188,38 +190,57 @@ func (d directory) readMembers(entries []raftpb.Entry) []rollcall.Member {
 	for id, m := range known {
 		members[uint64(id)] = m
 	}
-	applied := cindex.NewConsistentIndex(be).ConsistentIndex()
-	for _, e := range entries {
+	learners := map[uint64]bool{} // and those that count, false
+	for _, id := range t.counting.Voters {
+		learners[id] = false
+	}
+	for _, id := range t.counting.Learners {
+		learners[id] = true
+	}
+	for _, e := range t.entries {
 		var change raftpb.ConfChange
-		if e.Type != raftpb.EntryConfChange || e.Index <= applied || change.Unmarshal(e.Data) != nil {
+		if e.Type != raftpb.EntryConfChange || change.Unmarshal(e.Data) != nil {
 			continue
 		}
-		changeMembers(members, change)
+		introduce(members, change)
+		if e.Index <= t.state.Commit {
+			changeMembers(learners, change)
+		}
 	}
-	list := make([]*membership.Member, 0, len(members))
-	for _, m := range members {
+	var list []*membership.Member
+	for id, learner := range learners {
+		m := members[id]
+		if m == nil {
+			m = &membership.Member{ID: types.ID(id)}
+		}
+		m.IsLearner = learner
 		list = append(list, m)
 	}
 	return membersOf(list)
 }
 
-func changeMembers(members map[uint64]*membership.Member, change raftpb.ConfChange) {
-	if change.Type == raftpb.ConfChangeRemoveNode {
-		delete(members, change.NodeID)
-		return
+func changeMembers(learners map[uint64]bool, change raftpb.ConfChange) {
+	switch change.Type {
+	case raftpb.ConfChangeAddNode:
+		learners[change.NodeID] = false
+	case raftpb.ConfChangeAddLearnerNode:
+		learners[change.NodeID] = true
+	case raftpb.ConfChangeRemoveNode:
+		delete(learners, change.NodeID)
 	}
+}
+
+// introduce notes what a change says of who a member is, and where.
+func introduce(members map[uint64]*membership.Member, change raftpb.ConfChange) {
 	var context membership.ConfigChangeContext
-	if json.Unmarshal(change.Context, &context) != nil {
+	if change.Type == raftpb.ConfChangeRemoveNode || json.Unmarshal(change.Context, &context) != nil {
 		return
 	}
-	old := members[change.NodeID]
-	switch {
-	case context.IsPromote && old != nil:
-		old.IsLearner = false
-	case change.Type == raftpb.ConfChangeUpdateNode && old != nil:
-		old.PeerURLs = context.PeerURLs
-	case old == nil:
+	switch old := members[change.NodeID]; {
+	case old == nil && !context.IsPromote:
 		members[change.NodeID] = &context.Member
+	case old != nil && change.Type == raftpb.ConfChangeUpdateNode:
+		old.PeerURLs = context.PeerURLs
 	}
 }
 

@@ -38,6 +38,8 @@ type charter struct {
 	Revision int64 `json:"revision"`
 	// Kept is the revision up to which the ensemble before is kept, 0 for nothing.
 	Kept int64 `json:"kept,omitempty"`
+	// Newborn says that nobody has counted on the ensemble before, if there was one.
+	Newborn bool `json:"newborn,omitempty"`
 	// Members are the founders. Their identities follow from the ensemble and their addresses.
 	Members []rollcall.Member `json:"members"`
 }
@@ -84,7 +86,7 @@ func (d directory) found(c charter, number int, keyspace string) error {
 		return fmt.Errorf("keeper: an ensemble without keeper %d is to be founded", number)
 	}
 	built, err := d.prepare(identity{
-		Number: number, Ensemble: c.Ensemble, Ancestors: c.Ancestors, Newborn: len(c.Ancestors) == 0 && len(c.Members) > 1,
+		Number: number, Ensemble: c.Ensemble, Ancestors: c.Ancestors, Newborn: c.Newborn,
 	})
 	if err != nil {
 		return err

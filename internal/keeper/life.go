@@ -117,7 +117,7 @@ func (m *Member) rest(ctx context.Context, every time.Duration) (started bool, e
 // carryOut does what was decided. It tells whether the server runs now, or what is waited for.
 func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why string, err error) {
 	switch d.Do {
-	case rollcall.Wait:
+	case rollcall.Wait, rollcall.Rest:
 		m.setStatus(false, "waiting for "+d.Why)
 		return false, d.Why, nil
 	case rollcall.Refuse:
@@ -136,6 +136,9 @@ func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why st
 			return false, "", err
 		}
 		m.setResting(nil)
+		if d.Via == 0 {
+			return false, d.Why, nil
+		}
 		fallthrough
 	case rollcall.Join:
 		return m.joinBy(ctx, d)
@@ -148,7 +151,13 @@ func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why st
 	return false, "", nil
 }
 
+// begin runs the engine on the directory. Until there is a leader the member says what it held at rest.
 func (m *Member) begin(why string) error {
+	held, err := m.directory.readLog()
+	if err != nil {
+		return err
+	}
+	m.setResting(held)
 	if err := m.startServer(); err != nil {
 		return err
 	}
@@ -159,7 +168,7 @@ func (m *Member) begin(why string) error {
 
 // found founds the ensemble, and calls on the others to do the same.
 func (m *Member) found(ctx context.Context, d decision) error {
-	c := charter{Ensemble: newEnsemble(), Revision: revisionAt(time.Now(), 0)}
+	c := charter{Ensemble: newEnsemble(), Revision: revisionAt(time.Now(), 0), Newborn: len(m.options.Servers) > 1}
 	for _, n := range m.configured() {
 		member := rollcall.Member{Number: n, Peer: m.peerAddress()}
 		if n != m.options.Number {
@@ -252,18 +261,16 @@ func newEnsemble() string {
 }
 
 // serve looks after the running server until it has ended, or has to end.
-func (m *Member) serve(ctx context.Context) error {
+func (m *Member) serve(ctx context.Context) (err error) {
 	server := m.running()
 	if server == nil {
 		return nil
 	}
 	defer func() {
-		m.stopServer()
-		if held, err := m.directory.readLog(); err == nil {
-			m.setResting(held)
+		if unread := m.stopServer(); err == nil {
+			err = unread // and it had better be silent than say that it is empty
 		}
 	}()
-	m.setResting(nil)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	attached, began, led := false, time.Now(), time.Now()
@@ -279,13 +286,13 @@ func (m *Member) serve(ctx context.Context) error {
 		case <-m.wake:
 		case <-tick.C:
 		}
-		if server.Leader() == 0 {
+		if server.Leader() == 0 || m.forsaken(server, began) {
 			tick.Reset(watchEvery)
 			if lost := time.Since(led); lost < m.hopeFor() {
 				m.setStatus(attached && lost < calmEvery, "the ensemble has no leader")
 				continue
 			}
-			if again := m.reconsider(ctx); again {
+			if again := m.reconsider(ctx, server); again {
 				return nil
 			}
 			continue
@@ -410,13 +417,15 @@ func (m *Member) grow(ctx context.Context, began time.Time) (over bool) {
 }
 
 // reconsider calls the roll while the server runs and nobody leads. True when the server has to end for what comes.
-func (m *Member) reconsider(ctx context.Context) bool {
+func (m *Member) reconsider(ctx context.Context, server *etcdServer) bool {
 	if t, err := m.directory.readTail(); err == nil { // the server has the rest open
-		m.setResting(&rollcall.Log{Term: t.term, Index: t.index})
+		held := *m.held()
+		held.Term, held.Index, held.Members = t.term, t.index, membersOf(server.Cluster().Members())
+		m.setResting(&held)
 	}
 	d := m.round(ctx)
 	switch d.Do {
-	case rollcall.Recover, rollcall.Discard, rollcall.Join, rollcall.Refuse:
+	case rollcall.Rest, rollcall.Recover, rollcall.Discard, rollcall.Join, rollcall.Refuse:
 		m.logger.Warn("keeper: it leaves the ensemble as it was", "keeper", m.options.Number, "why", d.Why)
 		return true
 	}

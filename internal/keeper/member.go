@@ -98,6 +98,8 @@ type Member struct {
 	server   *etcdserver.EtcdServer // guarded by mu; nil while the ensemble is not there
 	id       *identity              // guarded by mu; whose the server is
 	resting  *rollcall.Log          // guarded by mu; what the directory holds while no server runs, or none leads
+	settling bool                   // guarded by mu; the server is ending, and resting is not yet what it will have left
+	led      time.Time              // guarded by mu; when another member last said that it leads this ensemble
 	address  string                 // guarded by mu; the own host for the others, empty while unknown
 	newcomer time.Time              // guarded by mu; when one with this number last called that holds nothing
 	// acquainted are the members that were heard of, their numbers by their addresses. Guarded by mu.
@@ -277,7 +279,9 @@ func (m *Member) close() {
 		if m.clients != nil {
 			m.clients.stop()
 		}
-		m.stopServer()
+		if err := m.stopServer(); err != nil {
+			m.logger.Warn("keeper: what it leaves can't be read", "error", err)
+		}
 		if m.peers != nil {
 			m.peers.stop()
 		}
@@ -316,20 +320,37 @@ func (m *Member) startServer() error {
 	return nil
 }
 
-// stopServer ends etcd, and with it what clients do here.
-func (m *Member) stopServer() {
+// stopServer ends etcd, and with it what clients do here. What the member says that it holds is never less than it does
+// hold; where the log ends exactly is known, and nothing runs any more, once it has been read.
+func (m *Member) stopServer() error {
+	held := m.held()
 	m.mu.Lock()
 	server := m.server
-	m.server = nil
+	if server != nil {
+		at := *held
+		at.Leader = 0
+		m.server, m.resting, m.settling = nil, &at, true
+	}
 	m.mu.Unlock()
 	if m.clients != nil {
 		m.clients.detach()
 	}
 	if server == nil {
-		return
+		return nil
 	}
-	server.Stop()
+	if err := m.handOn(context.Background(), server); err != nil {
+		m.logger.Info("keeper: the leadership was not handed on", "keeper", m.options.Number, "why", err)
+	}
+	server.HardStop()
 	m.peers.detach()
+	held, err := m.directory.readLog()
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.resting, m.settling = held, false
+	m.mu.Unlock()
+	return nil
 }
 
 func (m *Member) running() *etcdserver.EtcdServer {

@@ -38,7 +38,7 @@ func (d directory) recover(ctx context.Context, own *rollcall.Log, self rollcall
 	}
 	c := charter{
 		Ensemble: ensemble, Ancestors: append(append([]string{}, own.Ancestors...), own.Ensemble),
-		Revision: revisionAt(now, revision+foundSlack), Kept: revision, Members: []rollcall.Member{self},
+		Revision: revisionAt(now, revision+foundSlack), Kept: revision, Newborn: own.Newborn, Members: []rollcall.Member{self},
 	}
 	if err := d.found(c, self.Number, etcdDirs(work).db); err != nil {
 		return err

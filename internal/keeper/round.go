@@ -115,6 +115,7 @@ func (m *Member) hallOf(number int, peer string) string {
 func (m *Member) learn(a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.heed(a.Self)
 	if m.address == "" && a.local != "" {
 		m.address = a.local
 		if a.Seen != a.local && a.Known != "" {
@@ -137,6 +138,29 @@ func (m *Member) learn(a answer) {
 		m.redirect(a.Self.Log.Member, a.Self.Peer)
 	}
 }
+
+// heed notes that somebody leads the own ensemble. m.mu is held.
+func (m *Member) heed(other *rollcall.Standing) {
+	if m.server != nil && other != nil && other.Log.Leads() && other.Log.Ensemble == m.id.Ensemble {
+		m.led = time.Now()
+	}
+}
+
+// forsaken tells whether nobody leads any more that a member which does not count could learn from. Its engine would
+// follow the last leader for ever: it is not one to ask for votes, and so does not look at the time.
+func (m *Member) forsaken(server *etcdServer, since time.Time) bool {
+	m.mu.Lock()
+	led := m.led
+	m.mu.Unlock()
+	if led.Before(since) {
+		led = since
+	}
+	self := server.Cluster().Member(server.MemberID())
+	return self != nil && self.IsLearner && time.Since(led) > unheard
+}
+
+// unheard is after what time without a word the leader of a learner counts as gone. It calls ten times a second.
+const unheard = time.Second
 
 // redirect sends what is for a member to where it says that it is: it may have moved since it said so to the ensemble.
 // m.mu is held.
@@ -169,9 +193,19 @@ func (m *Member) ask(ctx context.Context, address string, q question, within tim
 func (m *Member) standing() rollcall.Standing {
 	s := rollcall.Standing{
 		Number: m.options.Number, Run: m.run, Configured: m.configured(),
-		Peer: m.peerAddress(), Client: m.own.ClientPort, Leaving: m.leaving.Load(), Log: m.held(),
+		Peer: m.peerAddress(), Client: m.own.ClientPort, Leaving: m.leaving.Load(),
 	}
+	before := m.engaged()
+	s.Log = m.held()
+	s.Running = m.engaged() || before
 	return s
+}
+
+// engaged tells whether a server runs on the log, or has not quite ended.
+func (m *Member) engaged() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.server != nil || m.settling
 }
 
 // held is the log as it is now.
@@ -187,8 +221,8 @@ func (m *Member) held() *rollcall.Log {
 		Leader: uint64(server.Leader()), Members: membersOf(server.Cluster().Members()),
 		Term: server.Term(), Index: server.CommittedIndex(),
 	}
-	if resting != nil { // nobody leads: the end of the log counts, not what is known to be committed
-		l.Term, l.Index = resting.Term, resting.Index
+	if resting != nil && !l.Leads() { // the end of the log counts, and who may vote by what is known to be committed
+		l.Term, l.Index, l.Members = resting.Term, resting.Index, resting.Members
 	}
 	return l
 }

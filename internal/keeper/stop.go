@@ -80,10 +80,8 @@ func (m *Member) leave(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, leaveWithin)
 	defer cancel()
-	if server.Leader() == server.MemberID() {
-		if err := server.TryTransferLeadershipOnShutdown(); err != nil {
-			m.logger.Warn("keeper: the leadership was not handed on", "error", err)
-		}
+	if err := m.handOn(ctx, server); err != nil {
+		m.logger.Warn("keeper: the leadership was not handed on", "keeper", m.options.Number, "why", err)
 	}
 	m.clients.detach() // they turn to its successor; and etcd fails on what a member is asked that is none any more
 	_, err := server.RemoveMember(ctx, uint64(server.MemberID()))
@@ -93,4 +91,40 @@ func (m *Member) leave(ctx context.Context) {
 	default:
 		m.logger.Warn("keeper: it could not leave the ensemble; its successor will see to it", "error", err)
 	}
+}
+
+var errNobodyConnected = errors.New("no other keeper that counts is connected")
+
+// handOn gives the leadership to the member that has been connected for longest, if this one leads. etcd's own way tries
+// for as long as a request may take, six seconds; raft gives a transfer up after the time of an election.
+func (m *Member) handOn(ctx context.Context, server *etcdServer) error {
+	self := server.MemberID()
+	if server.Leader() != self {
+		return nil
+	}
+	transport, err := transportOf(server)
+	if err != nil {
+		return server.TryTransferLeadershipOnShutdown()
+	}
+	var best uint64
+	var since time.Time
+	others := false
+	for _, member := range server.Cluster().Members() {
+		if member.ID == self || member.IsLearner {
+			continue
+		}
+		others = true
+		if at := transport.ActiveSince(member.ID); !at.IsZero() && (since.IsZero() || at.Before(since)) {
+			best, since = uint64(member.ID), at
+		}
+	}
+	switch {
+	case !others:
+		return nil
+	case best == 0:
+		return errNobodyConnected
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*ensembleElectionTicks*m.options.Tick)
+	defer cancel()
+	return server.MoveLeader(ctx, uint64(self), best)
 }

@@ -64,6 +64,7 @@ func (m *Member) called() {
 func (m *Member) meet(from rollcall.Standing) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.heed(&from)
 	if from.Log != nil && !from.Log.Newborn && (m.server == nil || m.id.Newborn) {
 		if m.acquainted == nil {
 			m.acquainted = map[string]int{}
@@ -228,6 +229,10 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}, false, nil
 }
 
+// promoteWithin bounds the wait for a promotion: without a quorum it would come to nothing, and the one that waits is the
+// one that has to see that there is none.
+const promoteWithin = time.Second
+
 // usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
 // next one comes. True while there is a newcomer that has not caught up.
 func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
@@ -239,7 +244,7 @@ func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 		if !member.IsLearner {
 			continue
 		}
-		within, cancel := context.WithTimeout(ctx, orderWithin)
+		within, cancel := context.WithTimeout(ctx, promoteWithin)
 		_, err := server.PromoteMember(within, uint64(member.ID))
 		cancel()
 		switch {

@@ -12,21 +12,23 @@ type Do int
 const (
 	// Wait is to ask again in a moment; Why says for whom or for what.
 	Wait Do = iota
+	// Rest is to wait too, and to stop the engine if it runs: nobody is to be elected by this log for the time being.
+	Rest
 	// Found is to found the ensemble: all are empty, and this is the member whose task it is.
 	Found
 	// Start is to start with the log as it is: the ensemble knows this member, and a quorum is there or nearly.
 	Start
 	// Join is to ask the leader, Via, to be admitted.
 	Join
-	// Discard is to put the own log aside, and to join: the ensemble has gone on without it.
+	// Discard is to put the own log aside, and to join if there is a leader, Via: the ensemble has gone on without it.
 	Discard
-	// Recover is to make an ensemble of the own log: there is no quorum any more, and no other log is further.
+	// Recover is to make an ensemble of the own log: nobody can be elected any more, and no other log is further.
 	Recover
 	// Refuse is to give up: something is wrong that waiting does not mend.
 	Refuse
 )
 
-var names = [...]string{"wait", "found", "start", "join", "discard", "recover", "refuse"}
+var names = [...]string{"wait", "rest", "found", "start", "join", "discard", "recover", "refuse"}
 
 // String names what is to be done.
 func (d Do) String() string { return names[d] }
@@ -34,7 +36,7 @@ func (d Do) String() string { return names[d] }
 // Decision is what a member has to do, and why.
 type Decision struct {
 	Do Do
-	// Via is the number of the member that leads, for Join and Discard.
+	// Via is the number of the member that leads, for Join and Discard, 0 for a Discard while nobody does.
 	Via int
 	Why string
 }
@@ -96,103 +98,6 @@ func (h *Hall) empty() Decision {
 	return Decision{Do: Found, Why: "all keepers have answered, and all are empty"}
 }
 
-// holding decides for a member with a log.
-func (h *Hall) holding() Decision {
-	own := h.Self.Log
-	if d := h.Double; d != nil && d.Log != nil && d.Log.Ensemble == own.Ensemble && d.Log.Member == own.Member {
-		return Decision{Do: Refuse, Why: fmt.Sprintf(
-			"keeper %d runs already, at %s, with a copy of this directory", h.Self.Number, d.Peer)}
-	}
-	if n, ok := h.leader(); ok {
-		other := h.Heard[n].Log
-		switch {
-		case !other.descends(own) && own.Newborn && !other.Newborn:
-			return Decision{Do: Discard, Via: n, Why: fmt.Sprintf(
-				"there is an ensemble already, keeper %d leads it: its members' names lead to those that are to succeed them", n)}
-		case !other.descends(own) && other.Newborn:
-			return wait("keeper %d, which has founded another ensemble, to see that there is one already", n)
-		case !other.descends(own):
-			return Decision{Do: Refuse, Why: fmt.Sprintf(
-				"the directory belongs to another ensemble (%s) than keeper %d and its followers do (%s)", own.Ensemble, n, other.Ensemble)}
-		case other.Ensemble == own.Ensemble && other.Has(own.Member):
-			return Decision{Do: Start, Why: fmt.Sprintf("the ensemble lives, keeper %d leads it", n)}
-		}
-		return Decision{Do: Discard, Via: n, Why: fmt.Sprintf("the ensemble has gone on without this log, keeper %d leads it", n)}
-	}
-	if h.quorum() && !h.superseded() {
-		return Decision{Do: Start, Why: "a quorum holds its logs"}
-	}
-	if silent := h.silent(); len(silent) > 0 {
-		return h.waitFor(silent)
-	}
-	return h.recovery()
-}
-
-// superseded tells whether the own ensemble is over, even if enough of its members are back to elect a leader: somebody
-// holds a log of an ensemble that was recovered from it.
-func (h *Hall) superseded() bool {
-	for _, other := range h.Heard {
-		if other.Log != nil && other.Log.Ensemble != h.Self.Log.Ensemble && other.Log.descends(h.Self.Log) {
-			return true
-		}
-	}
-	return false
-}
-
-// recovery decides when everyone has answered and there is no quorum.
-func (h *Hall) recovery() Decision {
-	own, furthest, best := h.Self.Log, h.Self.Number, h.Self.Log
-	for _, n := range h.numbers() {
-		other := h.Heard[n].Log
-		if other == nil {
-			continue
-		}
-		if !other.descends(own) && !own.descends(other) {
-			return Decision{Do: Refuse, Why: fmt.Sprintf(
-				"the directory belongs to another ensemble (%s) than that of keeper %d (%s): empty the one that is not wanted",
-				own.Ensemble, n, other.Ensemble)}
-		}
-		if other.further(best) || !best.further(other) && n < furthest {
-			furthest, best = n, other
-		}
-	}
-	if furthest != h.Self.Number {
-		return wait("keeper %d to recover the ensemble: of the logs that are left its own is the furthest", furthest)
-	}
-	return Decision{Do: Recover, Why: "there is no quorum any more, and of the logs that are left none is further"}
-}
-
-// quorum tells whether enough of those whom the own log knows have answered, with their logs of this ensemble.
-func (h *Hall) quorum() bool {
-	own, voters, present := h.Self.Log, 0, 0
-	for _, m := range own.Members {
-		if m.Learner {
-			continue
-		}
-		voters++
-		if m.ID == own.Member {
-			present++
-			continue
-		}
-		if other := h.Heard[m.Number].Log; other != nil && other.Ensemble == own.Ensemble && other.Member == m.ID {
-			present++
-		}
-	}
-	return voters > 0 && present > voters/2
-}
-
-// leader is the member that leads the newest ensemble, as itself says. What its followers say is no news.
-func (h *Hall) leader() (int, bool) {
-	leader, found := 0, false
-	for _, n := range h.numbers() {
-		l := h.Heard[n].Log
-		if l.Leads() && (!found || l.further(h.Heard[leader].Log)) {
-			leader, found = n, true
-		}
-	}
-	return leader, found
-}
-
 // silent are those that are missing: configured, or known to the log, and not heard.
 func (h *Hall) silent() []int {
 	missing := map[int]bool{}
@@ -239,6 +144,10 @@ func (h *Hall) numbers() []int {
 
 func wait(format string, args ...any) Decision {
 	return Decision{Do: Wait, Why: fmt.Sprintf(format, args...)}
+}
+
+func rest(format string, args ...any) Decision {
+	return Decision{Do: Rest, Why: fmt.Sprintf(format, args...)}
 }
 
 func sorted(numbers []int) []int {

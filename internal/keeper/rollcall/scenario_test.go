@@ -20,8 +20,8 @@ import (
 //	silent N WHY                why another one did not answer
 //	decide                      what is to be done
 //
-// LOG is NAME[<ANCESTOR][*] TERM/INDEX of 1,2,3 [as 3'] [leader N]: members with a ~ are learners, and a
-// log with a * is newborn.
+// LOG is [runs] NAME[<ANCESTOR][*] TERM/INDEX of 1,2,3 [as 3'] [leader N]: members with a ~ are learners, a
+// log with a * is newborn, and an engine runs on it or not.
 type stage struct {
 	configured []int
 	hall       Hall
@@ -70,6 +70,9 @@ func (s *stage) standing(words []string) Standing {
 	}
 	if words[0] == "empty" {
 		return st
+	}
+	if words[0] == "runs" {
+		st.Running, words = true, words[1:]
 	}
 	l := &Log{Member: identity(strconv.Itoa(st.Number))}
 	name, newborn := strings.CutSuffix(words[0], "*")

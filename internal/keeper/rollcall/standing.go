@@ -24,6 +24,8 @@ type Standing struct {
 	Log *Log `json:"log,omitempty"`
 	// Leaving says that it has been told to stop.
 	Leaving bool `json:"leaving,omitempty"`
+	// Running says that its engine runs on the log: it may vote, and may be voted for.
+	Running bool `json:"running,omitempty"`
 }
 
 // Log is a member's log and what it knows of the ensemble by it.
@@ -41,7 +43,8 @@ type Log struct {
 	Index uint64 `json:"index"`
 	// Leader is the member that it follows, 0 while it follows none.
 	Leader uint64 `json:"leader,omitempty"`
-	// Members are all members that the log knows.
+	// Members are all members by what this one knows to be committed: by them it votes and counts votes, at rest as well as
+	// running. A change of membership that its log holds beyond that is not among them, whatever became of it elsewhere.
 	Members []Member `json:"members,omitempty"`
 }
 
@@ -58,9 +61,6 @@ type Member struct {
 // Leads tells whether the member itself is the leader.
 func (l *Log) Leads() bool { return l != nil && l.Leader != 0 && l.Leader == l.Member }
 
-// Led tells whether the member follows a leader, or is one.
-func (l *Log) Led() bool { return l != nil && l.Leader != 0 }
-
 // Has finds a member by its identity.
 func (l *Log) Has(id uint64) bool {
 	return slices.ContainsFunc(l.Members, func(m Member) bool { return m.ID == id })
@@ -71,15 +71,23 @@ func (l *Log) descends(from *Log) bool {
 	return l.Ensemble == from.Ensemble || slices.Contains(l.Ancestors, from.Ensemble)
 }
 
-// further tells whether l holds more than other. Of two recoveries of one ensemble the later one counts.
+// further tells whether l holds more than other. Of an ensemble and one that was recovered from it the later one counts.
 func (l *Log) further(other *Log) bool {
-	switch {
-	case l.Newborn != other.Newborn:
-		return other.Newborn
-	case l.Ensemble != other.Ensemble:
+	if l.Ensemble != other.Ensemble {
 		return len(l.Ancestors) > len(other.Ancestors)
-	case l.Term != other.Term:
+	}
+	return l.longer(other)
+}
+
+// longer compares the ends of two logs of one ensemble, as members do before they vote.
+func (l *Log) longer(other *Log) bool {
+	if l.Term != other.Term {
 		return l.Term > other.Term
 	}
 	return l.Index > other.Index
+}
+
+// votes tells whether the member counts, by what is known here, and is known.
+func (l *Log) votes(id uint64) bool {
+	return slices.ContainsFunc(l.Members, func(m Member) bool { return m.ID == id && !m.Learner })
 }
