@@ -34,6 +34,8 @@ type question struct {
 	From   rollcall.Standing `json:"from"`
 	// Admit asks the leader for admission.
 	Admit bool `json:"admit,omitempty"`
+	// Heir says that a newcomer waits for the place of the one that is asked: it may not have called there itself yet.
+	Heir bool `json:"heir,omitempty"`
 	// Charter calls on a founder to found.
 	Charter *charter `json:"charter,omitempty"`
 }

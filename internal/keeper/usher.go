@@ -28,7 +28,7 @@ func (m *Member) answer(ctx context.Context, q question, from string) answer {
 			a.Known = s.Host
 		}
 	}
-	if q.From.Number == m.options.Number && q.From.Run != m.run && q.From.Log == nil {
+	if q.Heir || q.From.Number == m.options.Number && q.From.Run != m.run && q.From.Log == nil {
 		m.mu.Lock()
 		m.newcomer = time.Now()
 		m.mu.Unlock()
@@ -162,7 +162,7 @@ func (m *Member) makeRoom(ctx context.Context, member rollcall.Member, from roll
 	if member.Number == from.Number && member.Peer == from.Peer {
 		return true, nil // the newcomer has its address: it can't be there any more
 	}
-	standing, alive := m.visit(ctx, member)
+	standing, alive := m.visit(ctx, member, member.Number == from.Number)
 	if member.Learner && !alive && m.admitted.id == member.ID && time.Since(m.admitted.at) < beginWithin {
 		alive = true // it makes its directory just now
 	}
@@ -179,8 +179,9 @@ func (m *Member) makeRoom(ctx context.Context, member rollcall.Member, from roll
 	return false, errServed(member.Number, member.Peer)
 }
 
-// visit asks a member at its own address whether it is still the one.
-func (m *Member) visit(ctx context.Context, member rollcall.Member) (rollcall.Standing, bool) {
+// visit asks a member at its own address whether it is still the one, and tells it of a newcomer that waits for its place:
+// that one counts as ready from now on, and whoever tells the member to stop relies on its knowing.
+func (m *Member) visit(ctx context.Context, member rollcall.Member, heir bool) (rollcall.Standing, bool) {
 	if member.Peer == m.peerAddress() {
 		return m.standing(), true
 	}
@@ -188,7 +189,7 @@ func (m *Member) visit(ctx context.Context, member rollcall.Member) (rollcall.St
 	if address == "" {
 		return rollcall.Standing{}, false
 	}
-	a, err := m.ask(ctx, address, question{Number: member.Number}, visitWithin)
+	a, err := m.ask(ctx, address, question{Number: member.Number, Heir: heir}, visitWithin)
 	if err != nil || a.Self == nil || a.Self.Log == nil || a.Self.Log.Member != member.ID {
 		return rollcall.Standing{}, false
 	}

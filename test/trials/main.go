@@ -50,9 +50,9 @@ func main() {
 		return
 	}
 	o := options{}
-	flag.StringVar(&o.trials, "trial", "all", "trials to run, A to I with commas, or none")
+	flag.StringVar(&o.trials, "trial", "all", "trials to run, A to L with commas, or none")
 	flag.StringVar(&o.figures, "figure", "", "other figures to measure: "+strings.Join(figureNames(), ", ")+", or all")
-	flag.StringVar(&o.layout, "layout", string(nodes.Inside), "inside: three processes with keepers inside; six: keepers beside brokers; apart: one keeper that stays")
+	flag.StringVar(&o.layout, "layout", string(nodes.Inside), "inside: three processes with keepers inside; six: keepers beside brokers; services: these behind Services; apart: one keeper that stays. Trials that want one of their own have it")
 	flag.StringVar(&o.size, "size", "quick", "quick, or issue: the rounds and records of the table to compare with")
 	flag.BoolVar(&o.kafka, "kafka", false, "run the same rounds against Apache Kafka from Maven Central too")
 	flag.StringVar(&o.only, "only", "", "one system only: barnabas or kafka")
@@ -99,7 +99,7 @@ func run(ctx context.Context, o options) error {
 			if ctx.Err() != nil {
 				break
 			}
-			if why := t.cannot(o, s); why != "" {
+			if why := t.cannot(s); why != "" {
 				fmt.Fprintf(os.Stderr, "%s, %s: not run, %s\n", t.id, s.name, why)
 				continue
 			}
@@ -123,7 +123,7 @@ func run(ctx context.Context, o options) error {
 type system struct {
 	name  string
 	kafka bool
-	make  func(dir, net string, settings ...string) *nodes.Cluster
+	make  func(dir, net string, layout nodes.Layout, settings ...string) *nodes.Cluster
 }
 
 func (o options) systems() ([]system, error) {
@@ -134,17 +134,17 @@ func (o options) systems() ([]system, error) {
 			return nil, err
 		}
 		b := nodes.Barnabas{
-			Program: cmp.Or(os.Getenv("BARNABAS"), filepath.Join(o.home, "bin", "barnabas")),
-			Layout:  nodes.Layout(o.layout), KeeperArgs: []string{self, nodes.KeeperCommand},
+			Program:    cmp.Or(os.Getenv("BARNABAS"), filepath.Join(o.home, "bin", "barnabas")),
+			KeeperArgs: []string{self, nodes.KeeperCommand},
 		}
-		switch b.Layout {
-		case nodes.Inside, nodes.Six, nodes.Apart:
+		switch nodes.Layout(o.layout) {
+		case nodes.Inside, nodes.Six, nodes.Apart, nodes.Services:
 		default:
-			return nil, fmt.Errorf("-layout %s: inside, six or apart is wanted", o.layout)
+			return nil, fmt.Errorf("-layout %s: inside, six, apart or services is wanted", o.layout)
 		}
-		all = append(all, system{name: "Barnabas", make: func(dir, net string, settings ...string) *nodes.Cluster {
+		all = append(all, system{name: "Barnabas", make: func(dir, net string, layout nodes.Layout, settings ...string) *nodes.Cluster {
 			b := b
-			b.Dir, b.Net, b.Settings = dir, net, settings
+			b.Dir, b.Net, b.Layout, b.Settings = dir, net, layout, settings
 			return b.Cluster()
 		}})
 	}
@@ -153,7 +153,7 @@ func (o options) systems() ([]system, error) {
 		if err := nodes.FetchKafka(filepath.Join(o.home, "bench", "pom.xml"), jars); err != nil {
 			return nil, err
 		}
-		all = append(all, system{name: "Apache Kafka", kafka: true, make: func(dir, net string, _ ...string) *nodes.Cluster {
+		all = append(all, system{name: "Apache Kafka", kafka: true, make: func(dir, net string, _ nodes.Layout, _ ...string) *nodes.Cluster {
 			return nodes.Kafka{Jars: jars, Dir: dir, Net: net}.Cluster()
 		}})
 	}
@@ -170,7 +170,7 @@ func (s system) start(ctx context.Context, o options, settings ...string) (*node
 	if err != nil {
 		return nil, err
 	}
-	c := s.make(dir, net, settings...)
+	c := s.make(dir, net, nodes.Layout(o.layout), settings...)
 	c.ReadyByMetadata = o.pace == "metadata"
 	return c, c.Start(ctx)
 }

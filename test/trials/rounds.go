@@ -34,6 +34,13 @@ var trials = []trial{
 		rounds: sizes{3, 3}, play: stopping},
 	{id: "I", what: "all keepers wiped at once, brokers left alone", goal: "0 lost, goes on", replicas: 3, minISR: 2,
 		rounds: sizes{1, 3}, needs: nodes.Six, play: wipingKeepers},
+	{id: "J", what: "all three brokers get empty successors, then SIGTERM at once; half of the cold data with one replica",
+		goal: "0 lost, 1 s, not the whole grace period", replicas: 3, minISR: 2, rounds: sizes{1, 2}, cold: sizes{10_000, 500_000},
+		alone: true, needs: nodes.Services, play: succeeding(true, false)},
+	{id: "K", what: "the same with the three keepers", goal: "0 lost, 1 s, not the whole grace period", replicas: 3, minISR: 2,
+		rounds: sizes{1, 2}, cold: sizes{10_000, 500_000}, alone: true, needs: nodes.Services, play: succeeding(false, true)},
+	{id: "L", what: "the same with all six", goal: "0 lost, 1 s, not the whole grace period", replicas: 3, minISR: 2,
+		rounds: sizes{1, 2}, cold: sizes{10_000, 500_000}, alone: true, needs: nodes.Services, play: succeeding(true, true)},
 }
 
 // each plays a round on one node after the other.

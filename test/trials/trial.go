@@ -34,7 +34,7 @@ type trial struct {
 	rounds, cold sizes
 	// alone: what the cold records' topic has one replica of too.
 	alone bool
-	// needs says which layout the trial is for; empty for all.
+	// needs says which layout the trial is for; empty for the one that is asked for.
 	needs nodes.Layout
 	play  func(*game) error
 }
@@ -49,14 +49,9 @@ func (s sizes) of(o options) int {
 }
 
 // cannot says why a trial makes no sense for a system, or nothing.
-func (t trial) cannot(o options, s system) string {
-	switch {
-	case t.needs == "":
-		return ""
-	case s.kafka:
-		return "it has no keepers of its own"
-	case nodes.Layout(o.layout) != t.needs:
-		return fmt.Sprintf("it wants -layout %s", t.needs)
+func (t trial) cannot(s system) string {
+	if t.needs != "" && s.kafka {
+		return "it has no keepers of its own, and takes no second process of a number"
 	}
 	return ""
 }
@@ -95,6 +90,9 @@ type outcome struct {
 // measure runs the trial once and never fails: what went wrong is in the outcome.
 func (t trial) measure(ctx context.Context, o options, s system) *outcome {
 	out := &outcome{Trial: t.id, What: t.what, Goal: t.goal, System: s.name, Losses: -1}
+	if t.needs != "" {
+		o.layout = string(t.needs)
+	}
 	began := time.Now()
 	fmt.Fprintf(os.Stderr, "%s, %s: %s\n", t.id, s.name, t.what)
 	limited, cancel := context.WithTimeout(ctx, o.limit)

@@ -23,6 +23,8 @@ const (
 	Six Layout = "six"
 	// Apart: three brokers, and one keeper that nobody touches.
 	Apart Layout = "apart"
+	// Services: as Six, with a Service before each process, so that another one may be put beside it.
+	Services Layout = "services"
 )
 
 // Barnabas says how a cluster of three brokers is run.
@@ -66,12 +68,19 @@ func (b Barnabas) Cluster() *Cluster {
 	for i := range brokers {
 		n := &Node{ID: i + 1, Host: b.Net + strconv.Itoa(i+1)}
 		c.Nodes = append(c.Nodes, n)
-		if b.Layout != Apart {
+		switch b.Layout {
+		case Apart:
+		case Services:
+			n.front = b.frontOf(n.ID)
+			connect = append(connect, n.front+":2181")
+		default:
 			connect = append(connect, n.Host+":2181")
 		}
 	}
 	for _, n := range c.Nodes {
-		b.node(n, connect)
+		b.broker(n, connect)
+		b.keeper(n)
+		n.succeed = func(n *Node, broker, keeper bool) { b.succeed(n, connect, broker, keeper) }
 	}
 	c.Losses = func(ctx context.Context) (int, error) { return countLosses(ctx, connect) }
 	return c
@@ -83,36 +92,37 @@ func (b Barnabas) name() string {
 		return "three processes, keepers inside"
 	case Six:
 		return "three brokers and three keepers"
+	case Services:
+		return "three brokers and three keepers behind Services"
 	default:
 		return "three brokers, one keeper apart"
 	}
 }
 
-// node fills in what runs on a node.
-func (b Barnabas) node(n *Node, connect []string) {
+// frontOf is the address of the Service before a node.
+func (b Barnabas) frontOf(id int) string { return b.Net + strconv.Itoa(frontOffset+id) }
+
+// broker fills in the broker that runs on a node.
+func (b Barnabas) broker(n *Node, connect []string) {
 	id := strconv.Itoa(n.ID)
-	n.Broker = newProcess(b.Dir, "broker-"+id)
+	n.Broker = newProcess(b.Dir, "broker-"+id+n.life())
 	if dir := b.Data[n.ID]; dir != "" {
 		n.Broker.Data = dir
 	}
 	if b.Namespace != nil {
 		n.Broker.Namespace = b.Namespace(n.ID)
 	}
-	n.health = n.Host + ":8080"
+	n.health = net.JoinHostPort(n.Host, healthPort)
 	settings := append([]string{
-		"broker.id=" + id, "listeners=PLAINTEXT://" + n.Address(), "http.listener=" + n.health,
+		"broker.id=" + id, "listeners=PLAINTEXT://" + net.JoinHostPort(n.Host, brokerPort), "http.listener=" + n.health,
 		"log.dirs=" + n.Broker.Data,
 	}, b.Settings...)
-	switch b.Layout {
-	case Inside:
-		n.Broker.Env = b.ensemble(n)
-	case Six:
-		n.Keeper = newProcess(b.Dir, "keeper-"+id)
-		n.keeper = n.Host + ":8081"
-		n.Keeper.Args = []string{b.Program, "keeper"}
-		n.Keeper.Env = append(b.ensemble(n), "ZOO_DATA_DIR="+n.Keeper.Data, "ZOO_HTTP_LISTENER="+n.keeper)
+	if n.front != "" {
+		settings = append(settings, "advertised.listeners=PLAINTEXT://"+n.Address())
 	}
-	if b.Layout != Inside {
+	if b.Layout == Inside {
+		n.Broker.Env = b.ensemble(n)
+	} else {
 		settings = append(settings, "zookeeper.connect="+strings.Join(connect, ","))
 	}
 	n.Broker.Args = []string{b.Program, "server"}
@@ -121,11 +131,47 @@ func (b Barnabas) node(n *Node, connect []string) {
 	}
 }
 
+// keeper fills in the keeper of a node, where it is a process of its own.
+func (b Barnabas) keeper(n *Node) {
+	if b.Layout != Six && b.Layout != Services {
+		return
+	}
+	n.Keeper = newProcess(b.Dir, "keeper-"+strconv.Itoa(n.ID)+n.life())
+	n.keeper = net.JoinHostPort(n.Host, upkeepPort)
+	n.Keeper.Args = []string{b.Program, "keeper"}
+	n.Keeper.Env = append(b.ensemble(n), "ZOO_DATA_DIR="+n.Keeper.Data, "ZOO_HTTP_LISTENER="+n.keeper)
+}
+
+// succeed puts the next processes of a node in the place of those that it has, at another address.
+func (b Barnabas) succeed(n *Node, connect []string, broker, keeper bool) {
+	host, health, upkeep := n.Host, n.health, n.keeper
+	n.lives++
+	n.Host = b.Net + strconv.Itoa(n.lives*lifeOffset+n.ID)
+	if broker {
+		b.broker(n, connect)
+	} else {
+		n.health = health
+	}
+	if keeper {
+		b.keeper(n)
+	} else {
+		n.keeper = upkeep
+	}
+	n.before = host
+}
+
 // ensemble are the variables of a keeper, as ZooKeeper's image has them.
 func (b Barnabas) ensemble(n *Node) []string {
 	servers := ""
-	for i := range brokers {
-		servers += fmt.Sprintf(" server.%d=%s%d:2888:3888;%s%d:2181", i+1, b.Net, i+1, b.Net, i+1)
+	for id := 1; id <= brokers; id++ {
+		host := b.Net + strconv.Itoa(id)
+		if b.Layout == Services {
+			host = b.frontOf(id)
+		}
+		if id == n.ID {
+			host = n.Host
+		}
+		servers += fmt.Sprintf(" server.%d=%s:2888:3888;%s:2181", id, host, host)
 	}
 	return []string{"ZOO_MY_ID=" + strconv.Itoa(n.ID), "ZOO_SERVERS=" + servers[1:]}
 }

@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -28,10 +30,57 @@ type Node struct {
 	Prepare func() error
 	health  string // host:port of /readyz, empty for a broker that has none
 	keeper  string // host:port of the keeper's /readyz, empty for none
+
+	front   string   // address of the Service before it, empty for none
+	service *service // nil while there is none
+	lives   int      // how often its processes have been succeeded
+	before  string   // the address before that
+	succeed func(n *Node, broker, keeper bool)
 }
 
 // Address is where clients reach the node's broker.
-func (n *Node) Address() string { return n.Host + ":9092" }
+func (n *Node) Address() string { return net.JoinHostPort(cmp.Or(n.front, n.Host), brokerPort) }
+
+// life tells the processes of a node apart.
+func (n *Node) life() string {
+	if n.lives == 0 {
+		return ""
+	}
+	return "." + strconv.Itoa(n.lives)
+}
+
+// Succeed starts an empty process with the same number beside each of those meant, and returns the incumbents. Until Lead is
+// called nobody is led to the newcomers.
+func (n *Node) Succeed(broker, keeper bool) (old []*Process, err error) {
+	if n.service == nil {
+		return nil, fmt.Errorf("node %d has no Service: two processes can't have its address", n.ID)
+	}
+	was := *n
+	n.succeed(n, broker, keeper)
+	if keeper {
+		old = append(old, was.Keeper)
+		err = n.Keeper.Start()
+	}
+	if broker && err == nil {
+		old = append(old, was.Broker)
+		err = n.Broker.Start()
+	}
+	return old, err
+}
+
+// Lead has the Service lead to the newcomers, and to those before them too while they serve.
+func (n *Node) Lead(broker, keeper, both bool) {
+	hosts := []string{n.Host}
+	if both {
+		hosts = append(hosts, n.before)
+	}
+	if broker {
+		n.service.lead(brokerPorts, hosts...)
+	}
+	if keeper {
+		n.service.lead(keeperPorts, hosts...)
+	}
+}
 
 // Processes are the node's, the broker first.
 func (n *Node) Processes() []*Process {
@@ -79,6 +128,13 @@ func (c *Cluster) Start(ctx context.Context) error {
 		}
 	}
 	for _, n := range c.Nodes {
+		if n.front != "" {
+			var err error
+			if n.service, err = startService(n.front); err != nil {
+				return err
+			}
+			n.Lead(true, true, false)
+		}
 		if err := n.Start(); err != nil {
 			return err
 		}
@@ -100,6 +156,11 @@ func (c *Cluster) Close(keep bool) {
 	}
 	if c.Apart != nil {
 		c.Apart.Kill()
+	}
+	for _, n := range c.Nodes {
+		if n.service != nil {
+			n.service.close()
+		}
 	}
 	if !keep {
 		os.RemoveAll(c.dir)
