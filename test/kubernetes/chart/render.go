@@ -13,6 +13,8 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
 // Release is what `helm install` is told beside the values.
@@ -74,4 +76,14 @@ func split(text string) []string {
 		}
 	}
 	return documents
+}
+
+// Build is `kustomize build` of a directory.
+func Build(dir string) (string, error) {
+	resources, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), dir)
+	if err != nil {
+		return "", fmt.Errorf("kustomize %s: %w", dir, err)
+	}
+	text, err := resources.AsYaml()
+	return string(text), err
 }
