@@ -30,6 +30,7 @@ install: build     ## install to $(PREFIX)/bin, by Kafka's names too
 
 test: build        ## unit tests, scenarios, simulator, end to end: Go alone
 	$(GO) test -p 2 -timeout 8m ./...
+	cd test/kubernetes && $(GO) test -timeout 4m ./chart
 
 check: format vet staticcheck race   ## what main must always pass
 
@@ -39,6 +40,7 @@ format:
 
 vet:
 	$(GO) vet ./...
+	cd test/kubernetes && $(GO) vet ./...
 
 staticcheck:
 	$(GO) tool staticcheck ./...
