@@ -44,13 +44,32 @@ func (in *input) next(c *conn) (*wire.Buffer, error) {
 	in.start += sizeBytes
 	in.frames++
 	if in.end-in.start >= size { // the whole frame came with one read
-		return in.take(c, size)
+		frame, err := in.take(c, size)
+		return in.checkFirst(c, frame, err)
 	}
 	c.lastActive.Store(c.server.now())
 	c.inFrame.Store(true)
 	frame, err := in.read(c, size)
 	c.inFrame.Store(false)
-	return frame, noCleanEnd(err)
+	return in.checkFirst(c, frame, noCleanEnd(err))
+}
+
+// checkFirst refuses a connection whose first frame is a ZooKeeper client's greeting: in size it could be a request.
+func (in *input) checkFirst(c *conn, frame *wire.Buffer, err error) (*wire.Buffer, error) {
+	if err != nil || in.frames != 1 || !zooKeeperGreeting(frame.Bytes) {
+		return frame, err
+	}
+	c.server.budget.give(len(frame.Bytes))
+	frame.Free()
+	return nil, fmt.Errorf("%w but ZooKeeper's (the keeper's port is 2181)", errNotKafka)
+}
+
+// zooKeeperGreeting recognises a ConnectRequest: protocol version 0, last zxid, timeout, session, a password of 16
+// bytes, and perhaps whether a read-only server will do.
+func zooKeeperGreeting(frame []byte) bool {
+	const version, passwordLength, password, whole = 0, 24, 16, 44
+	return (len(frame) == whole || len(frame) == whole+1) && binary.BigEndian.Uint32(frame) == version &&
+		binary.BigEndian.Uint32(frame[passwordLength:]) == password
 }
 
 // take copies a frame that is buffered.

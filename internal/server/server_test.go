@@ -200,6 +200,7 @@ func TestBadFirstBytes(t *testing.T) {
 		{"http", "GET / HTTP/1.1\r\n\r\n", "HTTP"},
 		{"tls", "\x16\x03\x01\x02\x00\x01\x00", "TLS"},
 		{"zookeeper", "ruok", "ZooKeeper"},
+		{"zookeeper's client", "\x00\x00\x00\x2d" + strings.Repeat("\x00", 27) + "\x10" + strings.Repeat("\x00", 17), "ZooKeeper's (the keeper's port is 2181)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, lines := start(t, Limits{MaxRequestBytes: 100 << 20}, echo)

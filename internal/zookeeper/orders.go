@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// askWithin is how long the controller has for what a client wants to have changed.
+	// askWithin is how long the controller has for what a client wants to have changed, unless Options say something else.
 	askWithin = 20 * time.Second
 	// maxAsked bounds the requests of one keeper that the controller has not answered.
 	maxAsked = 64
@@ -54,7 +54,7 @@ func (c *conn) order(h jute.RequestHeader, req *jute.Request, arrived time.Time)
 	if !c.idle() {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(c.server.ctx, askWithin)
+	ctx, cancel := context.WithTimeout(c.server.ctx, c.server.options.AskWithin)
 	defer cancel()
 	done := make(chan struct{})
 	defer close(done)

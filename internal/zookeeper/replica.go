@@ -36,6 +36,8 @@ type replica struct {
 	spill      []metadata.Op
 	// pictures are the clusters whose metadata the store holds, by chroot: "" or "/name".
 	pictures map[string]*registry.Picture
+	// unreadable are those whose metadata are of a release that this one can't follow: their pictures stay empty.
+	unreadable map[string]bool
 	// asked are this keeper's requests that the controller has not answered, by name.
 	asked map[string]chan<- []byte
 	// keepers are the names of those that live.
@@ -189,12 +191,13 @@ func (r *replica) begin(at metadata.Revision, b *beginning) error {
 		return err
 	}
 	pictures := make(map[string]*registry.Picture, len(b.clusters))
+	unreadable := make(map[string]bool)
 	for chroot, kvs := range b.clusters {
-		picture := registry.New(zxidAt)
-		if err := picture.Load(at, kvs); err != nil {
-			return fmt.Errorf("zookeeper: the cluster at %q: %w", chroot, err)
+		pictures[chroot] = registry.New(zxidAt)
+		if err := pictures[chroot].Load(at, kvs); err != nil {
+			r.giveUpPicture(chroot, err)
+			pictures[chroot], unreadable[chroot] = registry.New(zxidAt), true
 		}
-		pictures[chroot] = picture
 	}
 	b.delta.Zxid = zxidAt(b.head.Modified)
 	r.mu.Lock()
@@ -204,7 +207,7 @@ func (r *replica) begin(at metadata.Revision, b *beginning) error {
 	r.tree.Apply(b.delta)
 	r.tree.Apply(spilt)
 	r.tree.Apply(tree.Delta{Zxid: h.zxid})
-	r.pictures = pictures
+	r.pictures, r.unreadable = pictures, unreadable
 	r.at, r.headAt, r.spill, r.keepers = at, b.head.Modified, spill, b.keepers
 	// Sessions that were this keeper's before still are: if their clients don't come back, it ends them.
 	r.applied(b.delta.Sessions)
@@ -294,9 +297,7 @@ func (r *replica) apply(at metadata.Revision, events []metadata.Event) error {
 		}
 	}
 	for chroot, events := range s.clusters {
-		if err := r.paint(at, chroot, events); err != nil {
-			return err
-		}
+		r.paint(at, chroot, events)
 	}
 	r.at = at
 	if s.head != nil {

@@ -36,6 +36,8 @@ type Options struct {
 	Mode func() string
 	Port int
 	Dir  string
+	// AskWithin is how long a cluster's controller has for what a client writes into the cluster's picture; 20 s if 0.
+	AskWithin time.Duration
 	// Reap is how often containers and TTL nodes are looked at; ZooKeeper's minute if 0.
 	Reap time.Duration
 }
@@ -105,6 +107,9 @@ func New(o Options) *Server {
 	}
 	if o.Mode == nil {
 		o.Mode = func() string { return "standalone" }
+	}
+	if o.AskWithin <= 0 {
+		o.AskWithin = askWithin
 	}
 	if o.Reap <= 0 {
 		o.Reap = time.Minute

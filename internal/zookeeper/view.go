@@ -23,7 +23,10 @@ func clusterKey(key string) (chroot, inside string, ok bool) {
 }
 
 // paint takes a revision of a cluster's metadata, and tells those who watch its picture; mu is held.
-func (r *replica) paint(at metadata.Revision, chroot string, events []metadata.Event) error {
+func (r *replica) paint(at metadata.Revision, chroot string, events []metadata.Event) {
+	if r.unreadable[chroot] {
+		return
+	}
 	picture := r.pictures[chroot]
 	if picture == nil {
 		picture = registry.New(zxidAt)
@@ -31,12 +34,18 @@ func (r *replica) paint(at metadata.Revision, chroot string, events []metadata.E
 	}
 	happened, err := picture.Apply(at, events)
 	if err != nil {
-		return err
+		r.giveUpPicture(chroot, err)
+		r.pictures[chroot], r.unreadable[chroot] = registry.New(zxidAt), true
+		return
 	}
 	for _, e := range happened {
 		r.watches.Fire(tree.Event{Zxid: zxidAt(at), Type: e.Type, Path: chroot + e.Path}, (*conn).notify)
 	}
-	return nil
+}
+
+// giveUpPicture says that a cluster can't be shown; the tree goes on without it.
+func (r *replica) giveUpPicture(chroot string, err error) {
+	r.log.Error("zookeeper: the metadata of a cluster can't be read, its picture is empty", "chroot", chroot, "error", err)
 }
 
 // pictured finds the picture that a path is of, and the path within it; mu is held.
