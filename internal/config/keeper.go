@@ -124,6 +124,11 @@ func (l *keeperLoading) environment(env []string) {
 			vars[name] = value
 		}
 	}
+	for name, value := range controllerVariables(env) {
+		if vars[name] == "" {
+			vars[name] = value
+		}
+	}
 	for _, s := range keeperSettings {
 		if value, ok := vars[s.variable]; ok {
 			l.take(given{s.name, value, s.variable})

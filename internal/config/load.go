@@ -62,6 +62,7 @@ func Load(sources Sources) (*Broker, []Notice, error) {
 	l.problems = append(l.problems, env.problems...)
 	l.take(env.settings)
 	l.readOverrides()
+	l.quorum()
 	l.checkValues()
 	l.resolve()
 	if len(l.problems) > 0 {
@@ -245,21 +246,20 @@ func (l *loading) keepers() {
 }
 
 // roles makes of KRaft's settings what they can mean here: a process that is its own controller runs its
-// own keeper.
+// own keeper. What there is of a quorum is in the keepers' settings by now.
 func (l *loading) roles() {
 	roles := splitList(l.text("process.roles"))
 	if len(roles) == 0 || len(l.broker.Keepers.Servers) > 0 {
 		return
 	}
 	g := l.static["process.roles"]
-	voters := splitList(l.text("controller.quorum.voters"))
 	switch {
 	case !slices.Contains(roles, "broker"):
 		l.problems = append(l.problems, Problem{g.where, g.name,
 			"has no broker in it: a controller alone is a keeper here, run `barnabas keeper`"})
-	case !slices.Contains(roles, "controller"), len(voters) > 1:
+	case !slices.Contains(roles, "controller") && !l.failedSetting("controller.quorum.voters"):
 		l.problems = append(l.problems, Problem{g.where, g.name,
-			"the cluster's metadata is elsewhere: run keepers (`barnabas keeper`) and name them in zookeeper.connect"})
+			"the cluster's metadata is elsewhere: name the keepers in zookeeper.connect, or the hosts where they run in controller.quorum.voters"})
 	}
 }
 
@@ -277,8 +277,10 @@ func (l *loading) problem(d *Def, message string) {
 	l.problems = append(l.problems, Problem{where, d.Name, message})
 }
 
-func (l *loading) failed(d *Def) bool {
-	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Name == d.Name })
+func (l *loading) failed(d *Def) bool { return l.failedSetting(d.Name) }
+
+func (l *loading) failedSetting(name string) bool {
+	return slices.ContainsFunc(l.problems, func(p Problem) bool { return p.Name == name })
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -12,10 +12,10 @@ const (
 )
 
 // RoleOf tells a container's role from its variables: a keeper where it has a keeper's number (ZOO_MY_ID) and no setting
-// of a broker; else a broker, which runs its keeper inside where it has a number too. What Kubernetes sets for a
-// namespace's Services is in the environment of keepers as well, and says nothing.
+// of a broker, or where it is a controller of KRaft's and no broker; else a broker, which runs its keeper inside where it has a number too. What
+// Kubernetes sets for a namespace's Services is in the environment of keepers as well, and says nothing.
 func RoleOf(env []string) Role {
-	keeper := false
+	keeper, broker := false, false
 	for _, variable := range env {
 		name, value, _ := strings.Cut(variable, "=")
 		if value == "" {
@@ -25,11 +25,13 @@ func RoleOf(env []string) Role {
 		switch {
 		case name == "ZOO_MY_ID":
 			keeper = true
+		case (name == "KAFKA_PROCESS_ROLES" || name == "KAFKA_CFG_PROCESS_ROLES") && strings.TrimSpace(value) == "controller":
+			return KeeperRole
 		case strings.HasPrefix(name, "KAFKA_") && !ofImage && !isServiceLink(name, value):
-			return BrokerRole
+			broker = true
 		}
 	}
-	if keeper {
+	if keeper && !broker {
 		return KeeperRole
 	}
 	return BrokerRole
