@@ -116,7 +116,9 @@ func printStatus(w io.Writer, s *overview.Status) {
 	} {
 		fmt.Fprintf(w, "  %s\t%d\n", count.name, count.n)
 	}
-	fmt.Fprintf(w, "LOSSES\t%d\n\n", s.Losses)
+	fmt.Fprintf(w, "LOSSES\t%d\n", s.Losses)
+	printDeclared(w, s.Declared)
+	fmt.Fprintln(w)
 	fmt.Fprintln(w, "BROKER\tSTATE\tADDRESS\tRACK\tSTORES\tLEADS\tREPLICAS\tVERSION")
 	for _, b := range s.Brokers {
 		state := b.State
@@ -128,6 +130,20 @@ func printStatus(w io.Writer, s *overview.Status) {
 			stores += fmt.Sprintf(" (%d failed)", b.Failed)
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", b.ID, state, b.Address, b.Rack, stores, b.Leads, b.Replicas, b.Version)
+	}
+}
+
+// printDeclared tells of the topics that documents ask for, where there are documents.
+func printDeclared(w io.Writer, d *overview.Declared) {
+	if d == nil {
+		return
+	}
+	fmt.Fprintf(w, "DECLARED TOPICS\t%d in %s\n", d.Topics, d.Directory)
+	if len(d.Pending) > 0 {
+		fmt.Fprintf(w, "  not as declared\t%s\n", strings.Join(d.Pending, ", "))
+	}
+	for _, problem := range d.Problems {
+		fmt.Fprintf(w, "  problem\t%s\n", problem)
 	}
 }
 

@@ -62,9 +62,14 @@ func doctorCommand(m *modern) *cobra.Command {
 		Use: "doctor", Short: "Find out whether clients can reach every broker, and how to mend it", Args: cobra.NoArgs,
 		Long: "It dials the bootstrap addresses and every address that a broker advertises, as a client does, and says\n" +
 			"what is wrong, what a client would see of it, and which setting mends it. It ends with code 1 if it finds\n" +
-			"a problem.",
+			"a problem. In a broker's pod it asks the broker of that pod, at each of its listeners.",
 		Example: "  barnabas doctor -b broker.example.com:9092",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			told := cmd.Flags().Changed("bootstrap-server") || m.env.Getenv("BARNABAS_BOOTSTRAP_SERVER") != "" || m.zookeeper != ""
+			if own := ownListeners(m.env.Getenv); !told && len(own) > 0 {
+				m.bootstrap = strings.Join(own, ",")
+				d.examinePod(cmd.Context())
+			}
 			if err := d.run(cmd.Context()); err != nil {
 				return err
 			}
@@ -100,16 +105,29 @@ func (d *doctor) run(ctx context.Context) error {
 	return nil
 }
 
-// examineBrokers dials every address that a broker advertises.
+// examineBrokers dials every address that a broker advertises, once. Listeners may advertise different ones.
 func (d *doctor) examineBrokers(ctx context.Context) {
-	first := slices.IndexFunc(d.Bootstrap, func(p probe) bool { return p.failure == nil })
-	if first < 0 {
-		return
+	seen := map[string]bool{}
+	for _, answer := range d.Bootstrap {
+		if answer.failure != nil {
+			continue
+		}
+		if len(seen) == 0 {
+			d.judgeCluster(answer)
+		}
+		d.examineAdvertised(ctx, answer, seen)
 	}
-	answer := d.Bootstrap[first]
-	d.judgeCluster(answer)
+}
+
+// examineAdvertised dials the addresses that one answer has and that were not seen yet.
+func (d *doctor) examineAdvertised(ctx context.Context, answer probe, seen map[string]bool) {
 	for _, b := range answer.metadata.Brokers {
 		address := net.JoinHostPort(b.Host, fmt.Sprint(b.Port))
+		key := fmt.Sprint(b.NodeID, " ", address)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
 		p := d.probe(ctx, address, b.NodeID)
 		d.Brokers = append(d.Brokers, p)
 		d.judgeAddress(p, answer)
