@@ -279,6 +279,7 @@ func TestWatchesGoAlongToAnotherKeeper(t *testing.T) {
 }
 
 func TestSessionsOfAKeeperThatIsGoneEndAfterTheirTimeout(t *testing.T) {
+	t.Parallel()
 	k := startKeeper(t, memstore.New(), nil)
 	other, _ := client(t, longSession, k)
 	const id = 42
@@ -301,6 +302,7 @@ func TestSessionsOfAKeeperThatIsGoneEndAfterTheirTimeout(t *testing.T) {
 }
 
 func TestKeepersKnowWhichOfThemLive(t *testing.T) {
+	t.Parallel()
 	memory := memstore.New()
 	a, b := startKeeper(t, memory, nil), startKeeper(t, memory, nil)
 	knows := func(k *keeper, other *keeper) bool {

@@ -21,6 +21,7 @@ import (
 // TestEveryWriteTakesPlaceOnce: calls of the store fail before they have an effect, and after, so that the writer can't
 // know; two keepers are in each other's way. Each sequential node is made once, and the number that a client was told is its own.
 func TestEveryWriteTakesPlaceOnce(t *testing.T) {
+	t.Parallel()
 	memory := memstore.New()
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(1, 2))
