@@ -101,6 +101,7 @@ type Member struct {
 	settling bool                   // guarded by mu; the server is ending, and resting is not yet what it will have left
 	led      time.Time              // guarded by mu; when another member last said that it leads this ensemble
 	address  string                 // guarded by mu; the own host for the others, empty while unknown
+	name     string                 // guarded by mu; the own host as the others' configuration names it, empty while unknown
 	newcomer time.Time              // guarded by mu; when one with this number last called that holds nothing
 	// acquainted are the members that were heard of, their numbers by their addresses. Guarded by mu.
 	acquainted map[string]int

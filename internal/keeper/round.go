@@ -116,6 +116,9 @@ func (m *Member) learn(a answer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.heed(a.Self)
+	if a.Known != "" {
+		m.name = a.Known
+	}
 	if m.address == "" && a.local != "" {
 		m.address = a.local
 		if a.Seen != a.local && a.Known != "" {

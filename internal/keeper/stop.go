@@ -12,7 +12,7 @@ import (
 // waits is for how long a newcomer that called counts as waiting.
 const waits = 3 * time.Second
 
-// Stop ends the member. With a newcomer of the same number waiting it stays until that one has joined, learnt and
+// Stop ends the member. With a newcomer of the same number waiting, or about to, it stays until that one has joined, learnt and
 // been promoted, and then takes itself out; several members that are told to stop at once go one after another so.
 // Otherwise it hands its leadership on and ends; its directory is of use to the next start. When ctx ends first, it
 // ends at once.
@@ -27,7 +27,7 @@ func (m *Member) Stop(ctx context.Context) {
 
 // succession waits for the successor to be in place; false if there is none.
 func (m *Member) succession(ctx context.Context) bool {
-	said := false
+	said, began := false, time.Now()
 	for {
 		server := m.running()
 		if server == nil || len(m.options.Servers) == 1 {
@@ -42,7 +42,7 @@ func (m *Member) succession(ctx context.Context) bool {
 		m.mu.Lock()
 		waiting := time.Since(m.newcomer) < waits
 		m.mu.Unlock()
-		if !waiting && !m.admittedSuccessor(server) {
+		if !waiting && !m.admittedSuccessor(server) && !m.expects(ctx, time.Since(began)) {
 			return false
 		}
 		if !said {

@@ -48,10 +48,8 @@ func (e *ensemble) serve(s *service, ports []int) {
 	}
 }
 
-// Three keepers behind Services get a successor each, and are all told to stop at once: they go one after
-// another, each when its successor is in its place, while a writer goes on.
-func TestThreeSuccessorsAtOnce(t *testing.T) {
-	t.Parallel()
+// behindServices makes three keepers, each behind a Service, and returns the Services too.
+func behindServices(t *testing.T) (*ensemble, []*service) {
 	e := newEnsemble(t, 3)
 	ports := [3]int{freePort(t), freePort(t), freePort(t)}
 	var services []*service
@@ -64,18 +62,31 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 		e.names = append(e.names, services[i].host)
 	}
 	e.launchAll()
+	return e, services
+}
+
+// newcomer is an empty keeper of a number that is taken; its Service leads to it from now on.
+func (e *ensemble) newcomer(k *process, s *service) *process {
+	n := &process{
+		name: k.name + "'", number: k.number, host: fmt.Sprintf("127.0.2.%d", k.number), ports: k.ports,
+		http: fmt.Sprintf("127.0.0.1:%d", freePort(e.t)), dir: e.t.TempDir(),
+	}
+	e.keepers = append(e.keepers, n)
+	s.target.Store(n.host)
+	return n
+}
+
+// Three keepers behind Services get a successor each, and are all told to stop at once: they go one after
+// another, each when its successor is in its place, while a writer goes on.
+func TestThreeSuccessorsAtOnce(t *testing.T) {
+	t.Parallel()
+	e, services := behindServices(t)
 	e.allReady()
 	w := e.write()
 	w.goesOn()
 	old := e.keepers
 	for i, k := range old {
-		n := &process{
-			name: k.name + "'", number: k.number, host: fmt.Sprintf("127.0.2.%d", k.number), ports: ports,
-			http: fmt.Sprintf("127.0.0.1:%d", freePort(t)), dir: t.TempDir(),
-		}
-		e.keepers = append(e.keepers, n)
-		services[i].target.Store(n.host)
-		e.launch(n)
+		e.launch(e.newcomer(k, services[i]))
 	}
 	// A newcomer that is ready is known to its incumbent, which may be told to stop from then on.
 	e.allReady()
@@ -91,6 +102,34 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("three were succeeded in %s", time.Since(began).Round(time.Millisecond))
+	w.goesOn()
+	for _, n := range e.keepers[3:] {
+		e.await(n.name+" to serve", func() bool { return n.output.Says("keeper: serves") && n.readiness() == "ok" })
+	}
+	w.check()
+}
+
+// Pods without a readiness probe: the incumbents are told to stop before the newcomers have opened a port, and see only that
+// their names lead elsewhere.
+func TestToldToStopBeforeNewcomersCall(t *testing.T) {
+	t.Parallel()
+	e, services := behindServices(t)
+	e.allReady()
+	w := e.write()
+	w.goesOn()
+	old := e.keepers
+	for i, k := range old {
+		e.newcomer(k, services[i])
+	}
+	var all sync.WaitGroup
+	for _, k := range old {
+		all.Go(func() { e.stop(k) })
+	}
+	for i, k := range old {
+		e.await(k.name+" to be told", func() bool { return k.output.Says("told to stop") })
+		e.launch(e.keepers[3+i])
+	}
+	all.Wait()
 	w.goesOn()
 	for _, n := range e.keepers[3:] {
 		e.await(n.name+" to serve", func() bool { return n.output.Says("keeper: serves") && n.readiness() == "ok" })
