@@ -299,8 +299,9 @@ func (r *Restoration) read(ctx context.Context) (map[string]KV, error) {
 	}
 }
 
-// maidenTime is how long after its birth a store that holds nothing is left alone by a broker that knows nothing:
-// others may know the cluster that it held, and are about to put it back.
+// maidenTime is how long a store that holds nothing is left alone by a broker that knows nothing: others may know the
+// cluster that it held, and are about to put it back. It counts from when the broker sees it so: a newborn ensemble lets
+// nobody in for a while, and by whose clock it was born is not known.
 const maidenTime = time.Second
 
 // awaitRestoration returns when an empty store may be given to a new cluster: nobody is about to put back an old one.
@@ -309,12 +310,10 @@ func awaitRestoration(ctx context.Context, store Store) error {
 	if err != nil || birth.Ensemble == "" {
 		return err
 	}
+	if err := pause(ctx, maidenTime); err != nil {
+		return err
+	}
 	for {
-		if age := time.Since(time.UnixMilli(int64(birth.Since))); age < maidenTime && age > 0 {
-			if err := pause(ctx, maidenTime-age); err != nil {
-				return err
-			}
-		}
 		page, err := store.Range(ctx, RangeRequest{Prefix: bidPrefix, Limit: 1})
 		if err != nil || len(page.KVs) == 0 {
 			return err

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -148,12 +150,37 @@ func put(t *testing.T, store metadata.Store, key string, value []byte) {
 }
 
 // A store that was given to another cluster meanwhile is left alone.
+func TestEmptyStoreWaitsForThoseWhoKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Born long ago, by the founder's clock: it has let nobody in until now.
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		var founded metadata.Cluster
+		var all sync.WaitGroup
+		all.Go(func() {
+			var err error
+			if founded, err = metadata.Found(t.Context(), store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1}); err != nil {
+				t.Error(err)
+			}
+		})
+		<-time.After(900 * time.Millisecond)
+		if err := restoreInto(t, store, 1, knownAt(t, 100, 100, "100", 0), "a"); err != nil {
+			t.Error(err)
+		}
+		all.Wait()
+		if founded.ID != lifeCluster {
+			t.Error("the store was given to a new cluster before a broker that knows the old one could say so")
+		}
+	})
+}
+
 func TestRebornAsAnotherCluster(t *testing.T) {
-	store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
-	if _, err := metadata.Found(bounded(t), store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1}); err != nil {
-		t.Fatal(err)
-	}
-	if err := restoreInto(t, store, 1, knownAt(t, 100, 100, "100", 0), "a"); !errors.Is(err, metadata.ErrOtherCluster) {
-		t.Errorf("error %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		if _, err := metadata.Found(bounded(t), store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if err := restoreInto(t, store, 1, knownAt(t, 100, 100, "100", 0), "a"); !errors.Is(err, metadata.ErrOtherCluster) {
+			t.Errorf("error %v", err)
+		}
+	})
 }
