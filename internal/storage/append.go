@@ -325,6 +325,13 @@ func (l *Log) roll(base record.Offset) error {
 			return err
 		}
 	}
+	// After a crash of the machine nobody could tell a log whose first segments have lost their names from one that begins
+	// later. The flusher has been here before, unless segments are rolled faster than it comes.
+	if l.unnamed {
+		if err := l.store.fs.SyncDir(l.path()); err != nil {
+			return err
+		}
+	}
 	fresh, err := createSegment(l, base)
 	if err != nil {
 		return err

@@ -223,3 +223,26 @@ func testErrorAtEveryOperation(t *testing.T) {
 		}
 	}
 }
+
+// A log that a crash of the machine has cut short is cut short at its end: it begins where it began, though no name of
+// a segment was synced by anybody else.
+func TestCrashKeepsTheBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := vfs.NewMem()
+		h := newHarness(t, mem)
+		l := h.log(small)
+		h.appendMany(l, 60)
+		for seed := range uint64(100) {
+			after := newHarness(t, mem.Crash(seed))
+			after.boot[0]++
+			s, err := OpenStore(after.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if l := s.Log(testTopic); l != nil && l.StartOffset() != 0 {
+				t.Errorf("seed %d: the log is [%d, %d)", seed, l.StartOffset(), l.EndOffset())
+			}
+			s.Close(false)
+		}
+	})
+}

@@ -31,7 +31,7 @@ func (l *Log) flush(sealed bool) error {
 		l.mu.Unlock()
 		return l.failed("flush", err)
 	}
-	entries := l.unsynced
+	entries, active := l.unsynced, l.active()
 	l.unsynced = false
 	l.mu.Unlock()
 
@@ -46,6 +46,9 @@ func (l *Log) flush(sealed bool) error {
 	if err != nil {
 		l.unsynced = l.unsynced || entries
 		return l.failed("flush", err)
+	}
+	if entries && l.active() == active {
+		l.unnamed = false
 	}
 	if l.truncations.Load() == truncations && l.cuts == 0 {
 		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(end)))

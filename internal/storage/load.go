@@ -59,6 +59,7 @@ func (l *Log) load(from loading) error {
 	if l.active().size.Load() == 0 || !from.clean && end > from.recoveryPoint {
 		l.unsynced = true
 	}
+	l.unnamed = l.unsynced
 	if err := l.loadEpochs(start, end); err != nil {
 		return err
 	}

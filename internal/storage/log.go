@@ -46,6 +46,7 @@ type Log struct {
 	mu        sync.Mutex
 	producers *producerTable
 	unsynced  bool  // the directory's entries or its small files changed since they were synced
+	unnamed   bool  // the name of the segment that is appended to may not be on the disk
 	cuts      int   // truncations under way: the recovery point stays where they have put it
 	flushedMs int64 // when the log was last synced
 	jitterMs  int64 // what the next roll by time is early by

@@ -49,10 +49,10 @@ func newSegment(l *Log, base record.Offset) *segment {
 	return s
 }
 
-// createSegment makes an empty segment with its files.
+// createSegment makes an empty segment with its files. The caller holds the log's mu.
 func createSegment(l *Log, base record.Offset) (*segment, error) {
 	s := newSegment(l, base)
-	s.maxLoaded = true
+	s.maxLoaded, l.unnamed = true, true
 	for _, f := range s.files() {
 		h, err := f.create()
 		if err != nil {

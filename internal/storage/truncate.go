@@ -60,12 +60,13 @@ func (l *Log) expectCut(where func() (base, end record.Offset, err error)) (due 
 	return true, nil
 }
 
-// finishCut makes the names of a log's files survive a crash of the machine, unless the cut has failed.
+// finishCut makes the names of a log's files survive a crash of the machine, unless the cut has failed. It waits for the
+// disk with mu held, lest the directory is renamed meanwhile: nobody appends to a log that is being cut.
 func (l *Log) finishCut(err error) error {
+	l.mu.Lock()
 	if err == nil {
 		err = l.failed("truncate", l.store.fs.SyncDir(l.path()))
 	}
-	l.mu.Lock()
 	l.cuts--
 	l.mu.Unlock()
 	if err != nil {
