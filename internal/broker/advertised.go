@@ -218,7 +218,7 @@ func (b *Broker) sayProof(p *proof) {
 // warnings are what is wrong and does not keep the broker from being ready: a restart would not help.
 func (b *Broker) warnings() []string {
 	var list []string
-	if l := b.outsideListener(); l != nil && b.around != nil && b.around.outside.Load() == nil {
+	if l := b.outsideListener(); l != nil && b.around.outside.Load() == nil {
 		if why := b.unknown.Load(); why != nil {
 			list = append(list, fmt.Sprintf("listener %s is not advertised: %s", l.Name, *why))
 		}
@@ -237,7 +237,7 @@ func (b *Broker) AdvertisedAddresses() []metrics.Address {
 	for _, p := range b.proven.all() {
 		list = append(list, metrics.Address{Listener: p.listener, Address: p.address, Reachable: p.told() == nil})
 	}
-	if l := b.outsideListener(); l != nil && b.around != nil && b.around.outside.Load() == nil {
+	if l := b.outsideListener(); l != nil && b.around.outside.Load() == nil {
 		list = append(list, metrics.Address{Listener: l.Name, Address: "unknown"})
 	}
 	return list

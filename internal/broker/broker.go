@@ -81,7 +81,7 @@ type Broker struct {
 	http       *httpServer
 	registry   *metrics.Registry
 
-	around   *surroundings          // the Kubernetes cluster, from lookAround on
+	around   *surroundings          // the Kubernetes cluster
 	proven   proofs                 // of the advertised addresses
 	declared *declared              // nil where no directory has topics
 	unknown  atomic.Pointer[string] // why the address for clients outside is not known
@@ -122,7 +122,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 		directories: make(chan struct{}, 1),
 		failed:      make(chan error, 1),
 	}
-	b.declared = b.newDeclared()
+	b.declared, b.around = b.newDeclared(), b.newSurroundings()
 	if !o.Guest {
 		limitMemory(b.logger)
 	}

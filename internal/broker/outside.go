@@ -78,7 +78,7 @@ func (b *Broker) lookForOutside(ctx context.Context) (host string, port int, err
 	}
 	way.Service, way.ServiceError = s.client.Service(ctx, s.pod.Namespace, s.pod.Name)
 	if way.ServiceError != nil {
-		way.ServiceError = fmt.Errorf("Service %s: %w", s.pod.Name, way.ServiceError)
+		way.ServiceError = fmt.Errorf("the Service %s: %w", s.pod.Name, way.ServiceError)
 	}
 	if way.Access == kubernetes.NodePort && way.Host == "" && s.pod.Node != "" {
 		way.Node, way.NodeError = s.client.Node(ctx, s.pod.Node)

@@ -40,25 +40,29 @@ const (
 	lastWords = 2 * time.Second
 )
 
-// lookAround finds out where the broker is. Nothing that is missing keeps it from starting.
-func (b *Broker) lookAround(ctx context.Context) {
+// newSurroundings is what the process was told by its pod. The API server is not asked yet.
+func (b *Broker) newSurroundings() *surroundings {
 	environment, account := b.environment(), b.options.Account
 	if account == "" {
 		account = kubernetes.AccountDir
 	}
-	view := b.config.View()
 	s := &surroundings{logger: b.logger}
-	b.around = s
 	if s.pod, s.inside = kubernetes.Here(environment, account); !s.inside {
-		return
+		return s
 	}
-	if s.client, s.why = kubernetes.NewClient(environment, account); s.client != nil && config.KubernetesEvents.In(view) && s.pod.Namespace != "" {
+	s.client, s.why = kubernetes.NewClient(environment, account)
+	if s.client != nil && config.KubernetesEvents.In(b.config.View()) && s.pod.Namespace != "" {
 		s.events = kubernetes.NewRecorder(s.client, s.pod, b.logger)
 	}
+	return s
+}
+
+// lookAround finds out where the broker is. Nothing that is missing keeps it from starting.
+func (b *Broker) lookAround(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	if b.config.Rack == "" {
-		s.zone = s.findZone(ctx, config.KubernetesRackLabel.In(view))
+	if b.around.inside && b.config.Rack == "" {
+		b.around.zone = b.around.findZone(ctx, config.KubernetesRackLabel.In(b.config.View()))
 	}
 	if b.outsideListener() != nil {
 		b.findOutside(ctx)
@@ -96,7 +100,7 @@ func (s *surroundings) findZone(ctx context.Context, label string) string {
 
 // rack is where the broker stands: what was configured, or else the node's zone.
 func (b *Broker) rack() string {
-	if b.config.Rack == "" && b.around != nil {
+	if b.config.Rack == "" {
 		return b.around.zone
 	}
 	return b.config.Rack
@@ -104,16 +108,13 @@ func (b *Broker) rack() string {
 
 // say tells Kubernetes, where it listens.
 func (b *Broker) say(kind kubernetes.Kind, reason, format string, args ...any) {
-	if b.around != nil {
+	if b.around != nil { // a test may build a broker of parts
 		b.around.events.Say(kind, reason, fmt.Sprintf(format, args...))
 	}
 }
 
-// quieten ends what lookAround began.
+// quieten ends what newSurroundings began.
 func (b *Broker) quieten() {
-	if b.around == nil {
-		return
-	}
 	b.around.events.Stop(lastWords)
 	if b.around.client != nil {
 		b.around.client.Close()

@@ -135,6 +135,17 @@ func TestBrokerInAPod(t *testing.T) {
 	p.told(t, "BrokerReturnedEmpty")
 }
 
+// TestNumberlessInAPod: a broker claims a number before it knows what clients outside are told.
+func TestNumberlessInAPod(t *testing.T) {
+	p := newPod(t, map[string]string{})
+	p.env["POD_NAME"] = "kafka-7d9c6b5f4-x2x5z"
+	b := podWorld(t, p).start("listeners=PLAINTEXT://127.0.0.1:0,OUTSIDE://127.0.0.1:0", "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,OUTSIDE:PLAINTEXT",
+		"inter.broker.listener.name=PLAINTEXT", "barnabas.outside.access=nodeport", "barnabas.outside.first.port=30901", "barnabas.advertised.check.interval.ms=0")
+	if outside, _ := b.feed.Current().Broker(b.id).Endpoint("OUTSIDE"); b.id != 1 || outside.Port != 30902 || outside.Host != "192.0.2.7" {
+		t.Errorf("broker %d is told to clients as %+v", b.id, outside)
+	}
+}
+
 // TestOutsideUnknown: a listener whose address nobody tells is not advertised; the others are.
 func TestOutsideUnknown(t *testing.T) {
 	p := newPod(t, map[string]string{})
