@@ -28,6 +28,7 @@ type maintenance struct {
 	next, said time.Time
 	quota      int64
 	logger     *slog.Logger
+	pages      pages
 }
 
 // look does what is due.
@@ -55,6 +56,9 @@ func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
 	}
 	if alarmed[uint64(server.MemberID())] {
 		t.disarm(ctx, server)
+	}
+	if err := t.pages.forget(server.Cfg.BackendPath()); err != nil {
+		t.logger.Debug("keeper: more memory is resident than needed", "error", err)
 	}
 }
 
