@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim mutants spec interop conformance image bench trials fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim mutants spec interop conformance image bench trials pods fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -74,6 +74,9 @@ bench: build       ## side by side with Apache Kafka, as ratios in one run
 
 trials: build      ## nodes that are stopped, wiped and started empty under load: make trials ARGS="-trial A,D -kafka"
 	$(GO) run ./test/trials $(ARGS)
+
+pods:              ## the recipe's and the chart's pods in network namespaces, with the long trials: make pods ARGS="-run Restart"
+	cd test/kubernetes && LONG=1 $(GO) test ./pods -count=1 -v -timeout 30m $(ARGS)
 
 fuzz:              ## every native fuzzer for FUZZTIME (10m)
 	test/fuzz $(FUZZTIME)

@@ -2,6 +2,7 @@ package pods
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,13 +15,14 @@ import (
 	"time"
 
 	"barnabas/test/kubernetes/pods/lan"
+	"barnabas/test/kubernetes/pods/objects"
 )
 
 // load is the writer and the reader that run all the time: test/trials/load, in a network namespace.
 type load struct {
 	w       *world
 	command *exec.Cmd
-	errors  strings.Builder
+	errors  bytes.Buffer
 
 	mu  sync.Mutex // one question at a time
 	in  io.WriteCloser
@@ -38,28 +40,70 @@ const outsideAddresses = "192.168.11.113:30901,192.168.11.114:30902,192.168.11.1
 // startLoad begins outside of the cluster.
 func (w *world) startLoad(args ...string) *load {
 	w.t.Helper()
-	l := &load{w: w, command: exec.Command(filepath.Join(os.Getenv(inside), "load"), args...)}
-	if dir := os.Getenv("SHOW"); dir != "" {
-		log := filepath.Join(dir, strings.ReplaceAll(w.t.Name(), "/", "-")+".client.log")
-		l.command.Args = append(l.command.Args, "-log", log)
-	}
-	l.command.Stderr = &l.errors
-	in, err := l.command.StdinPipe()
+	command := exec.Command(loadProgram(), args...)
+	return w.run(command, func() error { return lan.Start(w.Outside(), command) })
+}
+
+// startLoadInside begins in a pod of its own, where names are the cluster's.
+func (w *world) startLoadInside(args ...string) *load {
+	w.t.Helper()
+	set, err := objects.Read([]byte(clientPod), namespace)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	out, err := l.command.StdoutPipe()
+	w.Apply(set)
+	w.await("the client's pod", func() bool { return w.RolledOut(w.Owners("client")...) })
+	program, err := os.Open(loadProgram())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer program.Close()
+	// The image has no such program: the pod gets it as an open file.
+	command, err := w.Command(w.t.Context(), w.pod("client"), append([]string{"/proc/self/fd/3"}, args...)...)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	command.ExtraFiles = []*os.File{program}
+	return w.run(command, command.Start)
+}
+
+const clientPod = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: client}
+spec:
+  selector: {matchLabels: {app: client}}
+  template:
+    metadata: {labels: {app: client}}
+    spec:
+      containers:
+      - name: client
+        image: ` + imageName + `
+        command: [sleep, infinity]
+`
+
+func loadProgram() string { return filepath.Join(os.Getenv(inside), "load") }
+
+func (w *world) run(command *exec.Cmd, start func() error) *load {
+	w.t.Helper()
+	l := &load{w: w, command: command}
+	command.Stderr = &l.errors
+	in, err := command.StdinPipe()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	l.in, l.out = in, bufio.NewScanner(out)
-	if err := lan.Start(w.Outside(), l.command); err != nil {
+	if err := start(); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
 		in.Close()
-		_ = l.command.Process.Kill() // it may have ended
-		_ = l.command.Wait()
+		_ = command.Process.Kill() // it may have ended
+		_ = command.Wait()
 	})
 	return l
 }

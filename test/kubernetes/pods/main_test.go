@@ -11,12 +11,14 @@
 package pods
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -44,8 +46,9 @@ func outside() int {
 			return cannot(err)
 		}
 	}
-	dir, err := os.MkdirTemp("", "barnabas-pods-")
-	if err != nil {
+	sweep()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("barnabas-pods-%d", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -55,7 +58,12 @@ func outside() int {
 		return 1
 	}
 	runtime.LockOSThread() // what a parent's death does to a child is a matter of the parent's thread
-	self := exec.Command("/proc/self/exe", os.Args[1:]...)
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	self := exec.Command(filepath.Join(dir, "container"), append([]string{"init", program}, os.Args[1:]...)...)
 	self.Env = append(os.Environ(), inside+"="+dir)
 	self.Stdout, self.Stderr = os.Stdout, os.Stderr
 	self.SysProcAttr = &syscall.SysProcAttr{
@@ -74,6 +82,17 @@ func outside() int {
 		return 1
 	}
 	return 0
+}
+
+// sweep removes the directories of runs that were killed: the kernel has ended all the rest of them.
+func sweep() {
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "barnabas-pods-*")) // the pattern is a good one
+	for _, dir := range dirs {
+		pid := strings.TrimPrefix(filepath.Base(dir), "barnabas-pods-")
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			_ = os.RemoveAll(dir)
+		}
+	}
 }
 
 func cannot(err error) int {
@@ -100,8 +119,9 @@ func build(dir string) error {
 			return err
 		}
 	} else {
-		steps = append(steps, []string{root, "run", "./deploy/image", "-platforms", runtime.GOARCH, "-out", archive,
-			"-sbom", filepath.Join(dir, "sbom.json")})
+		cache := filepath.Join(cmp.Or(os.Getenv("CACHE"), filepath.Join(root, ".cache")), "image")
+		steps = append(steps, []string{root, "run", "./deploy/image", "-platforms", runtime.GOARCH, "-cache", cache,
+			"-out", archive, "-sbom", filepath.Join(dir, "sbom.json")})
 	}
 	for _, s := range steps {
 		c := exec.Command("go", s[1:]...)
@@ -122,8 +142,15 @@ func settle() error {
 	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("/proc: %w", err)
 	}
-	if err := unix.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("/run: %w", err)
+	work := filepath.Join(os.Getenv(inside), "work")
+	for _, dir := range []string{"/run", work} {
+		err := os.MkdirAll(dir, 0o755)
+		if err == nil {
+			err = unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755")
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", dir, err)
+		}
 	}
-	return nil
+	return os.Setenv("TMPDIR", work)
 }

@@ -67,6 +67,9 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// long tells that the long trials are asked for.
+func long() bool { return os.Getenv("LONG") != "" }
+
 // say prints with the time since the beginning.
 func (w *world) say(format string, args ...any) {
 	w.t.Logf("%7.3f "+format, append([]any{time.Since(w.began).Seconds()}, args...)...)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,13 +99,14 @@ func (c *Cluster) Close() {
 	close(c.quit)
 	<-c.ended
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, p := range c.pods {
+	pods := slices.Clone(c.pods)
+	c.mu.Unlock() // what ends may still ask for something
+	for _, p := range pods {
 		if p.run != nil {
 			p.run.Kill()
 		}
 	}
-	for _, p := range c.pods {
+	for _, p := range pods {
 		if p.run != nil {
 			<-p.run.Gone()
 		}

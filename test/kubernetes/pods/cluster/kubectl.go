@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -241,21 +242,25 @@ func (c *Cluster) running(name string) (*kubelet.Pod, error) {
 
 // Exec runs a program in a pod, and returns what it prints on its standard output.
 func (c *Cluster) Exec(ctx context.Context, pod string, in io.Reader, args ...string) (string, error) {
-	var out, errs bytes.Buffer
-	err := c.ExecTo(ctx, pod, kubelet.Exec{Args: args, In: in, Out: &out, Errors: &errs})
+	command, err := c.Command(ctx, pod, args...)
 	if err != nil {
+		return "", err
+	}
+	var out, errs bytes.Buffer
+	command.Stdin, command.Stdout, command.Stderr = in, &out, &errs
+	if err := command.Run(); err != nil {
 		return out.String(), fmt.Errorf("in pod %s: %s: %w: %s", pod, strings.Join(args, " "), err, errs.String())
 	}
 	return out.String(), nil
 }
 
-// ExecTo runs a program in a pod and leads its output elsewhere.
-func (c *Cluster) ExecTo(ctx context.Context, pod string, e kubelet.Exec) error {
+// Command is a program in a pod that is still to be started.
+func (c *Cluster) Command(ctx context.Context, pod string, args ...string) (*exec.Cmd, error) {
 	run, err := c.running(pod)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return run.Run(ctx, e)
+	return run.Command(ctx, args...)
 }
 
 // Logs are all that pods of whose name a part is given have printed, those that are gone too.

@@ -153,13 +153,13 @@ func (c *Cluster) name(s *corev1.Service, ends []*pod, zone *names.Zone) {
 	}
 }
 
-// ServiceLinks implements kubelet.Cluster: the variables that Docker's links had.
-func (c *Cluster) ServiceLinks(namespace string) []string {
+// ServiceLinks implements kubelet.Cluster: the variables that Docker's links had. Those of the API server are for all.
+func (c *Cluster) ServiceLinks(namespace string, all bool) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	env := links("KUBERNETES", "10.1.0.1", []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}})
 	for _, s := range c.services {
-		if s.Namespace == namespace && s.Spec.ClusterIP != corev1.ClusterIPNone {
+		if all && s.Namespace == namespace && s.Spec.ClusterIP != corev1.ClusterIPNone {
 			env = append(env, links(variable(s.Name), s.Spec.ClusterIP, s.Spec.Ports)...)
 		}
 	}

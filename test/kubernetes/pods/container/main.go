@@ -1,5 +1,6 @@
 // Command container is what runc is to a kubelet, as far as this harness needs it: started as the first process of new
-// namespaces, it makes the file system that it is told of on descriptor 3, gives up its rights and becomes the program.
+// namespaces, it makes the file system that it is told of on descriptor 3, gives up its rights and becomes the program. Called
+// with init and a command it is the first process of the harness's own namespace.
 package main
 
 import (
@@ -34,6 +35,14 @@ type mount struct {
 }
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == "init" {
+		code, err := initialize(os.Args[2:])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "init:", err)
+			os.Exit(1)
+		}
+		os.Exit(code)
+	}
 	err := become()
 	fmt.Fprintln(os.Stderr, "container:", err)
 	os.Exit(128)

@@ -14,9 +14,7 @@ import (
 func (c *container) environment() ([]string, error) {
 	pod := c.pod.Object
 	env := slices.Clone(c.pod.machine.Image.Config.Env)
-	if *pod.Spec.EnableServiceLinks {
-		env = append(env, c.pod.machine.Cluster.ServiceLinks(pod.Namespace)...)
-	}
+	env = append(env, c.pod.machine.Cluster.ServiceLinks(pod.Namespace, *pod.Spec.EnableServiceLinks)...)
 	env = append(env, "HOSTNAME="+c.pod.hostname())
 	for _, from := range c.spec.EnvFrom {
 		data, err := c.pod.source(from.ConfigMapRef, from.SecretRef)

@@ -37,8 +37,8 @@ type Machine struct {
 type Cluster interface {
 	// Config is what a ConfigMap or, if secret, a Secret holds.
 	Config(namespace, name string, secret bool) (map[string][]byte, bool)
-	// ServiceLinks are the variables that name a namespace's Services.
-	ServiceLinks(namespace string) []string
+	// ServiceLinks are the variables that name the API server, and a namespace's Services if all are asked for.
+	ServiceLinks(namespace string, all bool) []string
 }
 
 // Status is how a pod is.

@@ -1,12 +1,10 @@
 package kubelet
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,32 +198,25 @@ func (s *spec) user(ofImage string, pod *corev1.PodSecurityContext, own *corev1.
 	return nil
 }
 
-// Exec is a program in a container, as `kubectl exec` runs it: its input, and what it prints.
-type Exec struct {
-	Args        []string
-	In          io.Reader
-	Out, Errors io.Writer
-}
-
-// Run runs it in the pod's first container, as that container's user and with its environment.
-func (p *Pod) Run(ctx context.Context, e Exec) error {
+// Command is a program in the pod's first container, as `kubectl exec` runs it: as the container's user, with its
+// environment. Nothing runs yet.
+func (p *Pod) Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	c := p.containers[0]
 	c.mu.Lock()
 	running := c.process
 	c.mu.Unlock()
 	if running == nil {
-		return fmt.Errorf("pod %s: container %s does not run", p.Object.Name, c.spec.Name)
+		return nil, fmt.Errorf("pod %s: container %s does not run", p.Object.Name, c.spec.Name)
 	}
-	return running.enter(ctx, e)
+	return running.enter(ctx, args), nil
 }
 
-func (p *process) enter(ctx context.Context, e Exec) error {
+func (p *process) enter(ctx context.Context, words []string) *exec.Cmd {
 	args := []string{"-t", strconv.Itoa(p.command.Process.Pid), "-m", "-u", "-i", "-n", "-p", "-r",
 		"-S", strconv.Itoa(p.spec.UID), "-G", strconv.Itoa(p.spec.GID), "--"}
-	command := exec.CommandContext(ctx, nsenter, append(args, e.Args...)...)
+	command := exec.CommandContext(ctx, nsenter, append(args, words...)...)
 	command.Env = p.spec.Env
-	command.Stdin, command.Stdout, command.Stderr = e.In, e.Out, e.Errors
-	return command.Run()
+	return command
 }
 
 // nsenter is util-linux's, where Debian has it.
@@ -233,9 +224,8 @@ const nsenter = "/usr/bin/nsenter"
 
 // exec is for probes and hooks: the error has what the program said.
 func (p *process) exec(ctx context.Context, args []string) error {
-	var said bytes.Buffer
-	if err := p.enter(ctx, Exec{Args: args, Out: &said, Errors: &said}); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(said.String()))
+	if said, err := p.enter(ctx, args).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(string(said)))
 	}
 	return nil
 }
