@@ -165,7 +165,7 @@ func (e *election) leader(p *metadata.Partition, isr []metadata.Member) ident.Br
 
 func (e *election) leaderAmong(p *metadata.Partition, isr []metadata.Member) ident.BrokerID {
 	for _, m := range isr {
-		if m.Broker == p.Leader && e.canLead(m) {
+		if m.Broker == p.Leader && e.here(m) {
 			return m.Broker
 		}
 	}
@@ -187,9 +187,20 @@ func (e *election) preferred(p *metadata.Partition, members []metadata.Member) (
 	return metadata.Member{}, false
 }
 
-func (e *election) canLead(m metadata.Member) bool {
+// canLead tells whether a copy can be elected. A successor's can't before that has its broker's place, for who connects to
+// it is led on to the incumbent. It leads only what that hands over to it, and then the incumbent is about to go.
+func (e *election) canLead(m metadata.Member) bool { return e.here(m) && !waits(e.img, m) }
+
+// here tells whether a copy is with somebody.
+func (e *election) here(m metadata.Member) bool {
 	s := e.standing(m)
 	return s == live || s == torn || s == leaving
+}
+
+// waits tells whether a copy is a successor's.
+func waits(img *metadata.Image, m metadata.Member) bool {
+	b := img.Holder(m)
+	return b != nil && b == img.Successor(m.Broker)
 }
 
 // staying is the registration of a broker that is there to stay, nil for others.

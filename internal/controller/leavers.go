@@ -22,6 +22,12 @@ func (e *election) staying(isr []metadata.Member) []metadata.Member {
 	for i := 0; i < len(leavers) && len(stay) < max(1, e.minISR); i++ {
 		stay = append(stay, leavers[i])
 	}
+	leads := func(m metadata.Member) bool { return e.asked != nil && m.Broker == e.asked.Leader }
+	if !slices.ContainsFunc(stay, func(m metadata.Member) bool { return leads(m) || e.canLead(m) }) {
+		// Successors that are level and wait: whoever leads goes on until one has taken its place.
+		leader := max(0, slices.IndexFunc(leavers, leads))
+		stay = append(stay, leavers[leader:min(leader+1, len(leavers))]...)
+	}
 	if len(stay) == 0 {
 		stay = of(torn)
 	}

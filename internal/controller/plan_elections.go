@@ -74,7 +74,7 @@ func elected(s *state, kind ElectionType, asked Election, made *changes) error {
 // electPreferred makes the first replica the leader if it is in sync and live.
 func electPreferred(img *metadata.Image, p *metadata.Partition) *metadata.Partition {
 	m, inSync := p.InISR(p.PreferredLeader())
-	if !inSync || standingOf(img, m) != live {
+	if !inSync || standingOf(img, m) != live || waits(img, m) {
 		return nil
 	}
 	return led(p, m, p.ISR, p.ELR)

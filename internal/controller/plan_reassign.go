@@ -146,7 +146,7 @@ func (e *election) completed(p *metadata.Partition) *metadata.Partition {
 	next.ISR, next.ELR = filter(p.ISR, stays), filter(p.ELR, stays)
 	next.Adding, next.Removing = nil, nil
 	for _, id := range next.Replicas {
-		if m, inSync := next.InISR(id); !inSync || !e.canLead(m) {
+		if m, inSync := next.InISR(id); !inSync || !e.here(m) {
 			return nil
 		}
 	}

@@ -101,6 +101,15 @@ func (s *stage) event(verb string, args []string) []string {
 		return s.perform(planRebalance(s.state()))
 	case "join": // a leader's own change: join t-0 2:b
 		return append(s.join(args), s.touched(args[0])...)
+	case "exchange": // a leader's own change, of a broker's store for its successor's: exchange t-0 2:y
+		return append(s.exchange(args), s.touched(args[0])...)
+	case "succeeds": // the incumbent has gone, and its successor registers: succeeds 2
+		b := s.img.Successor(brokerID(args[0]))
+		value := metadata.EncodeBroker(b)
+		delete(s.keys, metadata.BrokerKey(b.ID))
+		s.apply(metadata.Put(metadata.BrokerKey(b.ID), value), metadata.Put(metadata.MemberKey(b.ID), value),
+			metadata.Delete(metadata.SuccessorKey(b.ID)))
+		return s.lead()
 	case "isr": // a leader's own change: isr t-0 1,2
 		topic, p := s.partition(args[0])
 		next := *p
@@ -122,6 +131,25 @@ func (s *stage) join(args []string) []string {
 	next := *p
 	next.Epoch++
 	next.ISR = append(slices.Clone(p.ISR), metadata.Member{Broker: brokerID(id), Store: storeID(store)})
+	s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
+	return s.show(topic.Name)
+}
+
+// exchange has a leader name a broker's successor in its place; where it names its own, that one leads in the next epoch.
+func (s *stage) exchange(args []string) []string {
+	topic, p := s.partition(args[0])
+	id, store, _ := strings.Cut(args[1], ":")
+	next := *p
+	next.Epoch++
+	next.ISR = slices.Clone(p.ISR)
+	for i, m := range next.ISR {
+		if m.Broker == brokerID(id) {
+			next.ISR[i].Store = storeID(store)
+		}
+	}
+	if p.Leader == brokerID(id) {
+		next.LeaderEpoch++
+	}
 	s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
 	return s.show(topic.Name)
 }

@@ -38,7 +38,8 @@ func newClient(t *testing.T, c *cluster, options ...kgo.Opt) *kgo.Client {
 	// A process that is killed right after it has taken a connection ends it before the first answer.
 	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(c.addresses()...), kgo.AlwaysRetryEOF(),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
-		kgo.MetadataMinAge(10*time.Millisecond))...)
+		kgo.MetadataMinAge(10*time.Millisecond),
+		kgo.UnknownTopicRetries(-1))...) // a broker hears of a new topic a moment later than the one that was asked to make it
 	if err != nil {
 		t.Fatal(err)
 	}
