@@ -12,7 +12,8 @@ import (
 
 // DescribeLogDirs 1-5. Version 2 is flexible, 3 has an error of its own, 4 tells the volume's space (KIP-827), 5 cordoned directories
 // (KIP-1066): none is. Without topics all are described. A directory that is offline says
-// KAFKA_STORAGE_ERROR and nothing else.
+// KAFKA_STORAGE_ERROR and nothing else. A copy that is to take the place of a replica in another directory is a future one, and its
+// lag is what it has yet to copy (KIP-113).
 
 func (a *API) describeLogDirs(_ *Call, request *kmsg.DescribeLogDirsRequest) *kmsg.DescribeLogDirsResponse {
 	response := kmsg.NewPtrDescribeLogDirsResponse()
@@ -24,12 +25,12 @@ func (a *API) describeLogDirs(_ *Call, request *kmsg.DescribeLogDirsRequest) *km
 		}
 	}
 	for _, d := range a.Store.Dirs() {
-		response.Dirs = append(response.Dirs, describeDir(d, wanted))
+		response.Dirs = append(response.Dirs, a.describeDir(d, wanted))
 	}
 	return response
 }
 
-func describeDir(d *storage.Directory, wanted map[string][]int32) kmsg.DescribeLogDirsResponseDir {
+func (a *API) describeDir(d *storage.Directory, wanted map[string][]int32) kmsg.DescribeLogDirsResponseDir {
 	out := kmsg.NewDescribeLogDirsResponseDir()
 	out.Dir, out.TotalBytes, out.UsableBytes = d.Path(), -1, -1
 	if d.Err() != nil {
@@ -37,7 +38,7 @@ func describeDir(d *storage.Directory, wanted map[string][]int32) kmsg.DescribeL
 		return out
 	}
 	out.TotalBytes, out.UsableBytes = d.Space()
-	logs := d.Logs()
+	logs := append(d.Logs(), d.Futures()...)
 	slices.SortFunc(logs, func(a, b *storage.Log) int {
 		left, right := a.TopicPartition(), b.TopicPartition()
 		if left.Topic != right.Topic {
@@ -58,6 +59,12 @@ func describeDir(d *storage.Directory, wanted map[string][]int32) kmsg.DescribeL
 		partition := kmsg.NewDescribeLogDirsResponseDirTopicPartition()
 		partition.Partition, partition.Size = tp.Partition, log.Size()
 		partition.OffsetLag = int64(max(0, log.HighWatermark()-log.EndOffset()))
+		if moved := a.Store.Log(tp); moved != log && log.IsNamedFuture() {
+			partition.IsFuture = true
+			if moved != nil {
+				partition.OffsetLag = int64(max(0, moved.EndOffset()-log.EndOffset()))
+			}
+		}
 		topic := &out.Topics[len(out.Topics)-1]
 		topic.Partitions = append(topic.Partitions, partition)
 	}

@@ -30,6 +30,9 @@ var codes = []struct {
 	{replication.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{replication.ErrStorage, kerr.KafkaStorageError},
 	{replication.ErrPolicy, kerr.PolicyViolation},
+	{replication.ErrNameTooLong, kerr.InvalidTopicException},
+	{replication.ErrUnknownDirectory, kerr.LogDirNotFound},
+	{replication.ErrNoReplica, kerr.ReplicaNotAvailable},
 
 	{storage.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
 	{storage.ErrCorruptMessage, kerr.CorruptMessage},

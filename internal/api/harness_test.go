@@ -38,6 +38,12 @@ const listenerName = "PLAINTEXT"
 // newBroker starts one; what it started ends with the test.
 func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 	t.Helper()
+	return newBrokerIn(t, settings, "/data")
+}
+
+// newBrokerIn starts one with these log directories.
+func newBrokerIn(t testing.TB, settings map[string]string, dirs ...string) *memoryBroker {
+	t.Helper()
 	ctx := t.Context()
 	view := config.Defaults().WithDynamic(settings, nil)
 	logger := slog.New(slog.DiscardHandler)
@@ -45,7 +51,7 @@ func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 	cluster, err := metadata.Found(ctx, store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1})
 	must(t, err)
 	logs, err := storage.OpenStore(storage.Options{
-		FS: vfs.NewMem(), Dirs: []string{"/data"}, ClusterID: cluster.ID, BrokerID: 1,
+		FS: vfs.NewMem(), Dirs: dirs, ClusterID: cluster.ID, BrokerID: 1,
 		Config: storage.DefaultLogConfig(), Logger: logger,
 	})
 	must(t, err)
@@ -62,7 +68,7 @@ func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 	lease, err := store.Lease(ctx, time.Minute)
 	must(t, err)
 	_, err = metadata.Register(ctx, store, metadata.Broker{
-		ID: 1, Stores: []ident.StoreID{logs.Dirs()[0].ID()},
+		ID: 1, Stores: storesOf(logs),
 		Endpoints: []metadata.Endpoint{{Listener: listenerName, Host: "127.0.0.1", Port: 9092, Protocol: "PLAINTEXT"}},
 		Features:  controller.SupportedFeatures(),
 	}, lease.ID())
@@ -96,6 +102,13 @@ func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 		InternalTopic: func(string) (controller.NewTopic, bool) { return controller.NewTopic{}, false },
 		Metrics:       metrics.New("test"), Logger: logger,
 	})}
+}
+
+func storesOf(logs *storage.Store) (ids []ident.StoreID) {
+	for _, d := range logs.Dirs() {
+		ids = append(ids, d.ID())
+	}
+	return ids
 }
 
 // topicConfig is as much of a topic's settings as these tests change.

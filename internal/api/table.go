@@ -60,6 +60,7 @@ func rows() []row {
 		{key: 23, min: 2, max: 4, handle: now((*API).offsetForLeaderEpoch)},
 		{key: 32, min: 1, max: 4, handle: now((*API).describeConfigs)},
 		{key: 33, min: 0, max: 2, handle: now((*API).alterConfigs), controller: true},
+		{key: 34, min: 1, max: 2, handle: now((*API).alterReplicaLogDirs)},
 		{key: 35, min: 1, max: 5, handle: now((*API).describeLogDirs)},
 		{key: 37, min: 0, max: 3, handle: now((*API).createPartitions), controller: true},
 		{key: 42, min: 0, max: 3, handle: later((*API).deleteGroups)},

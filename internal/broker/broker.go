@@ -202,6 +202,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 		b.background.Go(func() { giveBack(run) })
 	}
 	b.background.Go(func() { b.mend(run) })
+	b.background.Go(func() { b.partitions.MoveLogs(run, b.exchange) })
 	b.background.Go(func() { b.watchKeeper(run) })
 	b.background.Go(func() { b.keepKnown(run) })
 	return nil

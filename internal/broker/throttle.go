@@ -17,6 +17,7 @@ import (
 const (
 	leaderThrottledRate   = "leader.replication.throttled.rate"
 	followerThrottledRate = "follower.replication.throttled.rate"
+	alterDirsRate         = "replica.alter.log.dirs.io.max.bytes.per.second"
 )
 
 // limitCopying takes over the limits of replication (KIP-73) where they have changed.
@@ -29,7 +30,7 @@ func (b *Broker) limitCopying(image *metadata.Image, changed []metadata.Resource
 	for _, limit := range []struct {
 		name     string
 		throttle *replication.Throttle
-	}{{leaderThrottledRate, &limits.Leader}, {followerThrottledRate, &limits.Follower}} {
+	}{{leaderThrottledRate, &limits.Leader}, {followerThrottledRate, &limits.Follower}, {alterDirsRate, &limits.AlterDirs}} {
 		value, set := image.Config(own)[limit.name]
 		if !set {
 			value, set = image.Config(all)[limit.name]

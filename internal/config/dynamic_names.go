@@ -7,8 +7,9 @@ import (
 )
 
 // Of Kafka's settings that have no row here, those that Kafka lets change while it runs. Tools set
-// them, so they are kept although most do nothing. Two do: leader.replication.throttled.rate and
-// follower.replication.throttled.rate, which in Kafka too no file has (internal/broker/throttle.go).
+// them, so they are kept although most do nothing. Three do: leader.replication.throttled.rate,
+// follower.replication.throttled.rate and replica.alter.log.dirs.io.max.bytes.per.second, which in Kafka
+// too no file has (internal/broker/throttle.go).
 
 const dynamicInKafka = `
 background.threads config.providers cordoned.log.dirs errors.deadletterqueue.auto.create.topics.enable

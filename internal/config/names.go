@@ -147,7 +147,7 @@ alter.log.dirs.replication.quota.window.num alter.log.dirs.replication.quota.win
 client.quota.callback.class controller.quota.window.num controller.quota.window.size.seconds
 quota.consumer.default
 quota.producer.default quota.window.num quota.window.size.seconds
-replica.alter.log.dirs.io.max.bytes.per.second replication.quota.window.num
+replication.quota.window.num
 replication.quota.window.size.seconds telemetry.max.bytes
 `},
 	{"sizes a thread pool or a buffer of Kafka that Barnabas does not have", `

@@ -55,6 +55,9 @@ func (p *Partition) append(batches []byte, req AppendRequest) (Appended, calls, 
 	if err != nil {
 		return Appended{Appended: at}, nil, failed(err)
 	}
+	if err := p.mirror(log); err != nil {
+		return Appended{}, nil, err
+	}
 	return Appended{Appended: at, Epoch: v.epoch}, p.advance(v), nil
 }
 

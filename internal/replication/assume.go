@@ -53,6 +53,10 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	if old.topic == a.topic && (a.state.LeaderEpoch < old.epoch || a.state.Epoch < old.partitionEpoch) {
 		return turn{}, nil, nil // the image is fed in order; an older state has nothing to say
 	}
+	moved, deleteOld := p.promoted(a.state, log)
+	if moved != nil {
+		log = moved
+	}
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
 		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, modified: a.state.Modified, named: a.state.Named,
@@ -72,7 +76,8 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 			next.role = Leading
 		}
 	}
-	sameEpoch := old.role == next.role && old.epoch == next.epoch && old.log == next.log && !old.unfit
+	sameLog := old.log == next.log || moved != nil
+	sameEpoch := old.role == next.role && old.epoch == next.epoch && sameLog && !old.unfit
 	var unfit error
 	if sameEpoch {
 		next.epochStart = old.epochStart
@@ -84,6 +89,9 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	}
 	p.follow(old, next, a.eligible, sameEpoch)
 	p.view.Store(next)
+	if err := p.settleMove(a.state, deleteOld); err != nil && unfit == nil {
+		unfit = err // it is found, and removed, when its directory is back
+	}
 	var woken calls
 	if next.role == Leading {
 		woken = p.advance(next)
@@ -116,6 +124,10 @@ func (p *Partition) begin(next *view, state *metadata.Partition) error {
 	if err := fill(next.log, next.epoch, state.Resume); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
+	p.cutFuture(next.log)
+	if err := p.mirror(next.log); err != nil {
+		return err
+	}
 	next.epochStart = next.log.EndOffset()
 	return nil
 }
@@ -139,7 +151,7 @@ func (p *Partition) follow(old, next *view, eligible eligibility, sameEpoch bool
 	}
 	for _, f := range known {
 		here := func(r Follower) bool { return r.Member == f.Member }
-		if f.Member.Store.IsZero() {
+		if f.Member.Store.IsZero() || p.hasMoved(f.Member, next.inSync, eligible) {
 			continue // what was supposed of a replica whose store is known by now
 		}
 		if slices.Contains(next.replicas, f.Member.Broker) && !slices.ContainsFunc(rows, here) {
@@ -171,6 +183,15 @@ func row(known []Follower, id ident.BrokerID, inSync InSync, now time.Time) Foll
 	return Follower{Member: inSync.Committed[i], Progress: Unseen(true, now)}
 }
 
+// hasMoved tells whether the in-sync set names another log directory of the same broker for a replica. A successor's store
+// is another broker's.
+func (p *Partition) hasMoved(m metadata.Member, inSync InSync, eligible eligibility) bool {
+	return slices.ContainsFunc(inSync.Committed, func(o metadata.Member) bool {
+		there, _ := eligible(o, true)
+		return there && isTwin(o, m) && p.local.successor(o) == p.local.successor(m)
+	})
+}
+
 // claim names the store of this replica in the in-sync set, where the controller could not know it. The
 // caller holds mu.
 func (p *Partition) claim(v *view) {
@@ -192,7 +213,7 @@ func (p *Partition) resign() turn {
 	p.mu.Lock()
 	old := p.view.Load()
 	p.view.Store(&view{topic: old.topic, epoch: old.epoch, leader: ident.NoBroker})
-	p.followers = nil
+	p.followers, p.future = nil, nil
 	woken := p.watches.all()
 	p.mu.Unlock()
 	woken.make()

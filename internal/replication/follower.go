@@ -101,6 +101,10 @@ func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 		if err := appendCopy(log, c.Batches); err != nil {
 			return Cut{}, nil, failed(err)
 		}
+		p.cutFuture(log)
+		if err := p.mirror(log); err != nil {
+			return Cut{}, nil, err
+		}
 	}
 	if c.HighWatermark > log.HighWatermark() {
 		log.SetHighWatermark(c.HighWatermark)
@@ -160,6 +164,7 @@ func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cu
 	case have > end:
 		return p.cutOff(log, end)
 	case have < start:
+		defer p.cutFuture(log)
 		return Cut{}, failed(log.TruncateFullyTo(start)) // the leader's retention has gone that far
 	}
 	return Cut{}, nil
@@ -171,7 +176,9 @@ func (p *Partition) cutOff(log *storage.Log, to record.Offset) (Cut, error) {
 	if err := mayGiveUp(log, to, p.view.Load().named); err != nil {
 		return Cut{}, err
 	}
-	if err := log.TruncateTo(to); err != nil {
+	err := log.TruncateTo(to)
+	p.cutFuture(log)
+	if err != nil {
 		return Cut{}, fmt.Errorf("truncate to %d: %w", to, failed(err))
 	}
 	before.From = log.EndOffset()

@@ -61,7 +61,8 @@ type Manager struct {
 	// throttles are shared by all partitions, and have locks of their own.
 	throttles Throttles
 
-	applying sync.Mutex // held by Apply and Retry, over the making of logs; nobody else wants it
+	applying sync.Mutex    // held by Apply, Retry and MoveReplica, over the making of logs
+	mover    chan struct{} // one place: a replica is to be moved, or may go on with it
 
 	mu     sync.RWMutex // guards what follows; never held over I/O
 	topics map[string]*topicReplicas
@@ -86,10 +87,11 @@ func NewManager(options Options) *Manager {
 	m := &Manager{
 		options: options,
 		local: &local{
-			broker: options.Broker, maxLag: options.MaxLag,
+			broker: options.Broker, store: options.Store, maxLag: options.MaxLag,
 			clock: options.Clock, propose: options.Propose,
 		},
 		logger: options.Logger,
+		mover:  make(chan struct{}, 1),
 		topics: map[string]*topicReplicas{},
 	}
 	m.local.held.Store(options.Held)
@@ -195,6 +197,7 @@ func (m *Manager) applyPartition(
 	}
 	log := p.Log()
 	if log == nil {
+		m.resolve(change)
 		log = m.logFor(change, settings, isNew)
 	}
 	t, err := p.assume(assignment{
@@ -207,6 +210,7 @@ func (m *Manager) applyPartition(
 		m.put(change.TopicID, p)
 	}
 	m.tell(p, t)
+	m.moveOn(p)
 }
 
 // logFor finds or makes the log of a replica; nil when no directory can have it. A new one begins where the metadata
@@ -271,6 +275,7 @@ func (m *Manager) drop(p *Partition, why string) {
 	}
 	m.mu.Unlock()
 	m.tell(p, p.resign())
+	m.complain(p.name, m.options.Store.DropFuture(p.name))
 	if err := m.options.Store.Delete(p.name); err != nil && !errors.Is(err, storage.ErrUnknownLog) {
 		m.logger.Error("log can't be removed", "partition", p.name.String(), "error", err)
 		return
@@ -309,6 +314,7 @@ func (m *Manager) Retry() {
 	for _, p := range m.All() {
 		v := p.view.Load()
 		if v.log != nil && !v.unfit && !v.doubtful || image == nil {
+			m.adopt(p)
 			continue
 		}
 		if state := image.Partition(p.name); state != nil {
@@ -317,4 +323,5 @@ func (m *Manager) Retry() {
 			}}, false)
 		}
 	}
+	m.nudgeMover()
 }

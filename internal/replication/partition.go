@@ -35,6 +35,9 @@ type Partition struct {
 	watches   watches       // guarded by mu
 	followers []Follower    // guarded by mu; nil unless leading more than one replica
 	asked     record.Offset // guarded by mu: the ceiling that has been proposed and not heard of, or 0
+	future    *future       // guarded by mu; nil unless the replica is being moved to another log directory
+	// wish is where the replica is to be moved next, nil for nowhere; guarded by mu.
+	wish *storage.Directory
 }
 
 // view is what a partition is at one moment. It is immutable: readers load it without a lock.
@@ -176,7 +179,7 @@ func (p *Partition) advance(v *view) calls {
 	if len(p.followers) > 0 { // else nobody's lag is asked for, and every append would read the clock
 		now = p.local.clock()
 	}
-	if !p.local.held.Load() && !v.torn() {
+	if !p.local.held.Load() && !v.torn() && (p.future == nil || !p.future.broken) {
 		if next := nextHighWatermark(p.replicasNow(v), now); next > v.log.HighWatermark() {
 			v.log.SetHighWatermark(next)
 		}
@@ -221,6 +224,7 @@ func (p *Partition) Unwatch(w *Waiter) {
 // local is what all partitions of a broker share: who it is and its settings.
 type local struct {
 	broker  ident.BrokerID
+	store   *storage.Store
 	maxLag  time.Duration
 	clock   func() time.Time
 	propose func(Proposal)

@@ -29,6 +29,7 @@ type bench struct {
 	now       time.Time
 	boot      ident.BootID
 	tune      storage.Settings
+	dirs      []string
 }
 
 func newBench(t testing.TB) *bench {
@@ -42,8 +43,11 @@ func newBench(t testing.TB) *bench {
 }
 
 func (b *bench) open() {
+	if b.dirs == nil {
+		b.dirs = []string{"/data"}
+	}
 	store, err := storage.OpenStore(storage.Options{
-		FS: b.fs, Dirs: []string{"/data"}, BrokerID: self, BootID: b.boot, Config: b.settings.Log, Settings: b.tune,
+		FS: b.fs, Dirs: b.dirs, BrokerID: self, BootID: b.boot, Config: b.settings.Log, Settings: b.tune,
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ func (m *Manager) clearAway(change metadata.PartitionChange) {
 	if change.New.Leader == ident.NoBroker || change.New.Inquiry != metadata.NoInquiry || change.New.Reassigning() {
 		return
 	}
+	m.complain(change.TopicPartition(), m.options.Store.DropFuture(change.TopicPartition()))
 	if err := m.options.Store.Delete(change.TopicPartition()); err != nil {
 		m.logger.Error("log of a replica that was moved away can't be removed",
 			"partition", change.TopicPartition().String(), "error", err)

@@ -52,8 +52,9 @@ func (t *Throttle) pay(now time.Time) {
 	}
 }
 
-// Throttles are a broker's: for what it sends as a leader, and for what it takes as a follower.
-type Throttles struct{ Leader, Follower Throttle }
+// Throttles are a broker's: for what it sends as a leader, for what it takes as a follower, and for what it copies from one
+// of its log directories to another.
+type Throttles struct{ Leader, Follower, AlterDirs Throttle }
 
 // Throttled says which side of a partition's copying is throttled on this broker.
 type Throttled struct{ Leader, Follower bool }

@@ -105,6 +105,11 @@ func (d *Directory) Logs() []*Log {
 	return logs
 }
 
+// all are the logs in this directory and the future ones, in no order.
+func (d *Directory) all() []*Log {
+	return append(d.Logs(), d.Futures()...)
+}
+
 // fail takes the directory offline, if it isn't, and returns ErrStorage with the cause.
 func (d *Directory) fail(cause error) error {
 	if d.offline.CompareAndSwap(nil, &offlineState{cause: cause}) {

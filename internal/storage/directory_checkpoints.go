@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
@@ -69,7 +70,7 @@ func (d *Directory) markedBoot(written offsetCheckpoint) bool {
 // markBoot writes the file of written offsets with the mark of the machine's boot, whether or not the offsets
 // have changed.
 func (d *Directory) markBoot() error {
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.saveCheckpoint(writtenOffsets, logs)
@@ -120,7 +121,7 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	changed := len(d.stale) > 0
@@ -155,12 +156,33 @@ func (d *Directory) distrust(l *Log, kinds ...checkpointKind) error {
 	return nil
 }
 
+// correct writes the checkpoint files that say more of a log than there is of it, for a crash has taken its end. They
+// would count again as soon as it is longer.
+func (d *Directory) correct(files [checkpointKinds]offsetCheckpoint) error {
+	logs := d.all()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, kind := range []checkpointKind{recoveryPoints, highWatermarks} {
+		overstated := slices.ContainsFunc(logs, func(l *Log) bool {
+			offset, _ := l.checkpointed(kind)
+			return int64(files[kind][l.tp]) > offset
+		})
+		if !overstated {
+			continue
+		}
+		if err := d.saveCheckpoint(kind, logs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkpointAll writes all checkpoint files.
 func (d *Directory) checkpointAll() error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for kind := range checkpointKinds {

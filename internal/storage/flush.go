@@ -36,7 +36,11 @@ func (l *Log) flush(sealed bool) error {
 	l.mu.Unlock()
 
 	start := time.Now()
+	path := l.path()
 	err := l.syncAll(list, entries)
+	if errors.Is(err, fs.ErrNotExist) && l.renamedSince(path) {
+		err = l.syncAll(list, entries)
+	}
 	if l.store.flushed != nil {
 		l.store.flushed(time.Since(start))
 	}
@@ -77,6 +81,13 @@ func (l *Log) syncAll(list []*segment, entries bool) error {
 		}
 	}
 	return errors.Join(l.store.fs.SyncDir(l.path()), l.dir.syncEntries())
+}
+
+// renamedSince tells whether the log's directory has got another name. It waits for a renaming under way.
+func (l *Log) renamedSince(path string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.path() != path && !l.closed.Load()
 }
 
 // syncEntries makes the partitions' directories survive a crash of the machine: once for all that were

@@ -53,7 +53,7 @@ func (d *Directory) revive() error {
 	if err != nil {
 		return err
 	}
-	for _, l := range d.Logs() {
+	for _, l := range d.all() {
 		if err := l.reload(cleaned[l.tp]); err != nil {
 			return err
 		}

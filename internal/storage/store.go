@@ -75,8 +75,11 @@ type Store struct {
 	mu      sync.RWMutex
 	cluster ident.ClusterID               // guarded by mu once the store is open
 	logs    map[ident.TopicPartition]*Log // guarded by mu
-	making  map[ident.TopicPartition]bool // guarded by mu: logs that Create is at
-	closed  bool                          // guarded by mu
+	futures map[ident.TopicPartition]*Log // guarded by mu; see Future
+	// preferred are the directories that logs to come shall be made in.
+	preferred map[ident.TopicPartition]*Directory // guarded by mu
+	making    map[ident.TopicPartition]bool       // guarded by mu: logs that Create is at
+	closed    bool                                // guarded by mu
 }
 
 // OpenStore locks the directories, loads and recovers their logs and starts the store's goroutines.
@@ -120,6 +123,8 @@ func newStore(o Options) *Store {
 		stop:             make(chan struct{}),
 		cluster:          o.ClusterID,
 		logs:             make(map[ident.TopicPartition]*Log),
+		futures:          make(map[ident.TopicPartition]*Log),
+		preferred:        make(map[ident.TopicPartition]*Directory),
 		making:           make(map[ident.TopicPartition]bool),
 	}
 	if s.clock == nil {
@@ -311,7 +316,7 @@ func (s *Store) reserve(tp ident.TopicPartition) error {
 }
 
 func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset) (*Log, error) {
-	d := s.roomiest()
+	d := s.place(tp)
 	if d == nil {
 		return nil, fmt.Errorf("%s: %w", tp, s.allOffline())
 	}
@@ -365,6 +370,9 @@ func (s *Store) roomiest() *Directory {
 	counts := make(map[*Directory]int, len(online))
 	s.mu.RLock()
 	for _, l := range s.logs {
+		counts[l.dir]++
+	}
+	for _, l := range s.futures {
 		counts[l.dir]++
 	}
 	s.mu.RUnlock()
