@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -136,14 +137,20 @@ func (a *asking) carryOut(ctx context.Context, kv metadata.KV, asked metadata.As
 		return
 	}
 	done := metadata.Asked{Answered: true, Lease: asked.Lease, Frame: frame}
-	result, err := a.store.Txn(ctx, metadata.Txn{
-		If:   []metadata.Compare{metadata.CreatedAt(kv.Key, kv.Created)},
-		Then: []metadata.Op{metadata.PutLeased(kv.Key, metadata.EncodeAsked(done), asked.Lease)},
-	})
-	switch {
-	case err != nil:
-		a.logger.Warn("a keeper can't be told that what it asked for is done", "error", err)
-	case !result.OK:
-		a.logger.Info("what a keeper asked for is done, and it does not wait for it any more")
+	for {
+		result, err := a.store.Txn(ctx, metadata.Txn{
+			If:   []metadata.Compare{metadata.CreatedAt(kv.Key, kv.Created)},
+			Then: []metadata.Op{metadata.PutLeased(kv.Key, metadata.EncodeAsked(done), asked.Lease)},
+		})
+		switch {
+		case errors.Is(err, metadata.ErrUnavailable) && ctx.Err() == nil:
+			pause(ctx, askedAgain)
+			continue
+		case err != nil:
+			a.logger.Warn("a keeper can't be told that what it asked for is done", "error", err)
+		case !result.OK:
+			a.logger.Info("what a keeper asked for is done, and it does not wait for it any more")
+		}
+		return
 	}
 }

@@ -211,14 +211,21 @@ func (s *Server) ask(ctx context.Context, chroot string, request kmsg.Request) (
 	lease := metadata.LeaseID(s.lease.Load())
 	key := chroot + clusterRoot + metadata.AskedKey(name)
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("zookeeper")).AppendRequest(nil, request, 0)[4:]
-	_, err := s.options.Store.Txn(ctx, metadata.Txn{
-		If:   []metadata.Compare{metadata.Absent(key)},
-		Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeAsked(metadata.Asked{Lease: lease, Frame: frame}), lease)},
-	})
-	if err != nil {
-		return nil, err
-	}
 	defer s.forget(key)
+	for {
+		// It is put there once: where the store did not answer and it took place, it is there already.
+		_, err := s.options.Store.Txn(ctx, metadata.Txn{
+			If:   []metadata.Compare{metadata.Absent(key)},
+			Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeAsked(metadata.Asked{Lease: lease, Frame: frame}), lease)},
+		})
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
+			return nil, err
+		}
+		pause(ctx, retryEvery)
+	}
 	select {
 	case answer := <-answers:
 		return wire.DecodeAnswer(answer, request, 0)

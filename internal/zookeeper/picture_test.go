@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,6 +216,50 @@ func TestWritesAreBroughtToTheController(t *testing.T) {
 		page, err := world.store.Range(t.Context(), metadata.RangeRequest{Prefix: world.root + metadata.AskedPrefix()})
 		return err == nil && len(page.KVs) == 0
 	})
+}
+
+// While the store does not answer, as in an election of the keepers', what is asked waits.
+func TestStoreIsAwayWhileTheControllerIsAsked(t *testing.T) {
+	memory := memstore.New()
+	var away, hidden atomic.Int32
+	store := memory.Open(memstore.Faults{
+		Before: func(call memstore.Call) error {
+			if call == memstore.CallTxn && away.Add(-1) >= 0 {
+				return metadata.ErrUnavailable
+			}
+			return nil
+		},
+		After: func(call memstore.Call) error {
+			if call == memstore.CallTxn && hidden.Add(-1) >= 0 {
+				return metadata.ErrUnavailable
+			}
+			return nil
+		},
+	})
+	k := startOn(t, store, nil)
+	world := foundCluster(t, memory, "")
+	asked := 0
+	world.control(func(request kmsg.Request) kmsg.Response {
+		asked++
+		response := kmsg.NewPtrCreateTopicsResponse()
+		made := kmsg.NewCreateTopicsResponseTopic()
+		made.Topic = request.(*kmsg.CreateTopicsRequest).Topics[0].Topic
+		world.topic(made.Topic)
+		response.Topics = append(response.Topics, made)
+		return response
+	})
+	c, _ := client(t, longSession, k)
+	must[string](t)(c.Sync("/"))
+	for i, faults := range []*atomic.Int32{&away, &hidden} {
+		faults.Store(2)
+		path := fmt.Sprintf("/brokers/topics/t%d", i)
+		if _, err := c.Create(path, []byte(`{"partitions":{"0":[1]}}`), 0, openACL); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if there, _, err := c.Exists(path); !there || err != nil || asked != i+1 {
+			t.Errorf("%s is there: %v, %v, and the controller was asked %d times", path, there, err, asked)
+		}
+	}
 }
 
 func TestNobodyAnswers(t *testing.T) {

@@ -221,7 +221,7 @@ def losses(tools, keepers, brokers, dashboard, watch):
     until("broker 3 gone from the watched list", lambda: watch.names == ["1", "2"])
     z = "--zookeeper " + keepers.hosts()
     until("leaders that live", lambda: not re.search(r"Leader: (3|none)\b", tools.run("kafka-topics %s --describe --topic one" % z)))
-    tools.run("kafka-topics %s --describe --under-replicated-partitions" % z, says="Topic: one")
+    until("partitions that lack a replica", lambda: "Topic: one" in tools.run("kafka-topics %s --describe --under-replicated-partitions" % z))
     kill("keeper1")
     tools.run("kafka-topics %s --create --topic later --partitions 2 --replication-factor 2" % z, says="Created topic later.")
     dashboard.wait("created /brokers/topics/later")
