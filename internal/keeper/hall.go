@@ -21,6 +21,8 @@ const (
 	maxLine = 256 << 10
 	// maxAsking bounds the questions that are answered at once.
 	maxAsking = 64
+	// maxHeld bounds the connections that stay.
+	maxHeld = 64
 	// askWithin bounds a question that is answered at once; orderWithin one that the ensemble has to agree on.
 	askWithin   = time.Second
 	orderWithin = 10 * time.Second
@@ -38,6 +40,8 @@ type question struct {
 	Heir bool `json:"heir,omitempty"`
 	// Charter calls on a founder to found.
 	Charter *charter `json:"charter,omitempty"`
+	// Hold asks for the connection to stay for as long as the process lives.
+	Hold bool `json:"hold,omitempty"`
 }
 
 // answer is what it is told.
@@ -69,7 +73,6 @@ var (
 // ask puts a question to an address.
 func ask(ctx context.Context, address string, q question) (answer, error) {
 	var a answer
-	q.Version = rollcall.Version
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return a, err
@@ -77,14 +80,7 @@ func ask(ctx context.Context, address string, q question) (answer, error) {
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
-	line, err := json.Marshal(q)
-	if err != nil {
-		return a, err
-	}
-	if _, err := conn.Write(append(line, '\n')); err != nil {
-		return a, err
-	}
-	if err := readLine(conn, &a); err != nil {
+	if err := exchange(conn, q, &a); err != nil {
 		if ctx.Err() != nil {
 			return a, ctx.Err()
 		}
@@ -119,6 +115,7 @@ type hall struct {
 	net     net.Listener
 	answer  func(ctx context.Context, q question, from string) answer
 	asking  chan struct{}
+	held    chan struct{}
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -129,7 +126,7 @@ func openHall(address string, answer func(ctx context.Context, q question, from 
 	if err != nil {
 		return nil, err
 	}
-	h := &hall{net: l, answer: answer, asking: make(chan struct{}, maxAsking)}
+	h := &hall{net: l, answer: answer, asking: make(chan struct{}, maxAsking), held: make(chan struct{}, maxHeld)}
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -148,8 +145,12 @@ func (h *hall) serve() {
 			select {
 			case h.asking <- struct{}{}:
 				h.running.Go(func() {
-					defer func() { <-h.asking }()
-					h.attend(conn)
+					defer conn.Close()
+					stays := h.attend(conn)
+					<-h.asking
+					if stays {
+						h.hold(conn)
+					}
 				})
 			default:
 				conn.Close()
@@ -158,9 +159,8 @@ func (h *hall) serve() {
 	})
 }
 
-// attend answers one connection.
-func (h *hall) attend(conn net.Conn) {
-	defer conn.Close()
+// attend answers one connection, and tells whether it is to stay.
+func (h *hall) attend(conn net.Conn) (stays bool) {
 	ctx, cancel := context.WithTimeout(h.ctx, orderWithin)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
@@ -168,20 +168,37 @@ func (h *hall) attend(conn net.Conn) {
 	_ = conn.SetReadDeadline(time.Now().Add(askWithin))
 	var q question
 	if readLine(conn, &q) != nil {
-		return
+		return false
 	}
 	from, _, err := net.SplitHostPort(conn.RemoteAddr().String())
 	if err != nil {
-		return
+		return false
 	}
 	a := answer{Refused: fmt.Sprintf("version %d of the roll-call is spoken here", rollcall.Version)}
 	if q.Version == rollcall.Version {
 		a = h.answer(ctx, q, from)
 	}
 	a.Version = rollcall.Version
-	if line, err := json.Marshal(a); err == nil {
-		_, _ = conn.Write(append(line, '\n'))
+	line, err := json.Marshal(a)
+	if err != nil {
+		return false
 	}
+	_, err = conn.Write(append(line, '\n'))
+	return err == nil && q.Hold && a.Refused == ""
+}
+
+// hold keeps a connection until either end is no more, or there are too many.
+func (h *hall) hold(conn net.Conn) {
+	select {
+	case h.held <- struct{}{}:
+		defer func() { <-h.held }()
+	default:
+		return
+	}
+	stop := context.AfterFunc(h.ctx, func() { conn.Close() })
+	defer stop()
+	_ = conn.SetReadDeadline(time.Time{})
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 func (h *hall) stop() {

@@ -271,6 +271,9 @@ func (m *Member) serve(ctx context.Context) (err error) {
 			err = unread // and it had better be silent than say that it is empty
 		}
 	}()
+	feeling, stop := context.WithCancel(ctx)
+	defer stop()
+	m.background.Go(func() { m.feel(feeling, server) })
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	attached, began, led := false, time.Now(), time.Now()
@@ -300,7 +303,7 @@ func (m *Member) serve(ctx context.Context) (err error) {
 		m.setResting(nil)
 		led = time.Now()
 		m.call(ctx, server)
-		m.feel(ctx, server)
+		m.hurry(ctx, server)
 		if over := m.grow(ctx, began); over {
 			return nil
 		}

@@ -86,11 +86,9 @@ type Member struct {
 		id uint64
 		at time.Time
 	}
-	lastCall   time.Time    // the goroutine's
-	lastFelt   time.Time    // the goroutine's
-	refusals   atomic.Int32 // how often in a row the leader's address has refused
-	feeling    sync.Mutex   // held while the leader is felt for
-	calling    sync.Mutex   // held while the others are called on
+	lastCall   time.Time     // the goroutine's
+	dead       atomic.Uint64 // the leader whose process was found to be gone, 0 for none
+	calling    sync.Mutex    // held while the others are called on
 	background sync.WaitGroup
 	ends       []time.Time // when the server ended by itself; the goroutine's
 

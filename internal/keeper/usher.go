@@ -140,7 +140,10 @@ func (m *Member) admit(ctx context.Context, from rollcall.Standing) (a *admissio
 			continue
 		}
 		m.logger.Info("keeper: a member is taken out, whose place a newcomer takes", "keeper", numberOf(member.Name), "address", peer)
-		if _, err := server.RemoveMember(ctx, uint64(member.ID)); err != nil && !errors.Is(err, membership.ErrIDNotFound) {
+		within, cancel := context.WithTimeout(ctx, agreeWithin)
+		_, err = server.RemoveMember(within, uint64(member.ID))
+		cancel()
+		if err != nil && !errors.Is(err, membership.ErrIDNotFound) {
 			return nil, false, fmt.Errorf("keeper %d to be taken out (%w)", numberOf(member.Name), err)
 		}
 	}
@@ -214,6 +217,8 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}
 	learner := membership.NewMemberAsLearner(nameOf(from.Number), urls, from.Run+newEnsemble(), nil)
 	learner.ClientURLs = []string{"http://" + join(host, from.Client)}
+	ctx, cancel := context.WithTimeout(ctx, agreeWithin)
+	defer cancel()
 	members, err := server.AddMember(ctx, *learner)
 	if err != nil {
 		return nil, false, fmt.Errorf("the ensemble to agree on it (%w)", err)
@@ -230,9 +235,9 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}, false, nil
 }
 
-// promoteWithin bounds the wait for a promotion: without a quorum it would come to nothing, and the one that waits is the
-// one that has to see that there is none.
-const promoteWithin = time.Second
+// agreeWithin bounds the wait for the ensemble to agree on a change of its members. Without a quorum, or where another
+// leader is elected meanwhile, it comes to nothing; who waits for it has to see that, and to ask again.
+const agreeWithin = 2 * time.Second
 
 // usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
 // next one comes. True while there is a newcomer that has not caught up.
@@ -245,7 +250,7 @@ func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 		if !member.IsLearner {
 			continue
 		}
-		within, cancel := context.WithTimeout(ctx, promoteWithin)
+		within, cancel := context.WithTimeout(ctx, agreeWithin)
 		_, err := server.PromoteMember(within, uint64(member.ID))
 		cancel()
 		switch {
@@ -268,7 +273,7 @@ func (m *Member) register(ctx context.Context, server *etcdServer) {
 	if self == nil || self.IsLearner || m.peerAddress() == "" || first(self.PeerURLs) == address {
 		return
 	}
-	within, cancel := context.WithTimeout(ctx, orderWithin)
+	within, cancel := context.WithTimeout(ctx, agreeWithin)
 	defer cancel()
 	_, err := server.UpdateMember(within, membership.Member{
 		ID: server.MemberID(), RaftAttributes: membership.RaftAttributes{PeerURLs: []string{address}},

@@ -68,3 +68,29 @@ func TestQuorumLostBesideALearner(t *testing.T) {
 		t.Errorf("nobody has recovered the ensemble\n%s", e.outputs())
 	}
 }
+
+// The leader is killed, wiped, and started again before anybody misses its heartbeats: its address never refuses for
+// long, and the others see all the same that its process is gone, and elect another one at once.
+func TestLeaderIsReplacedAtOnce(t *testing.T) {
+	t.Parallel()
+	e := newEnsemble(t, 3)
+	e.heartbeat = 500 // an election by silence alone takes five seconds and more
+	e.launchAll()
+	e.allReady()
+	w := e.write()
+	w.goesOn()
+	leader := e.leader(e.keepers...)
+	e.wipe(leader)
+	e.launch(leader)
+	e.await("the others to see that its process is gone", func() bool {
+		for _, k := range e.keepers {
+			if k != leader && k.output.Says("the leader's process is gone") {
+				return true
+			}
+		}
+		return false
+	})
+	w.goesOn()
+	e.allReady()
+	w.check()
+}

@@ -46,6 +46,8 @@ type ensemble struct {
 	names []string
 	// outside is an etcd in the keepers' place.
 	outside string
+	// heartbeat is the keepers' own, in milliseconds.
+	heartbeat int
 }
 
 // process is a keeper or a broker; its addresses and its directory stay when it is started again.
@@ -65,7 +67,7 @@ type process struct {
 
 // newEnsemble prepares keepers without starting them.
 func newEnsemble(t *testing.T, size int) *ensemble {
-	e := &ensemble{t: t, size: size}
+	e := &ensemble{t: t, size: size, heartbeat: 20}
 	for n := 1; n <= size; n++ {
 		k := &process{name: fmt.Sprintf("keeper %d", n), number: n, host: "127.0.0.1", dir: filepath.Join(t.TempDir(), fmt.Sprint(n))}
 		for i := range k.ports {
@@ -132,7 +134,7 @@ func (e *ensemble) launchAll() {
 func (e *ensemble) launch(k *process) {
 	e.run(k, []string{
 		"ZOO_MY_ID=" + fmt.Sprint(k.number), "ZOO_SERVERS=" + e.servers(k), "ZOO_DATA_DIR=" + k.dir,
-		"ZOO_HTTP_LISTENER=" + k.http, "ZOO_HEARTBEAT_MS=20",
+		"ZOO_HTTP_LISTENER=" + k.http, "ZOO_HEARTBEAT_MS=" + fmt.Sprint(e.heartbeat),
 	}, "keeper")
 }
 
