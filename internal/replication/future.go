@@ -74,10 +74,10 @@ func (m *Manager) MoveReplica(name ident.TopicPartition, path string) error {
 		m.mu.RLock()
 		image := m.image
 		m.mu.RUnlock()
+		store.Prefer(name, to) // also where nobody knows of it yet: whoever creates a topic says where before that
 		if image == nil || image.Partition(name) == nil {
 			return fmt.Errorf("%s: %w", name, ErrUnknownPartition)
 		}
-		store.Prefer(name, to)
 		return fmt.Errorf("%s: %w", name, ErrNoReplica)
 	}
 	if err := m.move(p, to); err != nil {

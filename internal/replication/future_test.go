@@ -239,6 +239,9 @@ func TestReplicaIsMadeWhereItWasAskedFor(t *testing.T) {
 	state := m.led(0)
 	elsewhere := state
 	elsewhere.Replicas, elsewhere.Leader, elsewhere.ISR = []ident.BrokerID{2}, 2, []metadata.Member{{Broker: 2}}
+	if err := m.manager.MoveReplica(ident.TopicPartition{Topic: "t"}, "/b"); !errors.Is(err, ErrUnknownPartition) {
+		t.Fatal(err)
+	}
 	m.change(put(metadata.TopicKey(topicID), metadata.EncodeTopic("t", 1)),
 		put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&elsewhere)))
 	if err := m.manager.MoveReplica(ident.TopicPartition{Topic: "t"}, "/b"); !errors.Is(err, ErrNoReplica) {
