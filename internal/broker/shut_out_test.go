@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"fmt"
 	"testing"
 
 	"barnabas/internal/ident"
@@ -69,7 +68,7 @@ func TestMissed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := isMissed(image, 1); got != c.want {
-				t.Error(fmt.Sprintf("missed: %v", got))
+				t.Errorf("missed: %v", got)
 			}
 		})
 	}
