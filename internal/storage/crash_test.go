@@ -246,3 +246,34 @@ func TestCrashKeepsTheBeginning(t *testing.T) {
 		}
 	})
 }
+
+// What a checkpoint said of records that a crash has taken says nothing of those that come in their place.
+func TestCheckpointsForgetWhatACrashHasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := vfs.NewMem()
+		h := newHarness(t, mem)
+		l := h.log(nil)
+		h.appendMany(l, 10)
+		if err := l.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		h.appendMany(l, 30)
+		l.SetHighWatermark(40)
+		if err := l.dir.checkpointAll(); err != nil {
+			t.Fatal(err)
+		}
+		for seed := range uint64(20) {
+			torn := mem.Crash(seed)
+			after := newHarness(t, torn)
+			after.boot[0]++
+			l := after.open().Log(testTopic)
+			end := l.EndOffset()
+			after.appendMany(l, 20)
+			killed := newHarness(t, torn.Restart())
+			killed.boot = after.boot
+			if got := killed.open().Log(testTopic).HighWatermark(); got > end {
+				t.Errorf("seed %d: high watermark %d, the log ended at %d before anything was appended", seed, got, end)
+			}
+		}
+	})
+}
