@@ -51,8 +51,8 @@ unit:              ## unit tests and scenarios only
 race:
 	CGO_ENABLED=1 $(GO) test -p 2 -race -timeout 15m $(UNIT)
 
-sim:               ## whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
-	$(GO) test ./sim -run Seeds -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1)
+sim:               ## deciding parts, then whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
+	$(GO) test ./sim/step ./sim -v -run 'Seeds$$' -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1) | grep -v '^ *\(===\|--- PASS\)'
 
 mutants:           ## plant bugs into replication, controller and coordinator: the simulator has to find each
 	$(GO) test ./sim -run TestMutants -mutants -v -timeout 20m

@@ -1,0 +1,9 @@
+// Package step is the simulator's first tier: the parts that decide (the controller's elections, replication's leaders,
+// followers and in-sync sets, storage and its recovery) stepped one event after another by one scheduler with a
+// seeded PRNG. No socket, no broker and no second goroutine at work: the same seed gives the same run, to the bit,
+// which the hash of its trace shows.
+//
+// What stands between those parts in a broker, and waits there in goroutines (registration, proposals, answers to the
+// controller's questions), is done here by events: messages between machines and to the metadata store, that are
+// delayed, lost, doubled and overtaken. Tier 2, in package sim, runs the brokers themselves.
+package step

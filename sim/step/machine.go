@@ -1,0 +1,304 @@
+package step
+
+import (
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/replication"
+	"barnabas/internal/storage"
+	"barnabas/internal/vfs"
+)
+
+// dir is the log directory of every machine.
+const dir = "/data"
+
+// machine has a disk, a boot and a broker, of which the parts that decide are real.
+type machine struct {
+	*world
+	id   ident.BrokerID
+	disk *vfs.Mem
+	boot ident.BootID
+	// stores counts the disks that the machine has had, identity is that of the disk now.
+	stores   byte
+	identity ident.StoreID
+	torn     bool // a crash may have taken the end of what it holds, and nobody has made up for that
+
+	// life counts the broker's processes: what was on its way to or from another one never arrives.
+	life  int
+	up    bool
+	store *storage.Store
+	parts *replication.Manager
+	view  view
+	// registered is the registration of this life, 0 while there is none that this life knows of.
+	registered metadata.Revision
+	entering   bool // a registration is under way
+	// said is the revision at which the registration said last what it says.
+	said     metadata.Revision
+	released bool
+	holds    []*rec // what its log holds, in order
+	waiting  []*rec // appended here with acks=all, and not acknowledged yet
+	marks    map[record.Epoch]record.Offset
+	ambush   atomic.Pointer[ambush]
+
+	cutOff bool          // from the metadata store
+	frozen time.Duration // until then nothing happens here
+	skew   time.Duration // what its wall clock is ahead by
+}
+
+// newDisk gives the machine an empty disk with an identity of its own, or with that of the one before.
+func (m *machine) newDisk(anew bool) {
+	if anew {
+		m.stores++
+	}
+	m.disk = vfs.NewMem()
+	m.identity = ident.StoreID{1, byte(m.id), m.stores, 0x80, 0x40}
+	identity := "version=1\nnode.id=" + strconv.Itoa(int(m.id)) + "\ndirectory.id=" + m.identity.String() + "\n"
+	// With the mark of a clean end: there is nothing that a crash could have taken.
+	if err := errors.Join(write(m.disk, "meta.properties", identity), write(m.disk, ".kafka_cleanshutdown", "")); err != nil {
+		panic(err)
+	}
+	m.newBoot()
+}
+
+func write(disk *vfs.Mem, name, text string) error {
+	if err := disk.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := disk.SyncDir("/"); err != nil {
+		return err
+	}
+	return vfs.WriteFileAtomic(disk, dir+"/"+name, []byte(text))
+}
+
+func (m *machine) newBoot() {
+	m.boots++
+	m.boot = ident.BootID{1, byte(m.boots >> 8), byte(m.boots)}
+}
+
+// The periods of storage's goroutines are multiples of moment, so that they stay beside the events.
+const (
+	chores = 105 * time.Millisecond
+	beside = 5 * time.Nanosecond
+)
+
+// start brings the broker up on what the disk holds.
+func (m *machine) start() {
+	if m.up {
+		return
+	}
+	time.Sleep(beside)
+	store, err := storage.OpenStore(storage.Options{
+		FS:   vfs.WithFaults(m.disk, m.watched(m.life+1)),
+		Dirs: []string{dir}, BrokerID: m.id, BootID: m.boot, Config: m.logs, Logger: m.logger(),
+		Settings: storage.Settings{
+			ProbeInterval: chores, HighWatermarkCheckpointInterval: 3 * chores, RecoveryCheckpointInterval: 2 * chores,
+			RetentionCheckInterval: math.MaxInt64 / 4, ProducerIDExpirationCheckInterval: math.MaxInt64 / 4, RecoveryThreads: 1,
+		},
+		Cleaner: storage.CleanerSettings{Disabled: true},
+		Clock:   m.wallClock,
+	})
+	time.Sleep(moment - beside)
+	m.now += moment
+	if err != nil {
+		m.violation("broker %d can't open its store: %v", m.id, err)
+		return
+	}
+	m.life++
+	m.up, m.store, m.registered, m.said, m.released, m.entering = true, store, 0, 0, false, false
+	m.waiting, m.marks = nil, map[record.Epoch]record.Offset{}
+	m.parts = replication.NewManager(replication.Options{
+		Broker: m.id, Store: store, Settings: m.settings, Propose: m.propose, MaxLag: maxLag,
+		Logger: m.logger(), Held: true, Clock: m.clock,
+	})
+	m.fault("broker %d starts: store %v, torn %v", m.id, m.directory().ID(), m.directory().Torn())
+	m.readBack()
+	old := metadata.NewImage()
+	var delta *metadata.Delta
+	m.view, delta = m.keepers.newView()
+	if m.options.Bugs.KeepsLeading {
+		m.view.garble = m.keepLeading
+	}
+	if m.options.Bugs.ForgetsTorn {
+		_ = m.directory().Settle()
+	}
+	m.parts.Apply(old, m.view.image, delta)
+	m.register()
+	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", m.fetch)
+	m.every(maxLag/2, "check in-sync sets", m.parts.CheckInSync)
+	if m.directory().Torn() {
+		m.every(3*time.Millisecond, "settle", m.settle)
+	}
+}
+
+// logger is that of the parts; silent unless the trace is shown.
+func (m *machine) logger() *slog.Logger {
+	if m.options.Logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return m.options.Logger.With("on", m.id)
+}
+
+func (m *machine) directory() *storage.Directory { return m.store.Dirs()[0] }
+
+func (m *machine) settings(*metadata.Image, string) replication.TopicSettings {
+	return replication.TopicSettings{Log: m.logs, MinISR: func(int) int { return m.minISR }}
+}
+
+// clock is what the machine measures periods by: it is never set.
+func (m *machine) clock() time.Time { return epoch.Add(m.now) }
+
+// wallClock is set now and then.
+func (m *machine) wallClock() time.Time { return time.Now().Add(m.skew) }
+
+// epoch is when the simulation begins.
+var epoch = time.Unix(1_000_000_000, 0)
+
+// here does something on the machine in this life, after a time, or at once if that is 0, when it is not frozen.
+func (m *machine) here(d time.Duration, what string, do func()) {
+	life := m.life
+	var try func()
+	try = func() {
+		switch {
+		case !m.up || m.life != life:
+		case m.frozen > m.now:
+			m.after(m.frozen-m.now, what, try)
+		default:
+			do()
+		}
+	}
+	if d == 0 {
+		try()
+		return
+	}
+	m.after(d, what, try)
+}
+
+// every does something again and again, as long as this life lasts.
+func (m *machine) every(d time.Duration, what string, do func()) {
+	var again func()
+	again = func() {
+		do()
+		m.here(d, what, again)
+	}
+	m.here(d, what, again)
+}
+
+// part is the machine's replica, nil while it has none.
+func (m *machine) part() *replication.Partition {
+	p, err := m.parts.Get(topicName, 0)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+// hear has news of the cluster arrive.
+func (m *machine) hear(upTo metadata.Revision) {
+	if m.cutOff {
+		return // mended, it hears of all
+	}
+	m.view.target = max(m.view.target, upTo)
+	m.here(m.between(100*time.Microsecond, m.newsTake), "news", func() { m.takeIn(upTo) })
+}
+
+// takeIn does what news ask for.
+func (m *machine) takeIn(upTo metadata.Revision) {
+	for {
+		old, delta := m.keepers.next(&m.view, upTo)
+		if delta == nil {
+			break
+		}
+		m.parts.Apply(old, m.view.image, delta)
+		m.mirror()
+	}
+	m.look()
+	m.release()
+	m.answer()
+	m.acknowledge()
+}
+
+// keepLeading has a leader that is deposed take the new epoch for its own.
+func (m *machine) keepLeading(events []metadata.Event) []metadata.Event {
+	events = slices.Clone(events)
+	for i, e := range events {
+		if e.Key != metadata.PartitionKey(topicID, 0) || e.Deleted || m.part() == nil {
+			continue
+		}
+		state, err := metadata.DecodePartition(e.Value)
+		if _, leads := m.part().IsLeader(); err == nil && leads && state.Leader != m.id {
+			state.Leader = m.id
+			events[i].Value = metadata.EncodePartition(state)
+		}
+	}
+	return events
+}
+
+// die ends the broker's process; what becomes of the disk is said by the caller. Its registration ends after a while.
+func (m *machine) die(lease time.Duration) {
+	if !m.up {
+		return
+	}
+	m.up = false
+	m.unregisterAfter(lease)
+	_ = m.store.Close(false) // it has only the disk of before
+	m.store, m.parts = nil, nil
+}
+
+// ambush is a death of the machine at an operation of its disk, that of an event or of storage's own goroutines.
+type ambush struct {
+	life int
+	nth  atomic.Int64 // the operation, counted down
+	seed uint64       // of what the crash leaves
+	left *vfs.Mem     // it, once the machine is dead
+	dead chan struct{}
+}
+
+// watched is the hook of one life's disk.
+func (m *machine) watched(life int) vfs.Hook {
+	disk := m.disk
+	return func(op vfs.Op) error {
+		a := m.ambush.Load()
+		if a == nil || a.life != life {
+			return nil
+		}
+		if !op.Kind.Changes() || a.nth.Add(-1) > 0 {
+			select {
+			case <-a.dead:
+				return syscall.EIO
+			default:
+				return nil
+			}
+		}
+		select {
+		case <-a.dead:
+		default:
+			a.left = disk.Crash(a.seed)
+			close(a.dead)
+		}
+		return syscall.EIO
+	}
+}
+
+// sprung buries a machine that has died at an operation of its disk.
+func (m *machine) sprung() {
+	a := m.ambush.Load()
+	if a == nil {
+		return
+	}
+	select {
+	case <-a.dead:
+	default:
+		return
+	}
+	m.ambush.Store(nil)
+	m.crashTo(a.left)
+}

@@ -1,0 +1,167 @@
+package step
+
+import (
+	"slices"
+	"time"
+
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+)
+
+// What a broker tells the cluster about itself, and hears back: as internal/broker has it in session.go, torn.go and
+// answers.go, with events in the place of goroutines.
+
+// registration is what the broker says of itself.
+func (m *machine) registration() *metadata.Broker {
+	b := &metadata.Broker{ID: m.id, Stores: []ident.StoreID{m.directory().ID()}, Boot: m.boot}
+	if m.directory().Torn() && !m.options.Bugs.ForgetsTorn {
+		b.Torn, b.TornStores = true, b.Stores
+	}
+	return b
+}
+
+// register enters the broker, in the place of its life before.
+func (m *machine) register() {
+	if m.entering || m.cutOff {
+		return
+	}
+	m.entering = true
+	m.here(m.storeDelay(), "register", func() {
+		m.entering = false
+		key := metadata.BrokerKey(m.id)
+		m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Delete(key)}})
+		value := metadata.EncodeBroker(m.registration())
+		result := m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Put(key, value), metadata.Put(metadata.MemberKey(m.id), value)}})
+		m.here(m.storeDelay(), "registered", func() {
+			m.registered, m.said = result.Revision, result.Revision
+			m.release()
+			m.answer()
+		})
+	})
+}
+
+// look sees whether the registration is still there; without it the broker enters anew.
+func (m *machine) look() {
+	if m.registered == 0 || m.view.image.Revision() < m.registered {
+		return
+	}
+	if b := m.view.image.Broker(m.id); b == nil || b.Epoch != m.registered {
+		m.registered = 0
+		m.register()
+	}
+}
+
+// release lets high watermarks move once the broker is registered and has heard of all that was written before.
+func (m *machine) release() {
+	if !m.released && m.registered != 0 && m.view.image.Revision() >= m.registered {
+		m.released = true
+		m.parts.Release()
+		m.acknowledge()
+	}
+}
+
+// unregisterAfter ends the registration of a process that is gone, or can't be heard.
+func (m *machine) unregisterAfter(lease time.Duration) {
+	kv, found := m.keepers.keys[metadata.BrokerKey(m.id)]
+	if !found {
+		return
+	}
+	m.after(lease, "lease", func() {
+		if m.up && !m.cutOff && m.frozen <= m.now && m.registered == kv.Created {
+			return // it was kept alive in time
+		}
+		m.keepers.txn(metadata.Txn{
+			If:   []metadata.Compare{metadata.CreatedAt(kv.Key, kv.Created)},
+			Then: []metadata.Op{metadata.Delete(kv.Key)},
+		})
+	})
+}
+
+// settle waits, where the disk may have lost the ends of logs, until the controller has looked.
+func (m *machine) settle() {
+	if !m.directory().Torn() || m.registered == 0 || !m.tornIsKnown() {
+		return
+	}
+	if err := m.directory().Settle(); err != nil {
+		return
+	}
+	m.parts.Retry()
+	m.mirror()
+	registered := m.registered
+	m.here(m.storeDelay(), "registration without its tear", func() {
+		key := metadata.BrokerKey(m.id)
+		result := m.keepers.txn(metadata.Txn{
+			If:   []metadata.Compare{metadata.CreatedAt(key, registered)},
+			Then: []metadata.Op{metadata.Put(key, metadata.EncodeBroker(m.registration()))},
+		})
+		if result.OK && m.registered == registered {
+			m.said = result.Revision
+		}
+	})
+}
+
+// tornIsKnown tells whether the controller has acted on a registration that says that this copy is torn.
+func (m *machine) tornIsKnown() bool {
+	image := m.view.image
+	if image.Revision() < m.said {
+		return false
+	}
+	p := image.Partition(partitionName)
+	if p == nil {
+		return true
+	}
+	store := m.directory().ID()
+	is := func(c metadata.Member) bool { return c.Broker == m.id && (c.Store == store || c.Store.IsZero()) }
+	if slices.ContainsFunc(p.ELR, is) && p.Inquiry == metadata.NoInquiry {
+		return false
+	}
+	if !slices.ContainsFunc(p.ISR, is) && !slices.ContainsFunc(p.ELR, is) {
+		return true
+	}
+	if p.Inquiry == metadata.NoInquiry {
+		return p.Looked >= m.said
+	}
+	return p.Modified >= m.said && m.answered(p) != nil
+}
+
+// answered is what the broker has said in answer to the question that is asked now, nil for nothing.
+func (m *machine) answered(p *metadata.Partition) *metadata.Answer {
+	for _, a := range m.view.image.Answers(topicID, 0) {
+		if a.Broker == m.id && a.LeaderEpoch == p.LeaderEpoch {
+			return a
+		}
+	}
+	return nil
+}
+
+// answer tells the controller what the log holds, where that is asked.
+func (m *machine) answer() {
+	state := m.view.image.Partition(partitionName)
+	me := m.view.image.Broker(m.id)
+	if state == nil || state.Inquiry == metadata.NoInquiry || me == nil || me.Epoch != m.registered {
+		return
+	}
+	said := m.answered(state)
+	if said != nil && said.BrokerEpoch == m.registered || m.part() == nil {
+		return
+	}
+	held, ok := m.part().Holding(topicID, state.LeaderEpoch)
+	if !ok {
+		return
+	}
+	a := &metadata.Answer{
+		Torn:        m.directory().Torn() && !m.options.Bugs.ForgetsTorn || said != nil && said.Torn && said.Store == held.Store,
+		BrokerEpoch: me.Epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
+		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
+	}
+	m.here(m.storeDelay(), "answer", func() {
+		if m.cutOff {
+			m.here(20*time.Millisecond, "answer again", m.answer)
+			return
+		}
+		m.keepers.txn(metadata.Txn{
+			If:   []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(m.id), me.Epoch)},
+			Then: []metadata.Op{metadata.Put(metadata.AnswerKey(topicID, 0, m.id), metadata.EncodeAnswer(a))},
+		})
+	})
+}

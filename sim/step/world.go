@@ -1,0 +1,334 @@
+package step
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"barnabas/internal/config"
+	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
+	"barnabas/internal/record"
+	"barnabas/internal/storage"
+)
+
+// Options say what to run.
+type Options struct {
+	Seed uint64
+	Bugs Bugs
+	// Say, if given, is told every event; Logger what the parts say.
+	Say    func(format string, args ...any)
+	Logger *slog.Logger
+}
+
+// Bugs are planted: each has to be found.
+type Bugs struct {
+	// TrustsEmpty: a destroyed disk comes back under its old identity.
+	TrustsEmpty bool
+	// AcknowledgesEarly: the high watermark is one short of what is acknowledged.
+	AcknowledgesEarly bool
+	// ForgetsTorn: a broker whose machine crashed goes on in the old leader epoch, and gives out offsets again.
+	ForgetsTorn bool
+	// KeepsLeading: a deposed leader takes the epoch of the new one for its own.
+	KeepsLeading bool
+	// SkipsTruncation: a follower does not say which epoch it has reached, and keeps what its leader has not.
+	SkipsTruncation bool
+}
+
+// Summary is what a run has shown.
+type Summary struct {
+	// Trace is the hash of everything that happened.
+	Trace      uint64
+	Violations []error
+	Faults     []string
+	// Counts are faults by kind.
+	Counts map[string]int
+	// Steps are events, Acked records acknowledged, Reads records shown to consumers.
+	Steps, Acked, Reads int
+}
+
+const (
+	topicName = "topic"
+	// maxLag is replica.lag.time.max.ms, lease what a registration outlives its process by.
+	maxLag = 60 * time.Millisecond
+	lease  = 80 * time.Millisecond
+	// plagued is how long things go wrong, healing how long they may take to be well again.
+	plagued = 1000 * time.Millisecond
+	healing = 3000 * time.Millisecond
+)
+
+var (
+	topicID       = ident.TopicID{7}
+	partitionName = ident.TopicPartition{Topic: topicName}
+)
+
+// world is one run.
+type world struct {
+	*scheduler
+	options  Options
+	keepers  *keepers
+	machines []*machine
+	rulers   []*ruler
+	apart    map[[2]*machine]bool
+	boots    int
+	ids      int64
+	acked    int
+	reads    int
+
+	// What the seed decides for the whole run.
+	minISR       int
+	pace         time.Duration // of the producers
+	mercy        time.Duration // the longest time between two faults
+	newsTake     time.Duration
+	fates        []string
+	logs         storage.LogConfig
+	settingsView *config.View
+
+	records  map[place]*rec
+	promised []*rec
+	shown    map[record.Offset]*rec
+	writers  map[record.Epoch]ident.BrokerID
+	leaders  map[record.Epoch]ident.BrokerID
+	faults   []string
+	counts   map[string]int
+	wrong    []error
+	state    *metadata.Partition
+}
+
+// fates are all faults; each seed leaves some of them out.
+var fates = []string{
+	"kill", "crash", "crash in the midst", "crash of all", "wipe", "link", "keepers", "freeze", "controller", "clock",
+}
+
+// Run runs a seed, within a bubble of testing/synctest.
+func Run(o Options) Summary {
+	w := newWorld(o)
+	w.begin()
+	w.run(plagued)
+	w.heal()
+	for !w.well() && w.now < plagued+healing {
+		w.run(w.now + 20*time.Millisecond)
+	}
+	w.conclude()
+	for _, m := range w.machines {
+		m.die(lease)
+	}
+	return Summary{
+		Trace: w.trace.Sum64(), Violations: w.wrong, Faults: w.faults, Counts: w.counts,
+		Steps: w.steps, Acked: w.acked, Reads: w.reads,
+	}
+}
+
+func newWorld(o Options) *world {
+	w := &world{
+		scheduler: newScheduler(o.Seed, o.Say), options: o, apart: map[[2]*machine]bool{},
+		records: map[place]*rec{}, shown: map[record.Offset]*rec{},
+		writers: map[record.Epoch]ident.BrokerID{}, leaders: map[record.Epoch]ident.BrokerID{}, counts: map[string]int{},
+	}
+	w.keepers = newKeepers(w.changed)
+	w.done = func() {
+		for _, m := range w.machines {
+			m.sprung()
+		}
+	}
+	w.minISR = 1 + w.rng.IntN(2)
+	w.pace = w.between(2*time.Millisecond, 12*time.Millisecond)
+	w.mercy = w.between(20*time.Millisecond, 200*time.Millisecond)
+	w.newsTake = w.between(time.Millisecond, 30*time.Millisecond)
+	for _, f := range fates {
+		if !w.oneIn(3) {
+			w.fates = append(w.fates, f)
+		}
+	}
+	if len(w.fates) == 0 {
+		w.fates = fates
+	}
+	w.logs = storage.DefaultLogConfig()
+	w.logs.RetentionMs = -1 // records bear timestamps that tell them apart
+	w.logs.SegmentBytes, w.logs.IndexIntervalBytes = int32(w.between(700, 6000)), 200
+	value := "1"
+	if w.minISR == 2 {
+		value = "2"
+	}
+	w.settingsView = config.Defaults().WithDynamic(map[string]string{"min.insync.replicas": value}, nil)
+	return w
+}
+
+// begin has three brokers, all in sync, and clients.
+func (w *world) begin() {
+	var members []metadata.Member
+	var replicas []ident.BrokerID
+	for id := ident.BrokerID(1); id <= 3; id++ {
+		m := &machine{world: w, id: id}
+		m.newDisk(true)
+		w.machines = append(w.machines, m)
+		members = append(members, metadata.Member{Broker: id, Store: m.identity})
+		replicas = append(replicas, id)
+	}
+	for _, m := range w.machines {
+		m.after(0, "start", m.start)
+	}
+	w.run(20 * time.Millisecond)
+	w.keepers.txn(metadata.Txn{Then: []metadata.Op{
+		metadata.Put(metadata.TopicKey(topicID), metadata.EncodeTopic(topicName, 1)),
+		metadata.Put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&metadata.Partition{
+			Replicas: replicas, ISR: members, Leader: 1, Ceiling: metadata.CeilingStep,
+		})),
+	}})
+	w.elect()
+	w.after(0, "produce", w.produce)
+	w.after(0, "consume", w.consume)
+	w.after(20*time.Millisecond, "fault", w.plague)
+}
+
+// changed is told of each revision of the metadata.
+func (w *world) changed(at metadata.Revision) {
+	for _, e := range w.keepers.changes[at-1] {
+		if e.Key != metadata.PartitionKey(topicID, 0) || e.Deleted {
+			continue
+		}
+		now, err := metadata.DecodePartition(e.Value)
+		if err != nil {
+			panic(err)
+		}
+		w.note("partition", now.Leader, now.LeaderEpoch, now.ISR, now.ELR, now.Inquiry)
+		w.named(now)
+		w.mended(now)
+		w.partitionChanged(w.state, now)
+		w.state = now
+	}
+	for _, m := range w.machines {
+		if m.up {
+			m.hear(at)
+		}
+	}
+	for _, r := range w.rulers {
+		r.hear(at)
+	}
+}
+
+// mended takes a torn copy for whole once it is in no set, for it comes back only with all there is; and once it leads
+// an epoch that the controller has begun since it has heard of the tear: what it holds is what there is.
+func (w *world) mended(now *metadata.Partition) {
+	for _, m := range w.machines {
+		_, inSync := now.InISR(m.id)
+		_, eligible := now.InELR(m.id)
+		leads := now.Leader == m.id && m.up && m.registered != 0 && now.Looked >= m.registered
+		if !inSync && !eligible || leads {
+			m.torn = false
+		}
+	}
+}
+
+func (w *world) machineOf(id ident.BrokerID) *machine { return w.machines[id-1] }
+
+// leader is the machine that leads as far as the metadata store knows, or nil.
+func (w *world) leader() *machine {
+	if w.state == nil || w.state.Leader < 0 {
+		return nil
+	}
+	return w.machineOf(w.state.Leader)
+}
+
+func (w *world) storeDelay() time.Duration {
+	if w.oneIn(30) {
+		return w.between(0, 80*time.Millisecond)
+	}
+	return w.between(200*time.Microsecond, 3*time.Millisecond)
+}
+
+// calm tells whether nothing goes wrong any more.
+func (w *world) calm() bool { return w.now >= plagued }
+
+// heal ends all troubles.
+func (w *world) heal() {
+	w.note("healed")
+	clear(w.apart)
+	for _, m := range w.machines {
+		m.ambush.Store(nil)
+		m.frozen = 0
+		if !m.up {
+			m.after(0, "start", m.start)
+		} else if m.cutOff {
+			m.cutOff = false
+			m.hear(w.keepers.revision)
+			m.register()
+		}
+		m.cutOff = false
+	}
+}
+
+// well tells whether all replicas are in sync, and as far as their leader.
+func (w *world) well() bool {
+	leader := w.leader()
+	if leader == nil || !leader.up || len(w.state.ISR) < len(w.machines) {
+		return false
+	}
+	for _, m := range w.machines {
+		if !m.up || m.part() == nil || m.part().State().LogEnd != leader.part().State().LogEnd {
+			return false
+		}
+	}
+	return true
+}
+
+// conclude holds what is there at the end against what was promised.
+func (w *world) conclude() {
+	if !w.well() {
+		w.violation("never well again: leader %d, epoch %d, in sync %v, eligible %v, inquiry %v",
+			w.state.Leader, w.state.LeaderEpoch, w.state.ISR, w.state.ELR, w.state.Inquiry)
+		return
+	}
+	leader := w.leader()
+	for _, m := range w.machines {
+		m.readBack()
+	}
+	crashes := w.counts["crash"] + w.counts["crash in the midst"] + w.counts["crash of all"]
+	held := map[*rec]bool{}
+	for _, r := range leader.holds {
+		held[r] = true
+	}
+	for _, r := range w.promised {
+		switch {
+		case held[r]:
+		case !r.excused:
+			w.violation("lost: %v", r)
+		case crashes == 0 && !w.ledgerHas(r.offset):
+			w.violation("lost: %v, and the ledger does not say so", r)
+		}
+	}
+	want := map[record.Offset]record.Batch{}
+	for _, b := range w.batchesOf(leader.part().Log()) {
+		want[b.BaseOffset()] = b
+	}
+	for _, m := range w.machines {
+		state := m.part().State()
+		for _, b := range w.batchesOf(m.part().Log()) {
+			if other := want[b.BaseOffset()]; b.LastOffset() < state.HighWatermark && string(b) != string(other) {
+				w.violation("unlike: broker %d, in sync, holds %s, its leader %d %s", m.id, describe(b), leader.id, describe(other))
+				break
+			}
+		}
+		if state.LogEnd != leader.part().State().LogEnd {
+			w.violation("unlike: broker %d ends at %d, its leader %d at %d", m.id, state.LogEnd, leader.id, leader.part().State().LogEnd)
+		}
+	}
+}
+
+// ledgerHas tells whether an offset was entered as lost.
+func (w *world) ledgerHas(o record.Offset) bool {
+	v, _ := w.keepers.newView()
+	for loss := range v.image.Losses() {
+		if loss.Start <= o && o < loss.End {
+			return true
+		}
+	}
+	return false
+}
+
+func describe(b record.Batch) string {
+	if len(b) == 0 {
+		return "nothing"
+	}
+	return fmt.Sprintf("[%d, %d) of epoch %d, record %d", b.BaseOffset(), b.NextOffset(), b.LeaderEpoch(), b.BaseTimestamp()-firstID)
+}
