@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -56,6 +57,61 @@ func TestZooKeeperThroughTheKeepersPort(t *testing.T) {
 	}
 	if _, _, err := dial(t, k).Get(bounded(t), "anything"); err != nil {
 		t.Errorf("the metadata's own client: %v", err)
+	}
+}
+
+// said is a log that a test reads.
+type said struct {
+	mu  sync.Mutex
+	buf strings.Builder
+}
+
+func (s *said) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.buf.Write(b)
+}
+
+func (s *said) has(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.Contains(s.buf.String(), text)
+}
+
+// What comes to the keeper's port by mistake is named in the log, and the port goes on.
+func TestWhatIsNotForTheKeepersPort(t *testing.T) {
+	log := &said{}
+	k, err := keeper.Start(keeper.Options{Dir: t.TempDir(), Listener: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Stop)
+	if err := k.Ready(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, bytes, line string }{
+		{"Kafka's ApiVersions", "\x00\x00\x00\x0d\x00\x12\x00\x00\x00\x00\x00\x01\x00\x03abc", "Kafka's is spoken at a broker's port"},
+		{"a packet of 2 GiB", "\x7f\xff\xff\xff", "2147483647 bytes, of at most 1048575"},
+		{"ruok", "ruok", ""},
+	} {
+		conn, err := net.Dial("tcp", k.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, c.bytes); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := io.ReadAll(conn)
+		if err != nil || c.line != "" && (len(answer) > 0 || !log.has(c.line)) || c.line == "" && string(answer) != "imok" {
+			t.Errorf("%s is answered %q, %v; the log has its line: %v", c.name, answer, err, log.has(c.line))
+		}
+	}
+	if _, _, err := zooClient(t, k).Exists("/"); err != nil {
+		t.Error(err)
 	}
 }
 

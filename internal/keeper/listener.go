@@ -147,11 +147,14 @@ func (l *listener) greet(conn net.Conn) {
 		return
 	}
 	s := l.current.Load()
+	if string(word[:]) == "ruok" && l.zookeeper.answers("ruok") {
+		// The process is well; whether it serves, the other words tell. A probe wakes nobody.
+		_ = conn.SetWriteDeadline(time.Now().Add(helloWithin))
+		_, _ = io.WriteString(conn, "imok")
+		conn.Close()
+		return
+	}
 	if s == nil {
-		if string(word[:]) == "ruok" && l.zookeeper.answers("ruok") {
-			_ = conn.SetWriteDeadline(time.Now().Add(helloWithin))
-			_, _ = io.WriteString(conn, "imok") // the process is well; whether it serves, the other words tell
-		}
 		conn.Close() // the ensemble is not there yet, or is on its way to another life
 		return
 	}
