@@ -8,6 +8,7 @@
 //	go run ./bench -rounds 5 -case small,latency
 //	go run ./bench -system barnabas,limit       without Kafka and NATS (no JDK or Maven needed)
 //	go run ./bench -scale 0.1                   a tenth of the volume, to see that all of it works
+//	go run ./bench -compare /tmp/old,bin/barnabas -case small
 //	go run ./bench -plots dist/bench/results.json
 package main
 
@@ -39,6 +40,8 @@ func main() {
 	plots := flag.String("plots", "", "draw the plots of this results.json again, and measure nothing")
 	flag.Float64Var(&scale, "scale", 1, "multiplies the volume and the time of every case")
 	flag.Float64Var(&longGiB, "long", longGiB, "GiB of the longer log of case length")
+	builds := flag.String("compare", "", "builds of Barnabas to measure against each other, with commas, in slices that take turns; limit may be one")
+	slicesEach := flag.Int("slices", 20, "slices of each build for -compare")
 	list := flag.Bool("list", false, "list the cases")
 	flag.Parse()
 	if *list {
@@ -52,6 +55,12 @@ func main() {
 			fatal(err)
 		}
 		return
+	}
+	if *builds != "" {
+		if err := pinSelf(generatorCore); err != nil {
+			fatal(err)
+		}
+		fatal(compare(*builds, *names, *slicesEach))
 	}
 	chosen, err := pickCases(*names)
 	if err != nil {

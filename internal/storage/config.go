@@ -106,6 +106,8 @@ type Settings struct {
 	// BudgetBytes is barnabas.data.budget.bytes, for each directory: 0 is none, BudgetOfVolume reads it from the
 	// file system.
 	BudgetBytes int64
+	// SyncTogether is from how many logs on their files are synced by one sync of the volume.
+	SyncTogether int
 }
 
 func (s Settings) withDefaults() Settings {
@@ -117,6 +119,7 @@ func (s Settings) withDefaults() Settings {
 	setDefault(&s.ProbeInterval, time.Second)
 	setDefault(&s.RecoveryThreads, 2)
 	setDefault(&s.MaxOpenFiles, 4096)
+	setDefault(&s.SyncTogether, 64)
 	setDefault(&s.ProducerIDExpirationMs, (24 * time.Hour).Milliseconds())
 	setDefault(&s.ProducerIDExpirationCheckInterval, 10*time.Minute)
 	setDefault(&s.InitialTaskDelay, 30*time.Second)

@@ -159,10 +159,15 @@ func checkEpochs(t *testing.T, l *Log) {
 }
 
 func TestCrashAtEveryOperation(t *testing.T) {
-	synctest.Test(t, testCrashAtEveryOperation)
+	synctest.Test(t, func(t *testing.T) { testCrashAtEveryOperation(t, 0) })
 }
 
-func testCrashAtEveryOperation(t *testing.T) {
+// TestCrashAtEveryOperationWithVolume is the same where the volume is synced instead of files.
+func TestCrashAtEveryOperationWithVolume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { testCrashAtEveryOperation(t, 1) })
+}
+
+func testCrashAtEveryOperation(t *testing.T, syncTogether int) {
 	mem := vfs.NewMem()
 	w := &torture{mem: mem}
 	w.harness = newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
@@ -176,6 +181,7 @@ func testCrashAtEveryOperation(t *testing.T) {
 		w.crash(mem.Restart(), w.boot, w.acked)
 		return nil
 	}))
+	w.tune.SyncTogether = syncTogether
 	for range 2 {
 		if err := w.live(); err != nil {
 			t.Fatal(err)
@@ -187,10 +193,15 @@ func testCrashAtEveryOperation(t *testing.T) {
 // TestErrorAtEveryOperation makes every single operation fail once. What was acknowledged stays, what failed is
 // not visible, the directory is offline, and a probe brings it back.
 func TestErrorAtEveryOperation(t *testing.T) {
-	synctest.Test(t, testErrorAtEveryOperation)
+	synctest.Test(t, func(t *testing.T) { testErrorAtEveryOperation(t, 0) })
 }
 
-func testErrorAtEveryOperation(t *testing.T) {
+// TestErrorAtEveryOperationWithVolume is the same where the volume is synced instead of files.
+func TestErrorAtEveryOperationWithVolume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { testErrorAtEveryOperation(t, 1) })
+}
+
+func testErrorAtEveryOperation(t *testing.T, syncTogether int) {
 	for _, cause := range []error{syscall.EIO, &vfs.ShortWrite{Written: 5, Err: syscall.ENOSPC}} {
 		for n := int64(1); ; n++ {
 			mem := vfs.NewMem()
@@ -208,6 +219,7 @@ func testErrorAtEveryOperation(t *testing.T) {
 				failed = failed || err != nil
 				return err
 			}))
+			w.tune.SyncTogether = syncTogether
 			err := w.live()
 			if !failed {
 				t.Logf("%d operations", n)

@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -34,7 +33,7 @@ type Directory struct {
 	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while
 	// it's held.
 	mu   sync.Mutex
-	lock io.Closer // nil while the directory was never opened
+	lock vfs.Lock // nil while the directory was never opened
 	// stale are partitions without a log of which the checkpoint files speak: a new log of that name
 	// must not be mistaken, after a crash, for the one they mean.
 	stale map[ident.TopicPartition]struct{}

@@ -149,7 +149,7 @@ func (d *Directory) closeLogs(clean bool) error {
 	usable := d.Err() == nil && d.opened()
 	var err error
 	if clean && usable {
-		err = inParallel(closeThreads, logs, (*Log).settle)
+		err = d.settleLogs(logs)
 	}
 	for _, l := range logs {
 		l.close()
@@ -165,24 +165,6 @@ func (d *Directory) closeLogs(clean bool) error {
 
 // isEmpty tells that the log has no records at all.
 func (l *Log) isEmpty() bool { return l.Segments() == 1 && l.active().size.Load() == 0 }
-
-// settle leaves nothing to be recovered.
-func (l *Log) settle() error {
-	l.mu.Lock()
-	err := l.producers.takeSnapshot(l.store.fs, l.path(), true)
-	if err == nil {
-		err = l.active().flushIndexes()
-	}
-	settled := l.recoveryPoint.Load() == l.end.Load() && (!l.unsynced || l.isEmpty())
-	l.mu.Unlock()
-	if err != nil {
-		return l.failed("close", err)
-	}
-	if settled {
-		return nil
-	}
-	return l.Flush()
-}
 
 // close ends the use of a log. Its files are closed when the last reader has gone.
 func (l *Log) close() {

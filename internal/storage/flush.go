@@ -17,45 +17,73 @@ func (l *Log) Flush() error { return l.flush(false) }
 // flush syncs what was appended since the last time; with sealed only the segments that are no
 // longer appended to. Nothing waits for it but the caller.
 func (l *Log) flush(sealed bool) error {
-	l.mu.Lock()
-	if err := l.usable(); err != nil {
-		l.mu.Unlock()
+	f, err := l.beginFlush(sealed)
+	if err != nil {
 		return err
 	}
-	list, end, truncations := l.list(), l.EndOffset(), l.truncations.Load()
-	list = list[max(0, segmentAt(list, record.Offset(l.recoveryPoint.Load()))):]
-	if sealed {
-		end = list[len(list)-1].base
-		list = list[:len(list)-1]
-	} else if err := l.active().flushIndexes(); err != nil {
-		l.mu.Unlock()
-		return l.failed("flush", err)
-	}
-	entries, active := l.unsynced, l.active()
-	l.unsynced = false
-	l.mu.Unlock()
+	return f.run()
+}
 
+// flushing is a log on the way to be synced.
+type flushing struct {
+	log         *Log
+	segments    []*segment
+	active      *segment
+	entries     bool          // the directory's entries and small files too
+	end         record.Offset // up to which it will be synced
+	truncations int64
+}
+
+// beginFlush notes what is to be synced, and writes what is only in memory.
+func (l *Log) beginFlush(sealed bool) (flushing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return flushing{}, err
+	}
+	f := flushing{log: l, active: l.active(), end: l.EndOffset(), truncations: l.truncations.Load()}
+	list := l.list()
+	f.segments = list[max(0, segmentAt(list, record.Offset(l.recoveryPoint.Load()))):]
+	if sealed {
+		last := len(f.segments) - 1
+		f.end, f.segments = f.segments[last].base, f.segments[:last]
+	} else if err := l.active().flushIndexes(); err != nil {
+		return flushing{}, l.failed("flush", err)
+	}
+	f.entries = l.unsynced
+	l.unsynced = false
+	return f, nil
+}
+
+// run syncs file by file.
+func (f *flushing) run() error {
+	l := f.log
 	start := time.Now()
 	path := l.path()
-	err := l.syncAll(list, entries)
+	err := l.syncAll(f.segments, f.entries)
 	if errors.Is(err, fs.ErrNotExist) && l.renamedSince(path) {
-		err = l.syncAll(list, entries)
+		err = l.syncAll(f.segments, f.entries)
 	}
 	if l.store.flushed != nil {
 		l.store.flushed(time.Since(start))
 	}
+	return f.finish(err)
+}
 
+// finish notes what is synced, or that it is not.
+func (f *flushing) finish(err error) error {
+	l := f.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		l.unsynced = l.unsynced || entries
+		l.unsynced = l.unsynced || f.entries
 		return l.failed("flush", err)
 	}
-	if entries && l.active() == active {
+	if f.entries && l.active() == f.active {
 		l.unnamed = false
 	}
-	if l.truncations.Load() == truncations && l.cuts == 0 {
-		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(end)))
+	if l.truncations.Load() == f.truncations && l.cuts == 0 {
+		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(f.end)))
 	}
 	l.flushedMs = l.store.nowMs()
 	return nil
@@ -100,12 +128,17 @@ func (d *Directory) syncEntries() error {
 	if err := d.store.fs.SyncDir(d.path); err != nil {
 		return err
 	}
+	d.entriesSynced(made)
+	return nil
+}
+
+// entriesSynced notes that the first so many partitions' directories are.
+func (d *Directory) entriesSynced(made int64) {
 	for known := d.madeSynced.Load(); known < made; known = d.madeSynced.Load() {
 		if d.madeSynced.CompareAndSwap(known, made) {
 			break
 		}
 	}
-	return nil
 }
 
 // needsFlush tells whether flush.ms has passed since something was appended.
@@ -162,14 +195,13 @@ func (f *flusher) run(stop <-chan struct{}) {
 			return
 		case <-time.After(flushDelay):
 		}
+		byDirectory := map[*Directory][]*Log{}
 		for l := range f.take() {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+			byDirectory[l.dir] = append(byDirectory[l.dir], l)
+		}
+		for d, logs := range byDirectory {
 			// What fails has taken the directory offline and said so.
-			_ = l.flush(true)
+			_ = d.flushLogs(logs, true, func() bool { return isClosed(stop) })
 		}
 	}
 }

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,12 +30,14 @@ const (
 	OpLock     OpKind = "lock"
 	OpSyncDir  OpKind = "syncdir"
 	OpFree     OpKind = "free"
+	// OpSyncVolume is of all that there is; Path is the lock's.
+	OpSyncVolume OpKind = "syncvolume"
 )
 
 // Changes tells whether an operation of this kind changes what is on disk, or makes it last.
 func (k OpKind) Changes() bool {
 	switch k {
-	case OpCreate, OpWrite, OpTruncate, OpSync, OpRename, OpRemove, OpMkdir, OpChtimes, OpSyncDir:
+	case OpCreate, OpWrite, OpTruncate, OpSync, OpRename, OpRemove, OpMkdir, OpChtimes, OpSyncDir, OpSyncVolume:
 		return true
 	}
 	return false
@@ -183,11 +184,28 @@ func (f *faultFS) Chtimes(name string, modified time.Time) error {
 	return f.inner.Chtimes(name, modified)
 }
 
-func (f *faultFS) Lock(name string) (io.Closer, error) {
+func (f *faultFS) Lock(name string) (Lock, error) {
 	if err := f.ask(OpLock, name); err != nil {
 		return nil, err
 	}
-	return f.inner.Lock(name)
+	lock, err := f.inner.Lock(name)
+	if err != nil {
+		return nil, err
+	}
+	return faultLock{lock, f, name}, nil
+}
+
+type faultLock struct {
+	Lock
+	fs   *faultFS
+	name string
+}
+
+func (l faultLock) SyncVolume() error {
+	if err := l.fs.ask(OpSyncVolume, l.name); err != nil {
+		return err
+	}
+	return l.Lock.SyncVolume()
 }
 
 func (f *faultFS) SyncDir(name string) error {

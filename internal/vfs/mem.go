@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -210,7 +209,7 @@ func (m *Mem) Chtimes(name string, modified time.Time) error {
 }
 
 // Lock is FS.Lock. Neither Crash nor Restart carries locks over.
-func (m *Mem) Lock(name string) (io.Closer, error) {
+func (m *Mem) Lock(name string) (Lock, error) {
 	f, err := m.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -241,6 +240,14 @@ func (l *memLock) Close() error {
 	return nil
 }
 
+// SyncVolume is Lock.SyncVolume.
+func (l *memLock) SyncVolume() error {
+	l.fs.mu.Lock()
+	defer l.fs.mu.Unlock()
+	l.fs.root.syncAll()
+	return nil
+}
+
 // SyncDir is FS.SyncDir.
 func (m *Mem) SyncDir(name string) error {
 	m.mu.Lock()
@@ -252,10 +259,7 @@ func (m *Mem) SyncDir(name string) error {
 	if err != nil {
 		return pathError("sync", name, err)
 	}
-	for _, c := range node.changes {
-		setEntry(node.durable, c.name, c.node)
-	}
-	node.changes = nil
+	node.syncEntries()
 	return nil
 }
 

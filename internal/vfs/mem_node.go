@@ -80,6 +80,26 @@ func (n *memNode) sync() {
 	n.writes = nil
 }
 
+// syncEntries makes a directory's entries last.
+func (n *memNode) syncEntries() {
+	for _, c := range n.changes {
+		setEntry(n.durable, c.name, c.node)
+	}
+	n.changes = nil
+}
+
+// syncAll makes everything below a directory last.
+func (n *memNode) syncAll() {
+	if !n.isDir() {
+		n.sync()
+		return
+	}
+	n.syncEntries()
+	for _, below := range n.entries {
+		below.syncAll()
+	}
+}
+
 // apply returns what the write makes of a file's content, which it may overwrite.
 func (w *memWrite) apply(content []byte) []byte {
 	size := w.at + int64(len(w.data))

@@ -3,7 +3,6 @@ package vfs
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"syscall"
@@ -54,7 +53,7 @@ func (osFS) Chtimes(name string, modified time.Time) error {
 
 // Lock uses flock, whose locks belong to the open file: two Locks in one process exclude each other
 // too, and a killed process leaves none behind.
-func (osFS) Lock(name string) (io.Closer, error) {
+func (osFS) Lock(name string) (Lock, error) {
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
@@ -66,7 +65,7 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		}
 	}
 	if err == nil {
-		return f, nil
+		return osLock{f}, nil
 	}
 	f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -74,6 +73,11 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	}
 	return nil, fmt.Errorf("lock %s: %w", name, err)
 }
+
+// osLock keeps its file open, so that the kernel tells it of what could not be written since.
+type osLock struct{ file *os.File }
+
+func (l osLock) Close() error { return l.file.Close() }
 
 func (osFS) SyncDir(name string) error {
 	d, err := os.Open(name)

@@ -45,11 +45,20 @@ type FS interface {
 	Chtimes(name string, modified time.Time) error
 	// Lock takes an exclusive advisory lock on a file, which it creates if need be. Closing gives the
 	// lock back, as does the end of the process. ErrLocked says that someone else has it.
-	Lock(name string) (io.Closer, error)
+	Lock(name string) (Lock, error)
 	// SyncDir makes the entries of a directory survive a crash.
 	SyncDir(name string) error
 	// Free tells the room on the volume that holds name.
 	Free(name string) (Space, error)
+}
+
+// Lock is one that is held.
+type Lock interface {
+	io.Closer
+	// SyncVolume makes all that is on the volume of the lock's file survive a crash: bytes, sizes and names, of whoever's
+	// files. After an error nothing is known: something could not be written since the lock was taken, by anybody, or
+	// the system can't do it (errors.ErrUnsupported).
+	SyncVolume() error
 }
 
 // File is an open file, addressed by position: there is no cursor, so that readers and the one writer
