@@ -63,6 +63,11 @@ func TestOldToolsThroughAKeeper(t *testing.T) {
 		}
 		return string(data)
 	}
+	for deadline := time.Now().Add(30 * time.Second); !exists("/controller"); pause(t.Context(), 10*time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("there is no controller")
+		}
+	}
 	if !exists("/brokers/ids/1") || !strings.Contains(data("/controller"), `"brokerid":1`) {
 		t.Fatal("the broker is not there")
 	}

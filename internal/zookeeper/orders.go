@@ -208,29 +208,39 @@ func (s *Server) ask(ctx context.Context, chroot string, request kmsg.Request) (
 		delete(r.asked, name)
 		r.mu.Unlock()
 	}()
-	lease := metadata.LeaseID(s.lease.Load())
 	key := chroot + clusterRoot + metadata.AskedKey(name)
 	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("zookeeper")).AppendRequest(nil, request, 0)[4:]
 	defer s.forget(key)
-	for {
-		// It is put there once: where the store did not answer and it took place, it is there already.
-		_, err := s.options.Store.Txn(ctx, metadata.Txn{
-			If:   []metadata.Compare{metadata.Absent(key)},
-			Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeAsked(metadata.Asked{Lease: lease, Frame: frame}), lease)},
-		})
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
-			return nil, err
-		}
-		pause(ctx, retryEvery)
+	if err := s.place(ctx, key, frame); err != nil {
+		return nil, err
 	}
 	select {
 	case answer := <-answers:
 		return wire.DecodeAnswer(answer, request, 0)
 	case <-ctx.Done():
 		return nil, errNoController
+	}
+}
+
+// place puts a request where the controller finds it, on this keeper's lease. A keeper that has just begun, or lost its
+// lease, gets one soon. Where the store did not answer and it took place, it is there already.
+func (s *Server) place(ctx context.Context, key string, frame []byte) error {
+	for {
+		lease := metadata.LeaseID(s.lease.Load())
+		err := metadata.ErrLeaseLost
+		if lease != 0 {
+			_, err = s.options.Store.Txn(ctx, metadata.Txn{
+				If:   []metadata.Compare{metadata.Absent(key)},
+				Then: []metadata.Op{metadata.PutLeased(key, metadata.EncodeAsked(metadata.Asked{Lease: lease, Frame: frame}), lease)},
+			})
+		}
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, metadata.ErrUnavailable) && !errors.Is(err, metadata.ErrLeaseLost) || ctx.Err() != nil {
+			return err
+		}
+		pause(ctx, retryEvery)
 	}
 }
 
