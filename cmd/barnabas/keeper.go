@@ -8,29 +8,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"barnabas/internal/cli"
 	"barnabas/internal/config"
 	"barnabas/internal/keeper"
 )
-
-// keeperArguments are the arguments of the keeper, if that is what the program was called as: by the name of ZooKeeper's
-// script, or by `barnabas keeper`.
-func keeperArguments(argv []string) ([]string, bool) {
-	for i, word := range argv[:min(2, len(argv))] {
-		name := strings.TrimSuffix(filepath.Base(word), ".sh")
-		if name == "zookeeper-server-start" || i == 1 && name == "keeper" {
-			return argv[i+1:], true
-		}
-	}
-	return nil, false
-}
 
 // serveKeeper runs a keeper until it is told to stop.
 func serveKeeper(args []string) int {
@@ -42,13 +27,7 @@ func serveKeeper(args []string) int {
 		return exitFailed
 	}
 	sources.Env = os.Environ()
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	if err := runKeeper(sources, signals, newLogger(os.Stderr)); err != nil {
-		fmt.Fprintf(os.Stderr, "barnabas: %v\n", err)
-		return exitFailed
-	}
-	return exitStopped
+	return untilTold(func(signals <-chan os.Signal, logger *slog.Logger) error { return runKeeper(sources, signals, logger) })
 }
 
 // keeperGrace bounds how long a keeper that is told to stop waits for its successor: less than what Kubernetes
@@ -60,13 +39,7 @@ func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	for _, n := range notices {
-		level := slog.LevelWarn
-		if n.Known {
-			level = slog.LevelInfo
-		}
-		logger.Log(context.Background(), level, "configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
-	}
+	config.LogNotices(context.Background(), logger, notices)
 	keeper.LimitMemory()
 	member, err := keeper.StartMember(keeper.MemberOptionsOf(settings, logger))
 	if err != nil {
@@ -123,18 +96,8 @@ func parseKeeper(args []string, out io.Writer) (config.Sources, error) {
 		fmt.Fprintln(out, "Usage: barnabas keeper [zoo.cfg] [--id N --servers LIST --data-dir DIR] [--override key=value]*")
 		flags.PrintDefaults()
 	}
-	for len(args) > 0 {
-		if err := flags.Parse(args); err != nil {
-			return sources, err
-		}
-		if args = flags.Args(); len(args) == 0 {
-			break
-		}
-		if sources.File != "" {
-			fmt.Fprintf(out, "barnabas keeper: there is a file of settings already, %s; what is %q?\n", sources.File, args[0])
-			return sources, errors.New("two files")
-		}
-		sources.File, args = args[0], args[1:]
+	if err := parseFile(flags, args, &sources.File); err != nil {
+		return sources, err
 	}
 	if id != 0 {
 		sources.Overrides = append(sources.Overrides, "myid="+strconv.Itoa(id))

@@ -10,10 +10,10 @@ import (
 
 func main() {
 	argv := started(os.Args, os.Environ())
-	if args, ok := serverArguments(argv); ok {
+	if args, ok := calledAs(argv, "kafka-server-start", "server"); ok {
 		os.Exit(serve(args))
 	}
-	if args, ok := keeperArguments(argv); ok {
+	if args, ok := calledAs(argv, "zookeeper-server-start", "keeper"); ok {
 		os.Exit(serveKeeper(args))
 	}
 	os.Exit(cli.Main(argv))

@@ -8,33 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"time"
 
 	"barnabas/internal/broker"
 	"barnabas/internal/cli"
 	"barnabas/internal/config"
-)
-
-// serverArguments are the arguments of the broker, if that is what the program was called as: by
-// the name of Kafka's script, or by `barnabas server`.
-func serverArguments(argv []string) ([]string, bool) {
-	for i, word := range argv[:min(2, len(argv))] {
-		name := strings.TrimSuffix(filepath.Base(word), ".sh")
-		if name == "kafka-server-start" || i == 1 && name == "server" {
-			return argv[i+1:], true
-		}
-	}
-	return nil, false
-}
-
-// Exit codes of the broker.
-const (
-	exitStopped = 0 // it was told to stop, and did
-	exitFailed  = 1 // it could not start or go on, or was told again to stop
 )
 
 // serve runs the broker until it is told to stop.
@@ -51,14 +29,7 @@ func serve(args []string) int {
 	case options.daemon:
 		return daemon(args)
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	logger := newLogger(os.Stderr)
-	if err := run(options, signals, logger); err != nil {
-		fmt.Fprintf(os.Stderr, "barnabas: %v\n", err)
-		return exitFailed
-	}
-	return exitStopped
+	return untilTold(func(signals <-chan os.Signal, logger *slog.Logger) error { return run(options, signals, logger) })
 }
 
 // run starts the broker, waits for a signal or for its end, and stops it.
@@ -113,36 +84,6 @@ func attend(b *broker.Broker, signals <-chan os.Signal, logger *slog.Logger) err
 	}
 }
 
-var errForced = errors.New("told again to stop: what was still open is left to recovery at the next start")
-
-// oneWish is how soon after the first a signal says nothing new: `timeout` and `tini -g` send each of them twice.
-const oneWish = time.Second
-
-// stopping is what can be told to stop.
-type stopping interface {
-	Stop(ctx context.Context) error
-}
-
-// stop stops the broker; another signal, later than oneWish, cuts that short.
-func stop(b stopping, signals <-chan os.Signal, logger *slog.Logger) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	began := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- b.Stop(ctx) }()
-	for {
-		select {
-		case err := <-done:
-			return err
-		case s := <-signals:
-			if time.Since(began) >= oneWish {
-				return errForced
-			}
-			logger.Debug("told to stop, and stopping already", "signal", s.String())
-		}
-	}
-}
-
 type serverOptions struct {
 	file      string
 	overrides []string
@@ -167,19 +108,5 @@ func parseServer(args []string, out io.Writer) (serverOptions, error) {
 		fmt.Fprintln(out, "Usage: barnabas server [--daemon] [server.properties] [--override key=value]*")
 		flags.PrintDefaults()
 	}
-	for len(args) > 0 {
-		if err := flags.Parse(args); err != nil {
-			return o, err
-		}
-		args = flags.Args()
-		if len(args) == 0 {
-			break
-		}
-		if o.file != "" {
-			fmt.Fprintf(out, "barnabas server: there is a file of settings already, %s; what is %q?\n", o.file, args[0])
-			return o, errors.New("two files")
-		}
-		o.file, args = args[0], args[1:]
-	}
-	return o, nil
+	return o, parseFile(flags, args, &o.file)
 }

@@ -18,6 +18,7 @@ import (
 	"barnabas/internal/keeper"
 	"barnabas/internal/metadata"
 	"barnabas/internal/metrics"
+	"barnabas/internal/probes"
 	"barnabas/internal/replication"
 	"barnabas/internal/server"
 	"barnabas/internal/storage"
@@ -78,7 +79,7 @@ type Broker struct {
 	groups     *group.Groups
 	api        *api.API
 	server     *server.Server
-	http       *httpServer
+	http       *probes.Server
 	registry   *metrics.Registry
 
 	around   *surroundings          // the Kubernetes cluster
@@ -126,13 +127,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	if !o.Guest {
 		limitMemory(b.logger)
 	}
-	for _, n := range o.Notices {
-		level := slog.LevelWarn
-		if n.Known {
-			level = slog.LevelInfo
-		}
-		b.logger.Log(ctx, level, "configuration", "setting", n.Name, "where", n.Where, "notice", n.Message)
-	}
+	config.LogNotices(ctx, b.logger, o.Notices)
 	if err := b.start(ctx, run); err != nil {
 		b.abandon()
 		return nil, explain(err, o.Config)

@@ -132,7 +132,7 @@ func (w *world) consume(b *Broker, count int) []string {
 
 func get(t *testing.T, b *Broker, path string) (int, string) {
 	t.Helper()
-	response, err := http.Get("http://" + b.http.address.String() + path)
+	response, err := http.Get("http://" + b.http.Addr().String() + path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"barnabas/internal/config"
 	"barnabas/internal/metadata"
+	"barnabas/internal/probes"
 	"barnabas/internal/server"
 )
 
@@ -35,8 +36,10 @@ func (b *Broker) listen() error {
 		return nil
 	}
 	site := health{alive: b.alive, ready: b.isReady, warnings: b.warnings, safe: b.safeToStop, metrics: b.registry.Handler(), cluster: b.clusterHandler()}
-	b.http, err = startHTTP(b.config.HTTP, site.handler(), b.logger)
-	return err
+	if b.http, err = probes.Listen(b.config.HTTP, site.handler(), b.logger); err != nil {
+		return fmt.Errorf("http.listener: %w", err)
+	}
+	return nil
 }
 
 // alive is nil while the process does its work: it says no only when a restart would help.

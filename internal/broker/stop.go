@@ -51,7 +51,7 @@ func (b *Broker) stop(ctx context.Context) error {
 	b.quieten()
 	b.meta.close()
 	if b.http != nil {
-		b.http.stop()
+		b.http.Stop()
 	}
 	b.logger.Info("broker stopped", "took", time.Since(began).Round(time.Millisecond).String())
 	return err
@@ -108,6 +108,6 @@ func (b *Broker) abandon() {
 		b.meta.close()
 	}
 	if b.http != nil {
-		b.http.stop()
+		b.http.Stop()
 	}
 }

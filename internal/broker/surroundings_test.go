@@ -160,7 +160,7 @@ func TestOutsideUnknown(t *testing.T) {
 	if warnings := strings.Join(b.warnings(), "\n"); !strings.Contains(warnings, "listener OUTSIDE is not advertised") || !strings.Contains(warnings, "403 Forbidden") {
 		t.Errorf("warnings: %s", warnings)
 	}
-	response, err := http.Get("http://" + b.http.address.String() + "/readyz")
+	response, err := http.Get("http://" + b.http.Addr().String() + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}

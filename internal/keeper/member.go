@@ -230,9 +230,6 @@ func (m *Member) checkDirectory() error {
 // Number is which of the servers this is.
 func (m *Member) Number() int { return m.options.Number }
 
-// ClientAddr is where it listens for clients.
-func (m *Member) ClientAddr() string { return m.clients.net.Addr().String() }
-
 // Ready tells whether clients are served here; the error says what is waited for. A newcomer that waits for the one
 // whose place it is to take counts as ready: it is that one's turn.
 func (m *Member) Ready() error {

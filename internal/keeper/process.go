@@ -1,20 +1,18 @@
 package keeper
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/pprof"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"barnabas/internal/config"
+	"barnabas/internal/probes"
 )
 
 // MemberOptionsOf are the options that a configuration comes to.
@@ -49,61 +47,23 @@ func LimitMemory() {
 	}
 }
 
-// Health answers probes and scrapes over HTTP for a member.
-type Health struct {
-	server *http.Server
-	net    net.Listener
-	done   chan struct{}
-}
-
-// StartHealth listens at an address, or nowhere if that is empty: /livez, /readyz, /metrics, /debug/pprof.
-func StartHealth(address string, m *Member, version string) (*Health, error) {
-	h := &Health{done: make(chan struct{})}
+// StartHealth answers probes and scrapes for a member at an address, or nowhere if that is empty: /livez, /readyz,
+// /metrics, /debug/pprof. The server is nil then, and can be stopped all the same.
+func StartHealth(address string, m *Member, version string) (*probes.Server, error) {
 	if address == "" {
-		close(h.done)
-		return h, nil
-	}
-	var err error
-	if h.net, err = net.Listen("tcp", address); err != nil {
-		return nil, fmt.Errorf("http.listener (ZOO_HTTP_LISTENER): %w", err)
+		return nil, nil
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", probe(m.Err))
-	mux.HandleFunc("GET /readyz", probe(m.Ready))
+	mux.HandleFunc("GET /livez", probes.Probe(m.Err, nil))
+	mux.HandleFunc("GET /readyz", probes.Probe(m.Ready, nil))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{prometheus.DefaultGatherer, m.metrics(version)}, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(m.logger.Handler(), slog.LevelDebug)}
-	go func() {
-		defer close(h.done)
-		if err := h.server.Serve(h.net); !errors.Is(err, http.ErrServerClosed) {
-			m.logger.Error("keeper: http listener failed", "error", err)
-		}
-	}()
-	return h, nil
-}
-
-// Stop ends it.
-func (h *Health) Stop() {
-	if h.server != nil {
-		h.server.Close()
+	server, err := probes.Listen(address, mux, m.logger)
+	if err != nil {
+		return nil, fmt.Errorf("http.listener (ZOO_HTTP_LISTENER): %w", err)
 	}
-	<-h.done
-}
-
-// probe answers 200 "ok", or 503 and the reason.
-func probe(check func() error) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.Header().Set("Cache-Control", "no-store")
-		if err := check(); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			fmt.Fprintln(w, err)
-			return
-		}
-		fmt.Fprintln(w, "ok")
-	}
+	return server, nil
 }
 
 // metrics are the member's own; etcd's come from its default registry.
