@@ -85,9 +85,11 @@ const (
 	leavePoll     = 2 * time.Millisecond
 	slowLeavePoll = 50 * time.Millisecond
 	leaveSoon     = time.Second
-	// aloneFor is how long a broker waits for a replacement of one of those that leave with it. Where none comes by
-	// then the whole cluster is being stopped, and nobody is there to receive anything.
+	// aloneFor is how long a broker waits for a replacement of one of those that leave with it, or have left before it. Where
+	// none comes by then the whole cluster is being stopped, and nobody is there to receive anything.
 	aloneFor = 5 * time.Second
+	// announceWithin bounds the attempt to say in the registration that the broker leaves: the keepers may be at an election.
+	announceWithin = 2 * time.Second
 	// namedRisks bounds how many partitions are named in the log one by one.
 	namedRisks = 100
 )
@@ -95,7 +97,10 @@ const (
 // depart leaves the cluster as far as others have to know of it beforehand; true where they have taken over. It
 // gives up after barnabas.leave.timeout.ms, and then names what is at risk.
 func (b *Broker) depart(ctx context.Context) bool {
-	if b.session == nil || !config.ControlledShutdown.In(b.settings.view()) || !hasCompany(b.feed.Current(), b.id) {
+	if b.session == nil || !config.ControlledShutdown.In(b.settings.view()) {
+		return false
+	}
+	if !hasCompany(b.feed.Current(), b.id) && !b.expectsSuccessor(ctx) {
 		return false
 	}
 	began := time.Now()
@@ -103,9 +108,11 @@ func (b *Broker) depart(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, config.LeaveTimeout.In(b.config.View()))
 	defer cancel()
 	b.leaving.Store(true)
-	if !b.announceLeave(ctx) {
-		b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
-		return false
+	for !b.announceLeave(ctx) {
+		if !b.expectsSuccessor(ctx) {
+			b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
+			return false
+		}
 	}
 	var left departure
 	said := false
@@ -125,7 +132,10 @@ func (b *Broker) depart(ctx context.Context) bool {
 		case left.done():
 			b.logger.Info("other brokers lead now, and every partition keeps its data", "took", waited.Round(time.Millisecond).String())
 			return true
-		case !hasCompany(b.feed.Current(), b.id), time.Since(alone) > aloneFor:
+		case time.Since(alone) > aloneFor && b.expectsSuccessor(ctx):
+			alone = time.Now()
+			continue
+		case time.Since(alone) > aloneFor:
 			b.logger.Info("nobody is there to take over what this broker has", "led", left.led, "atRisk", len(left.atRisk))
 			return false
 		case waited < leaveSoon || b.feed.Current().Successor(b.id) != nil:
@@ -163,9 +173,25 @@ func (b *Broker) nameRisks(left departure) {
 	}
 }
 
+// expectsSuccessor tells whether somebody may be about to take over who has not said so yet: the address for clients leads
+// elsewhere, to a process that does not answer as this broker. A Deployment without a readiness probe has its old pod told
+// to stop before the new one can have said anything, all the more while the keepers are replaced too.
+func (b *Broker) expectsSuccessor(ctx context.Context) bool {
+	me := b.feed.Current().Broker(b.id)
+	if me == nil || ctx.Err() != nil {
+		return false
+	}
+	peer, err := b.roads.try(ctx, me, addressOf(me.Internal), true)
+	if err != nil {
+		return true
+	}
+	peer.Close()
+	return false
+}
+
 // announceLeave says in the registration that this broker leaves; false if that can't be said now.
 func (b *Broker) announceLeave(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	ctx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
 	b.session.update(ctx)
 	for ctx.Err() == nil {
