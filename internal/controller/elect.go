@@ -89,7 +89,7 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 	}
 	next := *p
 	next.Inquiry = metadata.NoInquiry
-	elr = filter(elr, func(m metadata.Member) bool { return e.standing(m) != torn }) // KIP-966
+	elr = filter(elr, func(m metadata.Member) bool { return !e.mayLack(m) }) // KIP-966
 	next.ISR, next.ELR = e.shrink(p, isr, elr)
 	next.Leader = e.leader(p, next.ISR)
 	if next.Leader == ident.NoBroker || e.allTorn(next.ISR) {
@@ -131,7 +131,7 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 		return whole, nil
 	}
 	for _, m := range isr {
-		if !slices.Contains(whole, m) && e.standing(m) != torn {
+		if !slices.Contains(whole, m) && !e.mayLack(m) {
 			elr = append(slices.Clone(elr), m)
 		}
 	}
@@ -148,7 +148,7 @@ func (e *election) allTorn(isr []metadata.Member) bool {
 // and who was in sync and is away. With a minimum of one the new leader alone may show more.
 func (e *election) stillEligible(isr, elr []metadata.Member, leader metadata.Member) []metadata.Member {
 	if e.minISR > 1 {
-		elr = slices.Concat(elr, filter(isr, func(m metadata.Member) bool { return e.standing(m) != torn }))
+		elr = slices.Concat(elr, filter(isr, func(m metadata.Member) bool { return !e.mayLack(m) }))
 	}
 	return without(elr, leader.Broker)
 }

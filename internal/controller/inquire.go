@@ -53,17 +53,24 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 // may be missing: later registrations say so no more, and it is no better for that.
 func (e *election) standing(m metadata.Member) standing {
 	s := standingOf(e.img, m)
-	if s != live && s != leaving || e.asked == nil || e.asked.Inquiry == metadata.NoInquiry {
-		return s
-	}
-	said := func(a *metadata.Answer) bool {
-		return a.Torn && a.Broker == m.Broker && a.Store == m.Store && a.LeaderEpoch == e.asked.LeaderEpoch
-	}
-	if slices.ContainsFunc(e.img.Answers(e.topic, e.number), said) {
+	if (s == live || s == leaving) && e.saidTorn(m) {
 		return torn
 	}
 	return s
 }
+
+// saidTorn tells whether a copy's broker has said so, be it gone since.
+func (e *election) saidTorn(m metadata.Member) bool {
+	if e.asked == nil || e.asked.Inquiry == metadata.NoInquiry {
+		return false
+	}
+	return slices.ContainsFunc(e.img.Answers(e.topic, e.number), func(a *metadata.Answer) bool {
+		return a.Torn && a.Broker == m.Broker && a.Store == m.Store && a.LeaderEpoch == e.asked.LeaderEpoch
+	})
+}
+
+// mayLack tells whether a copy's end may be missing: it is no eligible one.
+func (e *election) mayLack(m metadata.Member) bool { return e.standing(m) == torn || e.saidTorn(m) }
 
 // inquire asks, or elects once all whose answers are waited for have given them.
 func (e *election) inquire(p *metadata.Partition, why metadata.Inquiry) (*metadata.Partition, *metadata.Loss) {
