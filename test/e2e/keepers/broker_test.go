@@ -26,7 +26,7 @@ func (e *ensemble) launchBroker(b *process) {
 	args := []string{"server"}
 	for _, s := range []string{
 		"broker.id=" + fmt.Sprint(b.number), "listeners=PLAINTEXT://" + b.address, "http.listener=" + b.http,
-		"log.dirs=" + b.dir, "group.initial.rebalance.delay.ms=0",
+		"log.dirs=" + b.dir, "group.initial.rebalance.delay.ms=0", "zookeeper.session.timeout.ms=" + fmt.Sprint(e.session.Milliseconds()),
 	} {
 		args = append(args, "--override", s)
 	}

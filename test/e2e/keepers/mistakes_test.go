@@ -12,6 +12,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"go.etcd.io/etcd/server/v3/embed"
+
+	"barnabas/internal/metadata"
 )
 
 // A log that the ensemble has replaced does not win, and does not stay: it is put aside, and its keeper joins anew.
@@ -151,4 +153,25 @@ func TestOutsideEtcd(t *testing.T) {
 	p := e.produce()
 	p.goesOn()
 	p.check()
+}
+
+// The metadata were written by a newer release: a broker says so and ends, and changes nothing.
+func TestMetadataOfANewerRelease(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 1)
+	e.startBrokers(1, false)
+	b := e.brokers[0]
+	e.stop(b)
+	s := e.store()
+	key := metadata.FormatKey()
+	ours := e.get(s, key)
+	e.put(s, key, "99")
+	e.launchBroker(b)
+	<-b.exited
+	if b.command.ProcessState.ExitCode() != 1 || !b.output.Says("run a newer release") {
+		t.Errorf("exit code %d, it says:\n%s", b.command.ProcessState.ExitCode(), b.output.Tail())
+	}
+	e.put(s, key, ours)
+	e.launchBroker(b)
+	e.ready(b)
 }

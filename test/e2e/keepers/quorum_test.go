@@ -1,11 +1,17 @@
 package keepers
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // leader is the keeper that says that it leads.
@@ -93,4 +99,79 @@ func TestLeaderIsReplacedAtOnce(t *testing.T) {
 	w.goesOn()
 	e.allReady()
 	w.check()
+}
+
+// The keepers' quorum is away for longer than any registration lasts: brokers go on with what needs no change of the
+// metadata, say what they can't do, and are whole again when the keepers are.
+func TestQuorumAwayForLong(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	e.session = 2 * time.Second
+	e.startBrokers(3, false)
+	admin := kadm.NewClient(e.client())
+	before := e.createTopic(admin)
+	p := e.produce()
+	p.goesOn()
+	for _, k := range e.keepers[:2] {
+		k.kill()
+	}
+	for _, b := range e.brokers {
+		e.await(b.name+" to have lost its registration", func() bool { return b.output.Says("the registration was lost") })
+	}
+	p.goesOn()
+	reader := e.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for seen := 0; seen < 100 && ctx.Err() == nil; {
+		seen += reader.PollFetches(ctx).NumRecords()
+	}
+	if ctx.Err() != nil {
+		t.Errorf("nothing can be read\n%s", e.outputs())
+	}
+	within, done := context.WithTimeout(t.Context(), 2*time.Second)
+	defer done()
+	if made, err := admin.CreateTopic(within, 1, 3, nil, "impossible"); err == nil && made.Err == nil {
+		t.Error("a topic was created without keepers")
+	}
+	p.goesOn()
+	for _, k := range e.keepers[:2] {
+		e.launch(k)
+	}
+	e.allReady()
+	for _, b := range e.brokers {
+		e.await(b.name+" to be registered again", func() bool { return b.output.Says("registered again") })
+		e.ready(b)
+	}
+	e.another(admin)
+	p.goesOn()
+	if after := e.describe(admin); after.ID != before.ID {
+		t.Errorf("the topic is %v, it was %v", after.ID, before.ID)
+	}
+	p.check()
+}
+
+// All keepers are told to stop at once, as where everything is scaled to zero. Nobody waits for a successor, nor for
+// somebody to lead in its place, and all come back with what they had.
+func TestWholeStop(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	s := e.store()
+	e.put(s, "k", "v")
+	var all sync.WaitGroup
+	began := time.Now()
+	for _, k := range e.keepers {
+		all.Go(func() { e.stop(k) })
+	}
+	all.Wait()
+	t.Logf("all have stopped after %s", time.Since(began).Round(time.Millisecond))
+	for _, k := range e.keepers {
+		if k.output.Says("it stays until the newcomer") {
+			t.Errorf("%s has waited for a successor", k.name)
+		}
+	}
+	e.launchAll()
+	e.allReady()
+	if got := e.get(e.store(), "k"); got != "v" {
+		t.Errorf("read %q", got)
+	}
 }

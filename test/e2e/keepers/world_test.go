@@ -48,6 +48,8 @@ type ensemble struct {
 	outside string
 	// heartbeat is the keepers' own, in milliseconds.
 	heartbeat int
+	// session is how long brokers' registrations last without a word from them.
+	session time.Duration
 }
 
 // process is a keeper or a broker; its addresses and its directory stay when it is started again.
@@ -67,7 +69,7 @@ type process struct {
 
 // newEnsemble prepares keepers without starting them.
 func newEnsemble(t *testing.T, size int) *ensemble {
-	e := &ensemble{t: t, size: size, heartbeat: 20}
+	e := &ensemble{t: t, size: size, heartbeat: 20, session: 9 * time.Second}
 	for n := 1; n <= size; n++ {
 		k := &process{name: fmt.Sprintf("keeper %d", n), number: n, host: "127.0.0.1", dir: filepath.Join(t.TempDir(), fmt.Sprint(n))}
 		for i := range k.ports {
