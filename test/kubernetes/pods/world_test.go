@@ -143,3 +143,22 @@ func (w *world) context() context.Context {
 	w.t.Cleanup(cancel)
 	return ctx
 }
+
+// output is what a program prints, while it prints.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}

@@ -1,5 +1,5 @@
 // Command container is what runc is to a kubelet, as far as this harness needs it: started as the first process of new
-// namespaces, it makes the file system that it is told of on descriptor 3, gives up its rights and becomes the program. Called
+// namespaces, it makes the file system that it is told of on descriptor 3, gives up its rights and becomes the program, which closes descriptor 4. Called
 // with init and a command it is the first process of the harness's own namespace.
 package main
 
@@ -49,6 +49,7 @@ func main() {
 }
 
 func become() error {
+	unix.CloseOnExec(4) // whose other end sees so that the program runs
 	var s spec
 	if err := json.NewDecoder(os.NewFile(3, "spec")).Decode(&s); err != nil {
 		return fmt.Errorf("what to run: %w", err)

@@ -65,13 +65,21 @@ func (c *container) launch() (*process, error) {
 		return nil, err
 	}
 	defer read.Close()
+	began, begins, err := os.Pipe()
+	if err != nil {
+		write.Close()
+		return nil, err
+	}
+	defer began.Close()
 	p := &process{command: exec.Command(c.pod.machine.Runtime), spec: s, space: c.pod.wire.Space, exited: make(chan struct{})}
-	p.command.Stdout, p.command.Stderr, p.command.ExtraFiles = log, log, []*os.File{read}
+	p.command.Stdout, p.command.Stderr, p.command.ExtraFiles = log, log, []*os.File{read, begins}
 	p.command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Setsid:     true,
 	}
-	if err := lan.Start(p.space, p.command); err != nil {
+	err = lan.Start(p.space, p.command)
+	begins.Close()
+	if err != nil {
 		write.Close()
 		return nil, err
 	}
@@ -85,6 +93,7 @@ func (c *container) launch() (*process, error) {
 		_ = os.RemoveAll(filepath.Dir(s.Upper))
 		close(p.exited)
 	}()
+	_, _ = began.Read(make([]byte, 1)) // ends when the runtime has become the program, or has failed to
 	return p, nil
 }
 
