@@ -32,6 +32,7 @@ func registry() []Tool {
 		{Kafka: "kafka-cluster", Run: runCluster, Command: clusterCommand},
 		{Kafka: "kafka-reassign-partitions", Run: runReassign},
 		{Kafka: "kafka-leader-election", Run: runLeaderElection},
+		{Kafka: "kafka-replica-verification", Run: runReplicaVerification},
 		{Kafka: "kafka-metadata-quorum", Run: runMetadataQuorum},
 		{Kafka: "kafka-features", Run: runFeatures, Command: featuresCommand},
 		{Kafka: "kafka-dump-log", Run: runDumpLog, Command: dumpLogCommand},
