@@ -44,6 +44,12 @@ func newBroker(t testing.TB, settings map[string]string) *memoryBroker {
 // newBrokerIn starts one with these log directories.
 func newBrokerIn(t testing.TB, settings map[string]string, dirs ...string) *memoryBroker {
 	t.Helper()
+	return newBrokerOn(t, vfs.NewMem(), settings, dirs...)
+}
+
+// newBrokerOn starts one whose log directories are on this file system.
+func newBrokerOn(t testing.TB, disk vfs.FS, settings map[string]string, dirs ...string) *memoryBroker {
+	t.Helper()
 	ctx := t.Context()
 	view := config.Defaults().WithDynamic(settings, nil)
 	logger := slog.New(slog.DiscardHandler)
@@ -51,7 +57,7 @@ func newBrokerIn(t testing.TB, settings map[string]string, dirs ...string) *memo
 	cluster, err := metadata.Found(ctx, store, metadata.Cluster{ID: ident.NewClusterID(), BornMs: 1})
 	must(t, err)
 	logs, err := storage.OpenStore(storage.Options{
-		FS: vfs.NewMem(), Dirs: dirs, ClusterID: cluster.ID, BrokerID: 1,
+		FS: disk, Dirs: dirs, ClusterID: cluster.ID, BrokerID: 1,
 		Config: storage.DefaultLogConfig(), Logger: logger,
 	})
 	must(t, err)
