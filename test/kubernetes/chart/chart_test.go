@@ -9,12 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	policyv1 "k8s.io/api/policy/v1"
-
-	corev1 "k8s.io/api/core/v1"
-
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -54,7 +52,7 @@ func render(t *testing.T, release Release, text string) *cluster {
 	return read(t, Documents(files))
 }
 
-// sizeable are values that an installation on a small node has.
+// small are the values of an installation on one small node, in its memory.
 const small = "brokers: {replicas: 1, storage: {type: emptyDir, medium: Memory, size: 64Mi}}\nkeepers: {replicas: 1}\n"
 
 // TestMatrix renders what people may choose, and holds each rendering against Kubernetes' types and what every pod must have.
