@@ -69,7 +69,7 @@ conformance: build ## Kafka's own tests: make conformance CLASS="PlaintextConsum
 image:             ## the container image for amd64 and arm64: dist/barnabas.oci.tar
 	$(GO) run ./deploy/image
 
-bench: build       ## side by side with Apache Kafka, as ratios in one run
+bench: build       ## side by side with Apache Kafka, NATS and the machine's limit: make bench ARGS="-case small -rounds 5"
 	$(GO) run ./bench $(ARGS)
 
 trials: build      ## nodes that are stopped, wiped and started empty under load: make trials ARGS="-trial A,D -kafka"
