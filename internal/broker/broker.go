@@ -97,6 +97,7 @@ type Broker struct {
 	stopRelay   func()      // nil unless clients are relayed to the incumbent; the starting goroutine's
 	caughtUp    atomic.Bool // every replica here has been in sync since the start
 	leaving     atomic.Bool // told to stop, and said so to the cluster
+	kept        bool        // the log directories outlive the process; the starting goroutine's
 	stopping    sync.Once
 	stopError   error
 }
@@ -155,6 +156,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	b.settings = newSettings(b.id, b.config.View())
 	b.settings.reload(b.feed.Current())
 	b.lookAround(ctx)
+	b.kept = b.findKept()
 	empty := b.cameBackEmpty(b.feed.Current())
 	b.session = b.newSession()
 	b.roads = b.newRoads()

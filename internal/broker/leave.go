@@ -27,6 +27,21 @@ type departure struct {
 // done tells whether the broker may go.
 func (d *departure) done() bool { return d.led == 0 && len(d.atRisk) == 0 }
 
+// leaveWait is how long a broker has waited to leave, and for whom.
+type leaveWait struct {
+	departure
+	waited, alone time.Duration // since it was told; since nobody is there to receive
+	kept          bool          // its directories outlive it
+}
+
+// over tells whether it is to go although not everything has been taken over.
+func (w *leaveWait) over() bool {
+	if w.kept {
+		return !w.received || w.waited > keptFor
+	}
+	return w.alone > aloneFor
+}
+
 // departureOf looks what an image says of a broker that leaves.
 func departureOf(image *metadata.Image, view *config.View, self *metadata.Broker) departure {
 	return departure{
@@ -90,6 +105,9 @@ const (
 	aloneFor = 5 * time.Second
 	// announceWithin bounds the attempt to say in the registration that the broker leaves: the keepers may be at an election.
 	announceWithin = 2 * time.Second
+	// keptFor is how long a broker whose directories outlive it waits for those that could take over. A pod of a StatefulSet
+	// that is scaled to zero waits in vain for the one that went before it, and loses nothing by going.
+	keptFor = 5 * time.Second
 	// namedRisks bounds how many partitions are named in the log one by one.
 	namedRisks = 100
 )
@@ -124,18 +142,25 @@ func (b *Broker) depart(ctx context.Context) bool {
 		}
 		b.handOver()
 		left = departureOf(b.feed.Current(), b.settings.view(), me)
-		waited := time.Since(began)
 		if left.received {
 			alone = time.Now()
+		}
+		waited := time.Since(began)
+		wait := leaveWait{
+			departure: left, waited: waited, alone: time.Since(alone),
+			kept: b.kept && b.feed.Current().Successor(b.id) == nil, // what a successor takes over would not be there
 		}
 		switch {
 		case left.done():
 			b.logger.Info("other brokers lead now, and every partition keeps its data", "took", waited.Round(time.Millisecond).String())
 			return true
-		case time.Since(alone) > aloneFor && b.expectsSuccessor(ctx):
+		case wait.over() && wait.kept:
+			b.logger.Info("the broker goes, for what it has will be there when it is back", "led", left.led, "atRisk", len(left.atRisk))
+			return false
+		case wait.over() && b.expectsSuccessor(ctx):
 			alone = time.Now()
 			continue
-		case time.Since(alone) > aloneFor:
+		case wait.over():
 			b.logger.Info("nobody is there to take over what this broker has", "led", left.led, "atRisk", len(left.atRisk))
 			return false
 		case waited < leaveSoon || b.feed.Current().Successor(b.id) != nil:

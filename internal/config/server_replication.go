@@ -29,6 +29,9 @@ var (
 	LeaveTimeout = msSetting(Int, Row{Name: "barnabas.leave.timeout.ms", Default: "25000", Room: inBroker, check: atLeast[int64](0),
 		Doc: "How long a broker that is told to stop waits, at most, until every partition that it holds keeps its data without it: until others are in sync, or have been given a copy. What is at risk then is named in the log. It should be below the `terminationGracePeriodSeconds` of a pod, which is 30 unless given; 0 does not wait. It has no meaning without controlled.shutdown.enable."})
 
+	DataKept = stringSetting(Row{Name: "barnabas.data.kept", Default: "auto", Room: inBroker, check: oneOf("auto", "true", "false"),
+		Doc: "Whether the log directories are there when the broker comes back: `true` on a volume or a disk, `false` in a pod without one. A broker that is told to stop does not wait then for somebody to take over where nobody is left, and not for longer than 5 s where others are. `auto` believes it of directories that have come back to this broker in another pod or container, or, where it is in neither, at all."})
+
 	ControlledShutdown = boolSetting(Row{Name: "controlled.shutdown.enable", Default: "true", Room: inBroker,
 		Doc: "Whether a broker that is told to stop moves its leaderships away before it goes."})
 )

@@ -38,6 +38,8 @@ type cluster struct {
 	keeper string
 	// outside says that the keeper is not in the first broker.
 	outside bool
+	// settings are those of every broker that is started from now on, beside the usual ones.
+	settings []string
 }
 
 // node is a broker; address and directory stay when it is started again.
@@ -90,6 +92,7 @@ func (c *cluster) launch(n *node) {
 	} else {
 		settings = append(settings, "zookeeper.connect="+c.keeper)
 	}
+	settings = append(settings, c.settings...)
 	args := []string{"server"}
 	for _, s := range settings {
 		args = append(args, "--override", s)

@@ -78,17 +78,75 @@ func TestOnlyCopiesMoveBeforeTheBrokerGoes(t *testing.T) {
 	checkAlone(t, c)
 }
 
-// TestAllStopQuickly stops the whole cluster: nobody waits for long, for nobody comes who could receive anything.
-func TestAllStopQuickly(t *testing.T) {
-	c := startWithKeeper(t, 3)
-	createAlone(t, c, create(t, c))
+// stopAll stops all brokers at the same moment.
+func (c *cluster) stopAll() (took time.Duration) {
 	began := time.Now()
 	var stops sync.WaitGroup
 	for _, n := range c.nodes {
 		stops.Go(func() { c.stop(n) })
 	}
 	stops.Wait()
-	t.Logf("all went within %s", time.Since(began).Round(time.Millisecond))
+	return time.Since(began).Round(time.Millisecond)
+}
+
+// TestAllStopQuickly stops the whole cluster: nobody waits for long, for nobody comes who could receive anything; nor at all
+// where the directories are known to be there afterwards, with all that they hold.
+func TestAllStopQuickly(t *testing.T) {
+	c := startWithKeeper(t, 3)
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	t.Logf("all went within %s", c.stopAll())
+	c.settings = []string{"barnabas.data.kept=true"}
+	for _, n := range c.nodes {
+		c.launch(n)
+	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
+	c.await("all replicas to be in sync", func() bool { return inSync(t, admin) })
+	checkAlone(t, c)
+	t.Logf("all went within %s, their directories kept", c.stopAll())
+	told := 0
+	for _, n := range c.nodes {
+		if n.output.Says("what it has will be there when it is back") {
+			told++
+		}
+	}
+	if told == 0 {
+		t.Errorf("none went because its directories are kept\n%s", c.outputs())
+	}
+	for _, n := range c.nodes {
+		c.launch(n)
+	}
+	checkAlone(t, c)
+}
+
+// TestScaledToZero stops the brokers one after another, as a StatefulSet is scaled to zero: the second one doesn't wait in vain
+// for the one before it, where its directories are kept.
+func TestScaledToZero(t *testing.T) {
+	c := startWithKeeper(t, 0)
+	c.settings = []string{"barnabas.data.kept=true"}
+	for id := range 3 {
+		c.nodes = append(c.nodes, c.add(id, startService(t)))
+	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	for _, n := range []*node{c.nodes[2], c.nodes[1], c.nodes[0]} {
+		began := time.Now()
+		c.stop(n)
+		t.Logf("broker %d went after %s", n.id, time.Since(began).Round(time.Millisecond))
+		if n.output.Says("the broker goes although not everything has been taken over") {
+			t.Errorf("broker %d waited for as long as it may", n.id)
+		}
+	}
+	for _, n := range c.nodes {
+		c.launch(n)
+	}
+	c.await("all replicas to be in sync", func() bool { return inSync(t, admin) })
+	checkAlone(t, c)
 }
 
 // keepOutputs writes what the brokers print into a folder, where one is named, to be looked into.
