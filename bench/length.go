@@ -74,12 +74,13 @@ func (n *node) atLength(load *stream, fill int) (figures, error) {
 	if err := touchCache(n.dir, scaled(lengthPiece)); err != nil {
 		return nil, err
 	}
-	first := load.sent / streamPartitions
+	sent := load.sent
+	first := sent / streamPartitions
 	used, err := load.measure(n.oneAddress, scaled(lengthPiece), n.pid())
 	if err != nil {
 		return nil, err
 	}
-	f := figures{"produce" + perGB: used.broker.Seconds() / float64(scaled(lengthPiece)) * 1e9}
+	f := figures{"produce" + perGB: used.broker.Seconds() / float64(max(1, load.sent-sent)*size) * 1e9}
 	g, err := startGauge(n.pid())
 	if err != nil {
 		return nil, err

@@ -85,14 +85,14 @@ func (s *stream) measure(leader func(int32) string, bytes int, pids ...int) (spe
 	return g.stop()
 }
 
-// run sends so many frames over a few connections, each with its own partitions and a window of requests under way.
+// run sends so many frames, as many to each partition, over a few connections, each with its own partitions and a window of requests under way.
 // leader tells where a partition is led; a connection goes to one place, so its partitions are led by one broker.
 func (s *stream) run(leader func(int32) string, frames int) error {
 	lanes := s.lanes(leader)
-	each := max(1, (frames+len(lanes)-1)/len(lanes))
+	each := max(1, (frames+len(s.frames)-1)/len(s.frames)) // of every partition
 	errs := make(chan error, len(lanes))
 	for _, l := range lanes {
-		go func() { errs <- l.run(each, s.topic) }()
+		go func() { errs <- l.run(each*len(l.frames), s.topic) }()
 	}
 	var first error
 	for range lanes {
@@ -100,7 +100,7 @@ func (s *stream) run(leader func(int32) string, frames int) error {
 			first = err
 		}
 	}
-	s.sent += each * len(lanes)
+	s.sent += each * len(s.frames)
 	return first
 }
 
