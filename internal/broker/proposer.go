@@ -173,7 +173,7 @@ func (p *proposer) carry(ctx context.Context, batch []carried) (unknown []carrie
 		if !known {
 			proposal.told = true
 			unknown = append(unknown, proposal)
-		} else if err != nil {
+		} else if errors.Is(err, errNewcomerGone) {
 			proposal.Partition.Refused(proposal.Proposal)
 		}
 	}
@@ -203,6 +203,8 @@ func (p *proposer) together(ctx context.Context, batch []carried) bool {
 	return err == nil && result.OK
 }
 
+// Why a proposal does not come about now. Where the leadership is over, or the state was changed, it may have come about
+// before that: the leader has to count on it until it hears what there is now. Without its newcomer it never will.
 var (
 	errNewcomerGone = errors.New("who was to join the in-sync set is not registered as it was, or leaves")
 	errOutdated     = errors.New("the leader epoch is over")

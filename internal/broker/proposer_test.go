@@ -255,6 +255,14 @@ func (cutStore) Txn(context.Context, metadata.Txn) (metadata.TxnResult, error) {
 	return metadata.TxnResult{}, metadata.ErrUnavailable
 }
 
+// muteStore does what it is told, and does not answer.
+type muteStore struct{ cutStore }
+
+func (s muteStore) Txn(ctx context.Context, txn metadata.Txn) (metadata.TxnResult, error) {
+	_, _ = s.Store.Txn(ctx, txn)
+	return metadata.TxnResult{}, metadata.ErrUnavailable
+}
+
 // A proposal of a leadership that is over is not asked for any more.
 func TestProposalEndsWithItsLeadership(t *testing.T) {
 	p := newProposing(t)
@@ -279,6 +287,32 @@ func TestNewcomerCountsUntilTheLeaderKnowsWhatCameInstead(t *testing.T) {
 	p.hear()
 	p.append()
 	p.wantHighWatermark(0, "the newcomer is in the set")
+}
+
+// What has come about, its answer lost, may be seen no more when it is asked for again: the state was changed since, or
+// another broker leads, the newcomer perhaps. Until the leader hears of that it counts the newcomer.
+func TestNewcomerCountsWhenTheStateHasGoneOn(t *testing.T) {
+	for name, later := range map[string]func(*metadata.Partition){
+		"another set":    func(s *metadata.Partition) { s.ISR = append(s.ISR, third) },
+		"another leader": func(s *metadata.Partition) { s.Leader, s.LeaderEpoch = newcomerID, s.LeaderEpoch+1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProposing(t)
+			whole := p.proposer.store
+			p.proposer.store = muteStore{cutStore{whole}}
+			p.fetch(0)
+			if p.carry() != 1 || !p.hasJoined() {
+				t.Fatal("the transaction has not come about, or its answer is there")
+			}
+			p.change(later)
+			p.proposer.store = whole
+			if unknown := p.carry(); unknown > 0 {
+				t.Error("unknown still after the store has answered")
+			}
+			p.append()
+			p.wantHighWatermark(0, "the leader has not heard what came of it")
+		})
+	}
 }
 
 // What has come about, its answer lost, must not come about again: the controller has taken the newcomer out meanwhile, and

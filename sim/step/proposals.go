@@ -43,7 +43,9 @@ func (m *machine) carry(p *proposed, tries int) {
 	switch {
 	case overtaken && slices.Equal(state.ISR, p.ISR) && state.Ceiling >= p.Ceiling:
 		return // it has come about, and the answer was lost
-	case next == nil || !m.conditioned(p):
+	case next == nil:
+		return // it is over, or may have come about: the news tell
+	case !m.conditioned(p):
 		p.Partition.Refused(p.Proposal)
 		return
 	}
