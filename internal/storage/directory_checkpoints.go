@@ -70,7 +70,7 @@ func (d *Directory) markedBoot(written offsetCheckpoint) bool {
 // markBoot writes the file of written offsets with the mark of the machine's boot, whether or not the offsets
 // have changed.
 func (d *Directory) markBoot() error {
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.saveCheckpoint(writtenOffsets, logs)
@@ -121,7 +121,7 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	changed := len(d.stale) > 0
@@ -159,7 +159,7 @@ func (d *Directory) distrust(l *Log, kinds ...checkpointKind) error {
 // correct writes the checkpoint files that say more of a log than there is of it, for a crash has taken its end. They
 // would count again as soon as it is longer.
 func (d *Directory) correct(files [checkpointKinds]offsetCheckpoint) error {
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, kind := range []checkpointKind{recoveryPoints, highWatermarks} {
@@ -182,7 +182,7 @@ func (d *Directory) checkpointAll() error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.Logs()
+	logs := d.all()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for kind := range checkpointKinds {

@@ -39,8 +39,8 @@ func (d *Directory) loadLogs() error {
 	if err != nil {
 		return err
 	}
-	err = inParallel(d.store.settings.RecoveryThreads, found, func(tp ident.TopicPartition) error {
-		return d.loadLog(tp, checkpoints, cleaned)
+	err = inParallel(d.store.settings.RecoveryThreads, found, func(l foundLog) error {
+		return d.loadLog(l, checkpoints, cleaned)
 	})
 	d.noteStale(checkpoints)
 	if err == nil {
@@ -53,13 +53,20 @@ func (d *Directory) loadLogs() error {
 	return d.markBoot() // or takes the mark of this boot away
 }
 
-// findLogs are the partitions in the directory whose logs are not known yet. What was deleted is marked for it.
-func (d *Directory) findLogs() ([]ident.TopicPartition, error) {
+// foundLog is a log on disk that is not known yet.
+type foundLog struct {
+	tp     ident.TopicPartition
+	name   string // of its directory
+	future bool   // or it is the second log of the partition
+}
+
+// findLogs are the logs in the directory that are not known yet. What was deleted is marked for it.
+func (d *Directory) findLogs() ([]foundLog, error) {
 	entries, err := d.store.fs.ReadDir(d.path)
 	if err != nil {
 		return nil, err
 	}
-	var found []ident.TopicPartition
+	var found []foundLog
 	for _, entry := range entries {
 		name := entry.Name()
 		if !entry.IsDir() {
@@ -67,6 +74,14 @@ func (d *Directory) findLogs() ([]ident.TopicPartition, error) {
 		}
 		if isDeletedDir(name) {
 			d.store.deletions.add(deletion{dir: d, path: filepath.Join(d.path, name), dueMs: d.store.nowMs()})
+			continue
+		}
+		if tp, ok := parseFutureDir(name); ok {
+			if l := d.store.Future(tp); l == nil {
+				found = append(found, foundLog{tp, name, true})
+			} else if l.dir != d {
+				d.store.logger.Error("a replica is being moved to two log directories, ignoring one", "partition", tp.String(), "used", l.dir.path, "ignored", d.path)
+			}
 			continue
 		}
 		tp, ok := parsePartitionDir(name)
@@ -77,9 +92,12 @@ func (d *Directory) findLogs() ([]ident.TopicPartition, error) {
 			d.store.logger.Warn("ignoring a directory that is no partition's", "dir", d.path, "name", name)
 			continue
 		}
-		if l := d.store.Log(tp); l == nil {
-			found = append(found, tp)
-		} else if l.dir != d {
+		switch l, other := d.store.Log(tp), d.store.Future(tp); {
+		case l == nil:
+			found = append(found, foundLog{tp, name, false})
+		case l.dir != d && other == nil:
+			found = append(found, foundLog{tp, name, true})
+		case l.dir != d && other.dir != d:
 			d.store.logger.Error("partition is in two log directories, ignoring one", "partition", name, "used", l.dir.path, "ignored", d.path)
 		}
 	}
@@ -90,17 +108,23 @@ func (d *Directory) findLogs() ([]ident.TopicPartition, error) {
 func (d *Directory) noteStale(checkpoints [checkpointKinds]offsetCheckpoint) {
 	for kind, c := range checkpoints {
 		for tp := range c {
-			if l := d.store.Log(tp); (l == nil || l.dir != d) && (checkpointKind(kind) != writtenOffsets || tp.Partition >= 0) {
+			if !d.holds(tp) && (checkpointKind(kind) != writtenOffsets || tp.Partition >= 0) {
 				d.forget(tp)
 			}
 		}
 	}
 }
 
+// holds tells whether a partition has a log here, be it a future one.
+func (d *Directory) holds(tp ident.TopicPartition) bool {
+	l, future := d.store.Log(tp), d.store.Future(tp)
+	return l != nil && l.dir == d || future != nil && future.dir == d
+}
+
 func (d *Directory) loadLog(
-	tp ident.TopicPartition, checkpoints [checkpointKinds]offsetCheckpoint, cleaned offsetCheckpoint,
+	found foundLog, checkpoints [checkpointKinds]offsetCheckpoint, cleaned offsetCheckpoint,
 ) error {
-	path := filepath.Join(d.path, tp.String())
+	tp, path := found.tp, filepath.Join(d.path, found.name)
 	id, err := d.readTopicID(path)
 	if err != nil {
 		return err
@@ -121,7 +145,11 @@ func (d *Directory) loadLog(
 	}
 	d.store.mu.Lock()
 	defer d.store.mu.Unlock()
-	d.store.logs[tp] = l
+	if found.future {
+		d.store.futures[tp] = l
+	} else {
+		d.store.logs[tp] = l
+	}
 	return nil
 }
 
@@ -145,7 +173,7 @@ func (d *Directory) readTopicID(path string) (ident.TopicID, error) {
 
 // closeLogs closes all logs of the directory; with clean they are synced, and the directory is marked.
 func (d *Directory) closeLogs(clean bool) error {
-	logs := d.Logs()
+	logs := d.all()
 	usable := d.Err() == nil && d.opened()
 	var err error
 	if clean && usable {
