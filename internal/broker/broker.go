@@ -294,6 +294,7 @@ func (b *Broker) mend(ctx context.Context) {
 			return
 		case <-b.directories:
 			b.partitions.Retry()
+			b.partitions.ClearDeleted(b.feed.Current())
 			b.session.update(ctx) // and the feed looks again whom to copy from
 			b.settle(ctx)         // before anything in a torn directory is led
 		}
@@ -328,6 +329,7 @@ func (b *Broker) startPartitions(run context.Context) {
 	b.background.Go(func() { b.answers.run(run) })
 	b.unfollow = b.feed.Subscribe(b.follow)
 	b.background.Go(func() { b.checkInSync(run) })
+	b.partitions.ClearDeleted(b.feed.Current())
 	if strays := b.partitions.Strays(b.feed.Current()); len(strays) > 0 {
 		b.logger.Warn("logs on disk that the cluster knows nothing of are left alone; delete them if they are not missed",
 			"logs", strays)

@@ -34,7 +34,12 @@ func planDeleteTopics(s *state, refs []TopicRef) ([]DeletedTopic, changes) {
 			metadata.Delete(metadata.TopicKey(topic.ID)),
 			metadata.DeletePrefix(metadata.PartitionsOf(topic.ID)),
 			metadata.Delete(metadata.ConfigKey(resource)),
+			metadata.Put(metadata.DeletionKey(topic.ID),
+				metadata.EncodeDeletion(&metadata.Deletion{Name: topic.Name, AtMs: s.now.UnixMilli()})),
 		)
+	}
+	for _, old := range s.img.OldestDeletions(len(deleted)) {
+		made.add(metadata.Delete(metadata.DeletionKey(old.ID)))
 	}
 	return outcomes, made
 }

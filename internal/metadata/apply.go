@@ -39,6 +39,7 @@ type builder struct {
 	ownsFeatures   bool
 	ownsLosses     bool
 	ownsAnswers    bool
+	ownsDeletions  bool
 	touchedBrokers []ident.BrokerID
 	// touchedSuccessors are those whose entries came, changed or went; doubts says that one did.
 	touchedSuccessors []ident.BrokerID
@@ -67,6 +68,8 @@ func (b *builder) event(e *Event) error {
 		return b.feature(e)
 	case strings.HasPrefix(e.Key, lossPrefix):
 		return b.loss(e)
+	case strings.HasPrefix(e.Key, deletionPrefix):
+		return b.deletion(e)
 	case strings.HasPrefix(e.Key, answerPrefix):
 		return b.answer(e)
 	case strings.HasPrefix(e.Key, successorPrefix):

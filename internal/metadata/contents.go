@@ -45,6 +45,9 @@ func (img *Image) yieldRest(yield func(string, []byte) bool) bool {
 	for loss := range img.losses.all() {
 		going = going && yield(loss.Key, EncodeLoss(loss))
 	}
+	for d := range img.Deletions() {
+		going = going && yield(DeletionKey(d.ID), EncodeDeletion(d))
+	}
 	for name, level := range img.features {
 		going = going && yield(FeatureKey(name), EncodeFeature(level))
 	}
@@ -62,7 +65,7 @@ func (img *Image) yieldRest(yield func(string, []byte) bool) bool {
 
 // restorable tells whether a key is of those that Contents has.
 func restorable(key string) bool {
-	for _, prefix := range []string{topicPrefix, partitionPrefix, configPrefix, lossPrefix, featurePrefix, memberPrefix} {
+	for _, prefix := range []string{topicPrefix, partitionPrefix, configPrefix, lossPrefix, featurePrefix, memberPrefix, deletionPrefix} {
 		if strings.HasPrefix(key, prefix) {
 			return true
 		}

@@ -25,6 +25,7 @@ type Image struct {
 	answers      answerIndex
 	successors   brokerSet
 	doubts       map[string]Doubt // by key
+	deletions    deletionIndex
 }
 
 // Cluster is the identity of the cluster.
@@ -51,6 +52,7 @@ func NewImage() *Image {
 		configs:    newConfigIndex(),
 		losses:     newLossIndex(),
 		answers:    newAnswerIndex(),
+		deletions:  newDeletionIndex(),
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	doubtPrefix     = "doubts/"
 	successorPrefix = "successors/"
 	askedPrefix     = "asked/"
+	deletionPrefix  = "deleted/"
 )
 
 // FormatKey holds the version of the layout.

@@ -33,3 +33,38 @@ func TestReplicaMovedWhileAway(t *testing.T) {
 		t.Error("the log is there still")
 	}
 }
+
+// The logs of a topic that was deleted while the broker was down go when the metadata say that it was, and not when they merely do
+// not know it.
+func TestLogsOfTopicsKnownToBeDeleted(t *testing.T) {
+	b := newBench(t)
+	p := b.topic(b.led(0))
+	b.append(p, 5)
+	name := p.Name()
+	for _, known := range []bool{false, true} {
+		b.store.Close(true)
+		b.open()
+		b.image, b.revision = metadata.NewImage(), 0
+		events := []metadata.Event{put(metadata.TopicKey(ident.TopicID{9}), metadata.EncodeTopic("other", 1))}
+		if known {
+			events = append(events, put(metadata.DeletionKey(topicID), metadata.EncodeDeletion(&metadata.Deletion{Name: "t", AtMs: 1})))
+		}
+		b.change(events...)
+		b.manager.ClearDeleted(b.image)
+		if gone := b.store.Log(name) == nil; gone != known {
+			t.Errorf("the deletion is known: %v, the log is gone: %v", known, gone)
+		}
+	}
+}
+
+// A topic that was put back with older metadata is there, whatever is remembered of its deletion.
+func TestTopicDeletedAndPutBack(t *testing.T) {
+	b := newBench(t)
+	p := b.topic(b.led(0))
+	b.append(p, 5)
+	b.change(put(metadata.DeletionKey(topicID), metadata.EncodeDeletion(&metadata.Deletion{Name: "t", AtMs: 1})))
+	b.manager.ClearDeleted(b.image)
+	if b.store.Log(p.Name()) == nil {
+		t.Error("the log is gone")
+	}
+}
