@@ -51,6 +51,8 @@ unit:              ## unit tests and scenarios only
 race:
 	CGO_ENABLED=1 $(GO) test -p 2 -race -timeout 15m $(UNIT)
 
+sim: SHELL := bash
+sim: .SHELLFLAGS := -o pipefail -c
 sim:               ## deciding parts, then whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
 	$(GO) test ./sim/step ./sim -v -run 'Seeds$$' -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1) | grep -v '^ *\(===\|--- PASS\)'
 
