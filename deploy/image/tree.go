@@ -98,7 +98,7 @@ func permissions(mode int64) os.FileMode {
 
 // applets are busybox's commands that people type in a pod to look around. bash is a shell of its own.
 var applets = strings.Fields(`sh ash cat ls cp mv rm mkdir rmdir ln touch chmod df du find grep egrep sed awk sort uniq head tail wc cut tr tee xargs less more vi
-	ps top kill pgrep pkill sleep date env id whoami hostname uname free uptime mount stat test [ true false echo printf seq basename dirname readlink realpath
+	ps top kill sleep date env id whoami hostname uname free uptime mount stat test [ true false echo printf seq basename dirname readlink realpath
 	nc netstat nslookup ping traceroute wget ip ifconfig route telnet tar gzip gunzip zcat md5sum sha256sum od hexdump strings watch timeout which clear`)
 
 // fillShell puts the static bash and busybox, with links for its commands.

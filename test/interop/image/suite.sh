@@ -76,6 +76,11 @@ await() { # until the broker answers
   return 1
 }
 
+# No link leads to a command that Debian's busybox lacks.
+"$work/rootfs/bin/busybox" --list >"$work/applets"
+find "$work/rootfs/bin" -lname '*busybox' -printf '%f\n' | grep -vxFf "$work/applets" >"$work/dead" || true
+[ ! -s "$work/dead" ] || { echo "busybox does not know: $(xargs <"$work/dead")"; exit 1; }
+
 want=$(printf '%s\n' '野猪套天下第一' 'test' '!@#$' '123' '__consumer_offsets' 'mytopic' 'test')
 for uid in 65534 $((100000 + RANDOM)); do
   free_port
