@@ -58,9 +58,7 @@ func TestFullDisk(t *testing.T) {
 	if got := p.offsetAt(full, latest); got.ErrorCode != kerr.KafkaStorageError.Code && got.ErrorCode != kerr.NotLeaderForPartition.Code {
 		t.Errorf("the end of a partition on it: code %d, offset %d", got.ErrorCode, got.Offset)
 	}
-	if !b.output.Says("log directory is offline") {
-		t.Error("the log says nothing of it")
-	}
+	b.await(t, "say that the directory is offline", func() bool { return b.output.Says("log directory is offline") })
 	for i := range int64(50) {
 		if got := p.producePartition(roomy, plain("roomy").bytes()); got.ErrorCode != 0 || got.BaseOffset != i {
 			t.Fatalf("the other directory: code %d, offset %d", got.ErrorCode, got.BaseOffset)
@@ -86,9 +84,7 @@ func TestFullDisk(t *testing.T) {
 	if len(records) != int(written)+1 {
 		t.Errorf("%d records, %d were acknowledged", len(records), written+1)
 	}
-	if !b.output.Says("log directory is online again") {
-		t.Error("the log does not say that it came back")
-	}
+	b.await(t, "say that it came back", func() bool { return b.output.Says("log directory is online again") })
 }
 
 // fill writes a file of that size.

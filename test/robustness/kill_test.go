@@ -63,9 +63,7 @@ func TestTornTail(t *testing.T) {
 		appendTo(t, segment, tail)
 		b.launch(t)
 		b.awaitReady(t)
-		if !b.output.Says("cut a broken tail off a log") {
-			t.Errorf("%s: the log says nothing of it:\n%s", name, b.output.Tail())
-		}
+		b.await(t, "say what it cut off: "+name, func() bool { return b.output.Says("cut a broken tail off a log") })
 		if after := size(t, segment); after != before {
 			t.Errorf("%s: the segment has %d bytes, %d before", name, after, before)
 		}

@@ -36,9 +36,7 @@ func TestOldLog(t *testing.T) {
 	k.dir = old + "/copy"
 	e.launch(k)
 	e.ready(k)
-	if !k.output.Says("the ensemble has gone on without this log") {
-		t.Errorf("the old log was not put aside\n%s", e.outputs())
-	}
+	e.await("the old log to be put aside", func() bool { return k.output.Says("the ensemble has gone on without this log") })
 	w.goesOn()
 	w.check()
 }
