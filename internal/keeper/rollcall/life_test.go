@@ -67,8 +67,8 @@ func (w *world) carryOut(n *node, d Decision) {
 	}
 	if n.asks != 0 {
 		leader := w.nodes[n.asks-1]
-		if w.reach(n, leader) && leader.leads() {
-			leader.admitting[n.number] = &asking{n.run}
+		if w.reach(n, leader) && leader.leads() && (leader.admitting[n.number] == nil || leader.admitting[n.number].run != n.run) {
+			leader.admitting[n.number] = &asking{run: n.run}
 		}
 		n.asks = 0
 	}

@@ -2,6 +2,7 @@ package rollcall
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 )
@@ -49,7 +50,11 @@ type node struct {
 	admitting map[int]*asking // by number, at the leader
 }
 
-type asking struct{ run int }
+// asking is a newcomer that has asked the leader: which run of it, and as whom it was proposed.
+type asking struct {
+	run    int
+	member Member
+}
 
 // world is all keepers and what is between them.
 type world struct {
@@ -374,12 +379,23 @@ func (w *world) lead(n *node) {
 	}
 }
 
-// admit goes on with what a leader does for a newcomer.
+// admit goes on with what a leader does for newcomers, one after the other. One is told that it is a member once its
+// admission is committed.
 func (w *world) admit(n *node) {
-	for number, a := range n.admitting {
-		o := w.nodes[number-1]
-		if !w.reach(n, o) || o.run != a.run || o.log() != nil {
+	waiting := slices.Sorted(maps.Keys(n.admitting))
+	for _, number := range waiting {
+		a, o := n.admitting[number], w.nodes[number-1]
+		switch {
+		case !w.reach(n, o) || o.run != a.run || o.log() != nil:
 			delete(n.admitting, number)
+		case a.member.ID != 0:
+			w.welcome(n, o, a)
+			return
+		}
+	}
+	for _, number := range waiting {
+		a := n.admitting[number]
+		if a == nil {
 			continue
 		}
 		for _, m := range n.disk.members(n.disk.commit) {
@@ -394,16 +410,26 @@ func (w *world) admit(n *node) {
 			}
 		}
 		w.ids++
-		m := Member{ID: w.ids, Number: number, Learner: true}
-		if !w.change(n, "add", m) {
-			return
+		if m := (Member{ID: w.ids, Number: number, Learner: true}); w.change(n, "add", m) {
+			a.member = m
 		}
-		delete(n.admitting, number)
-		if !w.chance(70) {
-			return // the newcomer is not told
-		}
-		o.disk = &disk{ensemble: n.disk.ensemble, ancestors: n.disk.ancestors, member: m.ID, told: append(n.disk.members(n.disk.commit), m)}
-		o.running, o.leader = true, 0
 		return
+	}
+}
+
+// welcome tells a newcomer that it was admitted, or loses the answer.
+func (w *world) welcome(n, o *node, a *asking) {
+	members := n.disk.members(n.disk.commit)
+	isIt := func(m Member) bool { return m.ID == a.member.ID }
+	if !slices.ContainsFunc(members, isIt) {
+		if !slices.ContainsFunc(n.disk.members(len(n.disk.entries)), isIt) {
+			delete(n.admitting, o.number) // it was taken out again for another
+		}
+		return
+	}
+	delete(n.admitting, o.number)
+	if w.chance(70) {
+		o.disk = &disk{ensemble: n.disk.ensemble, ancestors: n.disk.ancestors, member: a.member.ID, told: members}
+		o.running, o.leader = true, 0
 	}
 }
