@@ -28,12 +28,11 @@ func measurePartitions(total int) func(system) (figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		begun := time.Now()
-		if err := m.create(); err != nil {
+		f := figures{}
+		if err := m.time(f, "create and lead", m.create); err != nil {
 			return nil, err
 		}
-		f := figures{"create and lead, s": time.Since(begun).Seconds()}
-		if f["one record to each, s"], err = m.writeAll(); err != nil {
+		if err := m.time(f, "one record to each", m.writeAll); err != nil {
 			return nil, err
 		}
 		time.Sleep(settleFor)
@@ -52,6 +51,20 @@ type many struct {
 }
 
 func (m many) topic(i int) string { return fmt.Sprintf("many-%d", i) }
+
+// time notes how long the work took, and the processor time that the broker spent on it.
+func (m many) time(f figures, what string, work func() error) error {
+	g, err := startGauge(m.pid())
+	if err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	used, err := g.stop()
+	f[what+", s"], f[what+", broker CPU-s"] = used.wall.Seconds(), used.broker.Seconds()
+	return err
+}
 
 // create makes the topics one after another, and waits until every partition is led.
 func (m many) create() error {
@@ -108,22 +121,21 @@ func (c *conn) awaitLed(topic string, partitions int) error {
 }
 
 // writeAll sends one record to each partition, many partitions in a request, until all are acknowledged.
-func (m many) writeAll() (seconds float64, err error) {
+func (m many) writeAll() error {
 	c, err := dial(m.address())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer c.close()
-	begun := time.Now()
-	deadline := begun.Add(startDeadline)
+	deadline := time.Now().Add(startDeadline)
 	for i := range manyTopics {
 		for first := 0; first < m.partitions; first += recordsEach {
 			if err := c.writeEach(m.topic(i), first, min(first+recordsEach, m.partitions), deadline); err != nil {
-				return 0, err
+				return err
 			}
 		}
 	}
-	return time.Since(begun).Seconds(), nil
+	return nil
 }
 
 // writeEach sends a record to each partition from first to end, and those that were refused again.
@@ -173,43 +185,59 @@ func (c *conn) writeEach(topic string, first, end int, deadline time.Time) error
 // restarts takes the times from exec to an acknowledged record in the last partition, after SIGTERM and after kill -9. A
 // record was written to every partition before each.
 func (m many) restarts(f figures) error {
-	stopped, err := m.stop()
-	if err != nil {
+	if err := m.timeStop(f, "stop"); err != nil {
 		return err
 	}
-	f["stop, s"] = stopped.Seconds()
-	if f["restart, clean, s"], err = m.restart(); err != nil {
+	if err := m.restart(f, "restart, clean"); err != nil {
 		return err
 	}
-	if _, err := m.writeAll(); err != nil {
+	if err := m.writeAll(); err != nil {
 		return err
 	}
 	m.kill()
-	if f["restart after kill -9, s"], err = m.restart(); err != nil {
+	if err := m.restart(f, "restart after kill -9"); err != nil {
 		return err
 	}
-	stopped, err = m.stop()
-	f["stop soon after that, s"] = stopped.Seconds()
+	return m.timeStop(f, "stop soon after that")
+}
+
+// timeStop stops the broker and notes what that took.
+func (m many) timeStop(f figures, what string) error {
+	before, err := cpuTime(m.pid())
+	if err != nil {
+		return err
+	}
+	stopped, err := m.stop()
+	f[what+", s"] = stopped.Seconds()
+	f[what+", broker CPU-s"] = (m.cmd.ProcessState.UserTime() + m.cmd.ProcessState.SystemTime() - before).Seconds()
 	return err
 }
 
-func (m many) restart() (seconds float64, err error) {
+// restart starts the broker, waits until it acknowledges a record and notes what that took.
+func (m many) restart(f figures, what string) error {
 	begun := time.Now()
 	if err := m.exec(); err != nil {
-		return 0, err
+		return err
 	}
-	deadline := begun.Add(2 * startDeadline)
+	if err := m.ackLast(begun.Add(2 * startDeadline)); err != nil {
+		return err
+	}
+	f[what+", s"] = time.Since(begun).Seconds()
+	used, err := cpuTime(m.pid())
+	f[what+", broker CPU-s"] = used.Seconds()
+	return err
+}
+
+// ackLast tries until a record in the last partition is acknowledged.
+func (m many) ackLast(deadline time.Time) error {
 	for {
 		c, err := dial(m.address())
 		if err == nil {
 			err = c.produceWithin(deadline, m.topic(manyTopics-1), int32(m.partitions-1))
 		}
 		c.close()
-		if err == nil {
-			return time.Since(begun).Seconds(), nil
-		}
-		if time.Now().After(deadline) {
-			return 0, err
+		if err == nil || time.Now().After(deadline) {
+			return err
 		}
 		time.Sleep(askAgain)
 	}
