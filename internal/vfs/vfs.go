@@ -89,6 +89,9 @@ type Space struct {
 
 // ReadFile returns a file's whole content.
 func ReadFile(fsys FS, name string) ([]byte, error) {
+	if whole, ok := fsys.(interface{ ReadFile(string) ([]byte, error) }); ok {
+		return whole.ReadFile(name)
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -87,6 +88,24 @@ func TestFilesByPosition(t *testing.T) {
 		}
 		if (f.OS() != nil) != (fsys != nil && filepath.Dir(dir) != "/") {
 			t.Fatalf("OS() = %v in %s", f.OS(), dir)
+		}
+	})
+}
+
+func TestReadFileOfAnySize(t *testing.T) {
+	each(t, func(t *testing.T, fsys FS, dir string) {
+		name := filepath.Join(dir, "a")
+		for _, size := range []int{0, 1, smallFile - 1, smallFile, smallFile + 1, 3*smallFile + 1, 50 * smallFile} {
+			content := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+			write(t, fsys, name, content, false)
+			if got := read(t, fsys, name); got != content {
+				t.Fatalf("%d bytes of %d", len(got), size)
+			}
+		}
+		_, err := ReadFile(fsys, filepath.Join(dir, "missing"))
+		wantErr(t, err, fs.ErrNotExist)
+		if _, err := ReadFile(fsys, dir); err == nil {
+			t.Fatal("read a directory")
 		}
 	})
 }
