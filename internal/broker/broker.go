@@ -280,11 +280,20 @@ func (b *Broker) directoryChanged(d *storage.Directory, cause error) {
 	} else {
 		b.logger.Info("log directory is online again", "directory", d.Path())
 	}
+	b.lookAtDirectories()
+}
+
+// lookAtDirectories has what has changed of them come about.
+func (b *Broker) lookAtDirectories() {
 	select {
 	case b.directories <- struct{}{}:
 	default:
 	}
 }
+
+// tellDirectoriesWithin bounds one attempt to tell the cluster which stores are here; after it the directories are looked at
+// again, for others may have gone or come meanwhile.
+const tellDirectoriesWithin = 2 * time.Second
 
 // mend brings partitions back when a directory has come back, and tells the cluster which stores are here.
 func (b *Broker) mend(ctx context.Context) {
@@ -295,8 +304,14 @@ func (b *Broker) mend(ctx context.Context) {
 		case <-b.directories:
 			b.partitions.Retry()
 			b.partitions.ClearDeleted(b.feed.Current())
-			b.session.update(ctx) // and the feed looks again whom to copy from
-			b.settle(ctx)         // before anything in a torn directory is led
+			within, cancel := context.WithTimeout(ctx, tellDirectoriesWithin)
+			told := b.session.update(within) // and the feed looks again whom to copy from
+			cancel()
+			if !told {
+				b.lookAtDirectories()
+				continue
+			}
+			b.settle(ctx) // before anything in a torn directory is led
 		}
 	}
 }

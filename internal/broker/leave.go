@@ -3,6 +3,8 @@ package broker
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"barnabas/internal/config"
@@ -103,11 +105,17 @@ const (
 	// aloneFor is how long a broker waits for a replacement of one of those that leave with it, or have left before it. Where
 	// none comes by then the whole cluster is being stopped, and nobody is there to receive anything.
 	aloneFor = 5 * time.Second
-	// announceWithin bounds the attempt to say in the registration that the broker leaves: the keepers may be at an election.
+	// announceWithin bounds one attempt to be heard by the keepers, or by other brokers, before the broker looks whether to
+	// go on with that.
 	announceWithin = 2 * time.Second
+	// silentFor is how long a broker that has said that it leaves, and sees nobody who could receive anything, waits for
+	// keepers that do not answer: they may know of somebody.
+	silentFor = 10 * time.Second
 	// keptFor is how long a broker whose directories outlive it waits for those that could take over. A pod of a StatefulSet
 	// that is scaled to zero waits in vain for the one that went before it, and loses nothing by going.
 	keptFor = 5 * time.Second
+	// askedAtOnce bounds how many other brokers are asked whether they are there.
+	askedAtOnce = 16
 	// namedRisks bounds how many partitions are named in the log one by one.
 	namedRisks = 100
 )
@@ -126,11 +134,8 @@ func (b *Broker) depart(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, config.LeaveTimeout.In(b.config.View()))
 	defer cancel()
 	b.leaving.Store(true)
-	for !b.announceLeave(ctx) {
-		if !b.expectsSuccessor(ctx) {
-			b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
-			return false
-		}
+	if !b.announceLeave(ctx) {
+		return false
 	}
 	var left departure
 	said := false
@@ -157,7 +162,7 @@ func (b *Broker) depart(ctx context.Context) bool {
 		case wait.over() && wait.kept:
 			b.logger.Info("the broker goes, for what it has will be there when it is back", "led", left.led, "atRisk", len(left.atRisk))
 			return false
-		case wait.over() && b.expectsSuccessor(ctx):
+		case wait.over() && (b.expectsSuccessor(ctx) || waited < silentFor && !b.hearsKeepers(ctx)):
 			alone = time.Now()
 			continue
 		case wait.over():
@@ -214,8 +219,25 @@ func (b *Broker) expectsSuccessor(ctx context.Context) bool {
 	return false
 }
 
-// announceLeave says in the registration that this broker leaves; false if that can't be said now.
+// announceLeave says in the registration that this broker leaves, and waits for keepers that do not answer: they may be at an
+// election, or be replaced together with the brokers, and what they have not heard nobody receives. False where that is of no
+// use, or took too long.
 func (b *Broker) announceLeave(ctx context.Context) bool {
+	said := false
+	for !b.tellLeaving(ctx) {
+		if ctx.Err() != nil || !b.mayBeReceived(ctx) {
+			b.logger.Warn("leaderships are not handed over: the metadata store can't be reached")
+			return false
+		}
+		if !said {
+			said = true
+			b.logger.Info("waiting to leave until the metadata store has heard of it", "at most", config.LeaveTimeout.In(b.config.View()).String())
+		}
+	}
+	return true
+}
+
+func (b *Broker) tellLeaving(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, announceWithin)
 	defer cancel()
 	b.session.update(ctx)
@@ -226,6 +248,52 @@ func (b *Broker) announceLeave(ctx context.Context) bool {
 		pause(ctx, leavePoll)
 	}
 	return false
+}
+
+// mayBeReceived tells, while the metadata store does not answer, whether somebody may be there who could take over what this
+// broker has, and would be lost by going.
+func (b *Broker) mayBeReceived(ctx context.Context) bool {
+	image := b.feed.Current()
+	switch {
+	case image.Successor(b.id) != nil:
+		return true // it may be known already, and answer in this broker's voice
+	case b.kept:
+		return false
+	}
+	return b.expectsSuccessor(ctx) || b.hearsOthers(ctx, image)
+}
+
+// hearsOthers tells whether another broker answers. A few are asked at once, for some may be as silent as the keepers.
+func (b *Broker) hearsOthers(ctx context.Context, image *metadata.Image) bool {
+	ctx, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	others := slices.DeleteFunc(slices.Clone(image.Brokers()), func(o *metadata.Broker) bool { return o.ID == b.id })
+	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
+	others = others[:min(len(others), askedAtOnce)]
+	heard := make(chan bool, len(others))
+	for _, other := range others {
+		go func() {
+			peer, err := b.roads.reach(ctx, other)
+			if err == nil {
+				peer.Close()
+			}
+			heard <- err == nil
+		}()
+	}
+	for range others {
+		if <-heard {
+			return true
+		}
+	}
+	return false
+}
+
+// hearsKeepers tells whether the metadata store answers now: while it does not, the image tells nothing new.
+func (b *Broker) hearsKeepers(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	_, _, err := b.meta.store.Get(ctx, metadata.BrokerKey(b.id))
+	return err == nil
 }
 
 // safeToStop is nil where the broker could go now without anything at risk, and else says what is.

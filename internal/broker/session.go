@@ -112,6 +112,9 @@ func (s *session) keep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-old.Lost():
+			if s.isClosed() {
+				return
+			}
 			s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
 				"timeout", s.ttl.String())
 		case <-s.evicted:
@@ -138,22 +141,38 @@ func (s *session) keep(ctx context.Context) {
 	}
 }
 
-// update tells the cluster of a change of this broker, such as the stores that are online.
-func (s *session) update(ctx context.Context) {
+// update tells the cluster of a change of this broker, such as the stores that are online. It tries for as long as the
+// metadata store does not answer, at an election of the keepers for one; false where ctx ended first.
+func (s *session) update(ctx context.Context) bool {
+	for told := false; ; {
+		err := s.tryUpdate(ctx)
+		if err == nil || errors.Is(err, metadata.ErrLeaseLost) {
+			return true // a lost one is made anew, with all that is new
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		if !told {
+			told = true
+			s.logger.Warn("the registration could not be changed, trying again", "error", err)
+		}
+		pause(ctx, sessionRetry)
+	}
+}
+
+func (s *session) tryUpdate(ctx context.Context) error {
 	s.mu.Lock()
 	next, lease := s.current(), s.lease
 	next.Epoch = s.registered.Epoch
 	s.mu.Unlock()
 	registered, err := metadata.Update(ctx, s.store, next, lease.ID())
 	if err != nil {
-		if !errors.Is(err, metadata.ErrLeaseLost) && ctx.Err() == nil { // a lost one is made anew, with all that is new
-			s.logger.Warn("the registration could not be changed", "error", err)
-		}
-		return
+		return err
 	}
 	s.mu.Lock()
 	s.registered = registered
 	s.mu.Unlock()
+	return nil
 }
 
 // revision is that of the registration's last change.

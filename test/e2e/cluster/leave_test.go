@@ -78,6 +78,33 @@ func TestOnlyCopiesMoveBeforeTheBrokerGoes(t *testing.T) {
 	checkAlone(t, c)
 }
 
+// TestKeepersAreSilentWhileABrokerLeaves stops a broker that has the only copies of some records while the metadata store can't
+// hear that it leaves: it waits for that, and for others to have what it has.
+func TestKeepersAreSilentWhileABrokerLeaves(t *testing.T) {
+	c := start(t, 3)
+	admin := create(t, c)
+	createAlone(t, c, admin)
+	n := c.nodes[1]
+	c.nodes[0].command.Process.Signal(syscall.SIGSTOP) // the keeper is inside
+	n.command.Process.Signal(syscall.SIGTERM)
+	c.await("the broker to wait, or to go", func() bool {
+		return n.output.Says("waiting to leave until the metadata store has heard of it") || n.ended()
+	})
+	c.nodes[0].command.Process.Signal(syscall.SIGCONT)
+	c.await("the broker to go", n.ended)
+	checkAlone(t, c)
+}
+
+// ended tells whether the process is gone.
+func (n *node) ended() bool {
+	select {
+	case <-n.exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // stopAll stops all brokers at the same moment.
 func (c *cluster) stopAll() (took time.Duration) {
 	began := time.Now()
