@@ -110,7 +110,7 @@ const (
 	announceWithin = 2 * time.Second
 	// silentFor is how long a broker that has said that it leaves, and sees nobody who could receive anything, waits for
 	// keepers that do not answer: they may know of somebody.
-	silentFor = 10 * time.Second
+	silentFor = 8 * time.Second
 	// keptFor is how long a broker whose directories outlive it waits for those that could take over. A pod of a StatefulSet
 	// that is scaled to zero waits in vain for the one that went before it, and loses nothing by going.
 	keptFor = 5 * time.Second
