@@ -5,10 +5,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"barnabas/test/trials/nodes"
 	"barnabas/test/trials/numbers"
@@ -31,6 +34,7 @@ type world struct {
 	net     *network
 	cluster *nodes.Cluster
 	load    *numbers.Load
+	client  *kgo.Client
 	admin   *kadm.Client
 }
 
@@ -64,7 +68,7 @@ func newWorld(t *testing.T, data map[int]string, settings ...string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	w.admin = kadm.NewClient(client)
+	w.client, w.admin = client, kadm.NewClient(client)
 	w.create(ctx)
 	o := numbers.Options{
 		Target: w.cluster.Target(), Topic: topic, Partitions: partitions, Rate: perSecond, Size: recordSize,
@@ -153,18 +157,44 @@ func (w *world) led(id int) int {
 	return count
 }
 
-// mends waits until every replica is in sync again.
+// mends waits until every replica is in sync again, and every broker says so of the same leaders: one that was away
+// says for a moment what was so when it went.
 func (w *world) mends() {
 	w.t.Helper()
-	w.await("all replicas to be in sync", func() bool {
-		all := w.details()
-		for _, p := range all {
+	w.await("all replicas to be in sync, as all brokers say", func() bool {
+		first := w.toldBy(1)
+		for _, p := range first {
 			if len(p.ISR) != 3 {
 				return false
 			}
 		}
-		return len(all) == partitions
+		same := func(id int) bool { return slices.EqualFunc(first, w.toldBy(id), sameState) }
+		return len(first) == partitions && same(2) && same(3)
 	})
+}
+
+func sameState(a, b kmsg.MetadataResponseTopicPartition) bool {
+	return a.Partition == b.Partition && a.Leader == b.Leader && a.LeaderEpoch == b.LeaderEpoch && slices.Equal(a.ISR, b.ISR)
+}
+
+// toldBy are the topic's partitions as one broker tells them.
+func (w *world) toldBy(id int) []kmsg.MetadataResponseTopicPartition {
+	ctx, cancel := context.WithTimeout(w.t.Context(), 5*time.Second)
+	defer cancel()
+	request, name := kmsg.NewPtrMetadataRequest(), topic
+	one := kmsg.NewMetadataRequestTopic()
+	one.Topic = &name
+	request.Topics = append(request.Topics, one)
+	answer, err := w.client.Broker(id).RetriableRequest(ctx, request)
+	if err != nil {
+		return nil
+	}
+	topics := answer.(*kmsg.MetadataResponse).Topics
+	if len(topics) != 1 {
+		return nil
+	}
+	slices.SortFunc(topics[0].Partitions, func(a, b kmsg.MetadataResponseTopicPartition) int { return int(a.Partition - b.Partition) })
+	return topics[0].Partitions
 }
 
 // node is a broker's.

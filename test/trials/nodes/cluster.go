@@ -185,12 +185,9 @@ func (c *Cluster) Processes() []*Process {
 
 // Target is the cluster for clients: all nodes.
 func (c *Cluster) Target() numbers.Target {
-	t := numbers.Target{}
+	t := numbers.Target{Dial: c.Dial}
 	for _, n := range c.Nodes {
 		t.Bootstrap = append(t.Bootstrap, n.Address())
-	}
-	if c.Dial != nil {
-		t.Options = append(t.Options, kgo.Dialer(c.Dial))
 	}
 	return t
 }

@@ -93,9 +93,14 @@ func Start(o Options) (*Load, error) {
 type Target struct {
 	// Bootstrap are the addresses, host:port, that clients begin with.
 	Bootstrap []string
-	// Options are what every client needs beside, such as a way to connect.
+	// Dial is how they connect, nil for the usual way.
+	Dial Dial
+	// Options are what every client needs beside.
 	Options []kgo.Opt
 }
+
+// dialTimeout is how long a connection may take.
+const dialTimeout = time.Second
 
 // Client is one that notices changes of the cluster as soon as it can: it asks again after 10 ms, and gives
 // up on a broker that has vanished after two seconds. The connection of a process that is killed right after it has
@@ -104,7 +109,7 @@ func (t Target) Client(options ...kgo.Opt) (*kgo.Client, error) {
 	client, err := kgo.NewClient(slices.Concat([]kgo.Opt{
 		kgo.SeedBrokers(t.Bootstrap...), kgo.AlwaysRetryEOF(), kgo.MetadataMinAge(10 * time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
-		kgo.DialTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(time.Second),
+		kgo.Dialer(newMemory(t.Dial).connect), kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(time.Second),
 		kgo.RecordRetries(1 << 30), kgo.UnknownTopicRetries(-1), kgo.RetryTimeout(time.Minute),
 	}, t.Options, options)...)
 	if err != nil {

@@ -35,7 +35,7 @@ func Verify(ctx context.Context, target Target, topic string, sent *Sent) (*Verd
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := findBounds(ctx, kadm.NewClient(client), topic)
+	bounds, err := findBounds(ctx, kadm.NewClient(client), topic, sent.ends())
 	client.Close()
 	if err != nil {
 		return c.verdict(), fmt.Errorf("ends of topic %s: %w", topic, err)
@@ -77,19 +77,48 @@ func Verify(ctx context.Context, target Target, topic string, sent *Sent) (*Verd
 
 type bound struct{ start, end int64 }
 
-// findBounds asks for the first and last offsets until every partition has told them.
-func findBounds(ctx context.Context, admin *kadm.Client, topic string) (map[int32]bound, error) {
-	for {
+// believed is for how long an answer is not believed that is less than what was acknowledged. A broker that led and was
+// away says what it knew, for a moment, until it has heard that others lead; Kafka's do so too.
+const believed = 10 * time.Second
+
+// findBounds asks for the first and last offsets until every partition has told them, and they are not less than what
+// was acknowledged, or said again and again.
+func findBounds(ctx context.Context, admin *kadm.Client, topic string, acked map[int32]int64) (map[int32]bound, error) {
+	for began := time.Now(); ; {
 		bounds, err := askBounds(ctx, admin, topic)
-		if err == nil {
+		if err == nil && (covers(bounds, acked) || time.Since(began) > believed) {
 			return bounds, nil
 		}
 		select {
 		case <-ctx.Done():
+			if err == nil {
+				return bounds, nil
+			}
 			return nil, err
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
+}
+
+// covers tells whether all that was acknowledged lies within the bounds.
+func covers(bounds map[int32]bound, acked map[int32]int64) bool {
+	for partition, end := range acked {
+		if bounds[partition].end < end {
+			return false
+		}
+	}
+	return true
+}
+
+// ends are the offsets after the last ones that were acknowledged.
+func (s *Sent) ends() map[int32]int64 {
+	ends := map[int32]int64{}
+	for _, place := range s.Places {
+		if place.Offset >= 0 {
+			ends[place.Partition] = max(ends[place.Partition], place.Offset+1)
+		}
+	}
+	return ends
 }
 
 func askBounds(ctx context.Context, admin *kadm.Client, topic string) (map[int32]bound, error) {
