@@ -20,7 +20,10 @@ type lease struct {
 
 // Lease implements metadata.Store. etcd counts in seconds: the time to live is rounded up.
 func (s *Store) Lease(ctx context.Context, ttl time.Duration) (metadata.Lease, error) {
-	ctx, cancel := s.with(ctx)
+	ctx, cancel, err := s.with(ctx, "grant a lease")
+	if err != nil {
+		return nil, err
+	}
 	defer cancel()
 	seconds := max(1, int64(math.Ceil(ttl.Seconds())))
 	granted, err := s.client.Grant(ctx, seconds)
@@ -53,10 +56,13 @@ func (l *lease) Lost() <-chan struct{} { return l.lost }
 
 // Revoke implements metadata.Lease.
 func (l *lease) Revoke(ctx context.Context) error {
-	ctx, cancel := l.store.with(ctx)
+	ctx, cancel, err := l.store.with(ctx, "revoke a lease")
+	if err != nil {
+		return err
+	}
 	defer cancel()
 	l.stop()
-	_, err := l.store.client.Revoke(ctx, l.id)
+	_, err = l.store.client.Revoke(ctx, l.id)
 	if err != nil && !isLeaseGone(err) {
 		return l.store.wrap(ctx, "revoke a lease", err)
 	}

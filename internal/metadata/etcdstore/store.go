@@ -62,7 +62,10 @@ type Born struct {
 
 // Birth tells which life of the store this is; an etcd cluster that is not made of keepers has one only.
 func (s *Store) Birth(ctx context.Context) (metadata.Birth, error) {
-	ctx, cancel := s.with(ctx)
+	ctx, cancel, err := s.with(ctx, "get "+BornKey)
+	if err != nil {
+		return metadata.Birth{}, err
+	}
 	defer cancel()
 	resp, err := s.client.Get(ctx, BornKey)
 	if is(err, rpctypes.ErrGRPCPermissionDenied) {
@@ -95,7 +98,10 @@ func (s *Store) Close() error {
 
 // Get implements metadata.Store.
 func (s *Store) Get(ctx context.Context, key string) (metadata.KV, bool, error) {
-	ctx, cancel := s.with(ctx)
+	ctx, cancel, err := s.with(ctx, "get "+key)
+	if err != nil {
+		return metadata.KV{}, false, err
+	}
 	defer cancel()
 	resp, err := s.client.Get(ctx, s.root+key)
 	if err != nil {
@@ -109,7 +115,10 @@ func (s *Store) Get(ctx context.Context, key string) (metadata.KV, bool, error) 
 
 // Range implements metadata.Store.
 func (s *Store) Range(ctx context.Context, req metadata.RangeRequest) (metadata.Page, error) {
-	ctx, cancel := s.with(ctx)
+	ctx, cancel, err := s.with(ctx, "range "+req.Prefix)
+	if err != nil {
+		return metadata.Page{}, err
+	}
 	defer cancel()
 	limit := int64(req.Limit)
 	if limit <= 0 {
@@ -145,7 +154,10 @@ func (s *Store) Txn(ctx context.Context, txn metadata.Txn) (metadata.TxnResult, 
 	if len(txn.If) > metadata.MaxOps || len(txn.Then) > metadata.MaxOps {
 		return metadata.TxnResult{}, metadata.ErrTooLarge
 	}
-	ctx, cancel := s.with(ctx)
+	ctx, cancel, err := s.with(ctx, "transaction")
+	if err != nil {
+		return metadata.TxnResult{}, err
+	}
 	defer cancel()
 	resp, err := s.client.Txn(ctx).If(s.compares(txn.If)...).Then(s.ops(txn.Then)...).Commit()
 	if err != nil {
@@ -186,14 +198,18 @@ func (s *Store) ops(ops []metadata.Op) []clientv3.Op {
 	return then
 }
 
-// with ends a call's context also when the Store is closed, and puts an end to a call without a deadline.
-func (s *Store) with(ctx context.Context) (context.Context, context.CancelFunc) {
+// with ends a call's context also when the Store is closed, and puts an end to a call without a deadline. A Store that is
+// closed already begins none: a member in this process could answer before the context says so.
+func (s *Store) with(ctx context.Context, what string) (context.Context, context.CancelFunc, error) {
+	if s.ctx.Err() != nil {
+		return nil, nil, fmt.Errorf("%w: %s", metadata.ErrClosed, what)
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	stop := context.AfterFunc(s.ctx, cancel)
 	return ctx, func() {
 		stop()
 		cancel()
-	}
+	}, nil
 }
 
 // callTimeout bounds one call, so that an ensemble without a quorum is noticed.

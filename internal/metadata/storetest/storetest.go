@@ -21,7 +21,7 @@ type Backend struct {
 }
 
 // patience bounds every wait: a Store that needs longer has failed.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Run runs the whole suite; fresh returns an engine without keys.
 func Run(t *testing.T, fresh func(t *testing.T) Backend) {
