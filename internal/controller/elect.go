@@ -121,11 +121,12 @@ func (e *election) surviving(p *metadata.Partition) (isr, elr []metadata.Member)
 }
 
 // shrink takes out of the in-sync set whoever can't keep up: the absent, the torn unless nobody is whole, and the
-// leaving who are not needed. With nobody live it stays as it is, so that its members lead when they are back.
+// leaving who are not needed. With nobody live it stays as it is, so that its members lead when they are back. The destroyed
+// stay in it too then: should the others' ends be missing, more is lost than those know of.
 func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (inSync, eligible []metadata.Member) {
 	whole := e.staying(isr)
 	if len(whole) == 0 {
-		return isr, elr
+		return p.ISR, filter(p.ELR, func(m metadata.Member) bool { return !e.mayLack(m) })
 	}
 	if len(whole) >= e.minISR {
 		return whole, nil

@@ -169,10 +169,10 @@ func (e *election) named(
 	next.Named = next.LeaderEpoch
 	next.Looked = e.img.Revision()
 	next.ISR, next.ELR = []metadata.Member{{Broker: best.Broker, Store: best.Store}}, nil
-	if p.Inquiry == metadata.InquiryTorn {
+	if p.Inquiry == metadata.InquiryTorn && !e.anyDestroyed(p) {
 		return &next, e.tornLoss(p, &next, best, answers)
 	}
-	from := best.End
+	from := keptUpTo(p, best)
 	if best.Empty() {
 		from = p.Start
 		next.Start = p.Ceiling
@@ -184,11 +184,31 @@ func (e *election) named(
 		Cause: "every copy in sync is gone, for the brokers came back without the stores, or were unregistered: " +
 			copies(p) + keeps(best),
 	}
-	if p.Inquiry == metadata.InquiryUnclean {
+	switch p.Inquiry {
+	case metadata.InquiryUnclean:
 		loss.Kind = metadata.LossUnclean
 		loss.Cause = "an unclean election was allowed while no copy in sync was there: " + copies(p) + keeps(best)
+	case metadata.InquiryTorn:
+		loss.Kind = metadata.LossTorn
+		loss.Cause = "of all copies in sync the stores are gone, or the machines went down before this was written out: " +
+			copies(p) + keeps(best)
 	}
 	return &next, loss
+}
+
+// keptUpTo is the offset below which a copy has all that was ever shown. Records behind its high watermark may never
+// have been, and a later leader may have put others in their place: only who has copied from the last leader of all
+// is known to end with that one's records.
+func keptUpTo(p *metadata.Partition, best *metadata.Answer) record.Offset {
+	if best.LastEpoch >= p.LeaderEpoch-1 { // p.LeaderEpoch is the question's
+		return best.End
+	}
+	return min(best.End, max(best.HighWatermark, best.Start))
+}
+
+// anyDestroyed tells whether a copy that counted is gone for good, and with it what it may have shown.
+func (e *election) anyDestroyed(p *metadata.Partition) bool {
+	return slices.ContainsFunc(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == destroyed })
 }
 
 // tornLoss names what a store had shown that none has any more. What none had shown may be lost too, and nobody knows
@@ -204,7 +224,7 @@ func (e *election) tornLoss(
 		return nil
 	}
 	return &metadata.Loss{
-		Kind: metadata.LossTorn, LeaderEpoch: next.LeaderEpoch, Start: best.End, End: shown, AtMs: e.now.UnixMilli(),
+		Kind: metadata.LossTorn, LeaderEpoch: next.LeaderEpoch, Start: keptUpTo(p, best), End: shown, AtMs: e.now.UnixMilli(),
 		Cause: "the machines of all copies in sync went down before this was written out: " + copies(p) + keeps(best),
 	}
 }

@@ -3,6 +3,7 @@ package step
 import (
 	"time"
 
+	"barnabas/internal/metadata"
 	"barnabas/internal/vfs"
 )
 
@@ -84,6 +85,9 @@ func (m *machine) wipe() {
 	wasUp := m.up
 	m.ambush.Store(nil)
 	m.die(lease / 10)
+	for _, r := range m.holds {
+		r.gone = append(r.gone, metadata.Member{Broker: m.id, Store: m.identity})
+	}
 	m.lose(m.holds)
 	m.holds = nil
 	m.newDisk(!m.options.Bugs.TrustsEmpty)

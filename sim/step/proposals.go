@@ -20,6 +20,7 @@ type proposed struct {
 
 // propose is called by replication under the partition's mutex.
 func (m *machine) propose(p replication.Proposal) {
+	m.note("proposes", m.id, p.Epoch, p.ISR, p.Base, p.Registered, p.Ceiling)
 	m.here(m.between(50*time.Microsecond, 500*time.Microsecond), "proposal", func() { m.carry(&proposed{Proposal: p}, 0) })
 }
 
@@ -42,10 +43,13 @@ func (m *machine) carry(p *proposed, tries int) {
 	next, overtaken := m.next(state, p.Proposal)
 	switch {
 	case overtaken && slices.Equal(state.ISR, p.ISR) && state.Ceiling >= p.Ceiling:
-		return // it has come about, and the answer was lost
+		m.note("has come about", m.id, p.Epoch)
+		return // and the answer was lost
 	case next == nil:
+		m.note("overtaken", m.id, p.Epoch)
 		return // it is over, or may have come about: the news tell
 	case !m.conditioned(p):
+		m.note("newcomer gone", m.id, p.Epoch)
 		p.Partition.Refused(p.Proposal)
 		return
 	}

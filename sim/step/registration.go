@@ -20,20 +20,22 @@ func (m *machine) registration() *metadata.Broker {
 	return b
 }
 
-// register enters the broker, in the place of its life before.
+// register enters the broker, in the place of its life before. One registration is under way at a time, until its
+// revision is known: of two the broker could take the one that has gone for its own, and hear of nothing any more.
 func (m *machine) register() {
 	if m.entering || m.cutOff {
 		return
 	}
 	m.entering = true
 	m.here(m.storeDelay(), "register", func() {
-		m.entering = false
 		key := metadata.BrokerKey(m.id)
 		m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Delete(key)}})
 		value := metadata.EncodeBroker(m.registration())
 		result := m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Put(key, value), metadata.Put(metadata.MemberKey(m.id), value)}})
 		m.here(m.storeDelay(), "registered", func() {
+			m.entering = false
 			m.registered, m.said = result.Revision, result.Revision
+			m.look() // it may be over already
 			m.release()
 			m.answer()
 		})

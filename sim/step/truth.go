@@ -16,11 +16,13 @@ import (
 type rec struct {
 	epoch    record.Epoch
 	offset   record.Offset
-	id       int64 // its timestamp
-	acked    bool  // with acks=all
-	shown    bool  // to a consumer
-	holders  uint  // machines on whose disks it is, as far as is known
-	excused  bool  // its last holders were destroyed, or crashed, or those that counted
+	id       int64             // its timestamp
+	acked    bool              // with acks=all
+	shown    bool              // to a consumer
+	holders  uint              // machines on whose disks it is, as far as is known
+	excused  bool              // its last holders were destroyed, or crashed, or those that counted
+	entered  bool              // a copy that counted was destroyed with it: the ledger has to say so, should it be lost
+	gone     []metadata.Member // destroyed with it
 	required record.Offset
 }
 
@@ -175,11 +177,16 @@ func (w *world) named(now *metadata.Partition) {
 		return
 	}
 	leader := w.machineOf(now.Leader).bit()
+	counted := slices.Concat(w.state.ISR, w.state.ELR)
 	for _, r := range w.promised {
-		if r.holders&leader != 0 || r.excused {
+		if r.holders&leader != 0 {
 			continue
 		}
-		for _, member := range slices.Concat(w.state.ISR, w.state.ELR) {
+		r.entered = r.entered || slices.ContainsFunc(counted, func(c metadata.Member) bool { return slices.Contains(r.gone, c) })
+		if r.excused {
+			continue
+		}
+		for _, member := range counted {
 			if m := w.machineOf(member.Broker); m.identity == member.Store && !m.torn && r.holders&m.bit() != 0 {
 				w.violation("sets: epoch %d begins with a copy that lacks %v, and that of broker %d is whole", now.LeaderEpoch, r, m.id)
 			}
