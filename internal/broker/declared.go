@@ -54,7 +54,7 @@ func (b *Broker) keepDeclared(ctx context.Context) {
 func (b *Broker) compareDeclared(ctx context.Context) {
 	set := topicfile.ReadDir(b.declared.dir)
 	plan := planDeclared(set, b.feed.Current(), config.DeleteTopicEnable.In(b.settings.view()))
-	if len(plan.pending) > 0 && b.controller.Elected() {
+	if plan.words() != "" && b.controller.Elected() {
 		plan.problems = append(plan.problems, b.carryOut(ctx, set, &plan)...)
 		if ctx.Err() != nil {
 			return
@@ -71,7 +71,7 @@ func (b *Broker) carryOut(ctx context.Context, set *topicfile.Set, plan *declare
 	outcome := func(name string, err error, done string) {
 		switch {
 		case err == nil:
-			b.logger.Info("topic is as its document says", "topic", name, "done", done)
+			b.logger.Info("topic becomes as its document says", "topic", name, "done", done)
 		case errors.Is(err, controller.ErrTopicExists), errors.Is(err, controller.ErrNotController):
 		default:
 			refused = append(refused, topicfile.Problem{Where: whereOf(set, name), Topic: name, Message: "it could not be " + done + ": " + err.Error()})
@@ -84,6 +84,10 @@ func (b *Broker) carryOut(ctx context.Context, set *topicfile.Set, plan *declare
 	grown, err := b.controller.CreatePartitions(ctx, plan.grow, false)
 	for i, t := range plan.grow {
 		outcome(t.Topic, outcomeAt(err, i, func(i int) error { return grown[i] }), fmt.Sprintf("given %d partitions", t.Count))
+	}
+	moved, err := b.controller.AlterReassignments(ctx, plan.move, true)
+	for i, r := range plan.move {
+		outcome(r.Topic, outcomeAt(err, i, func(i int) error { return moved[i] }), fmt.Sprintf("given the replicas %v of partition %d", r.Replicas, r.Partition))
 	}
 	altered, err := b.controller.AlterConfigs(ctx, plan.alter, false)
 	for i, r := range plan.alter {

@@ -16,6 +16,7 @@ import (
 type declaredPlan struct {
 	create  []controller.NewTopic
 	grow    []controller.MorePartitions
+	move    []controller.Reassignment // to have more replicas, or fewer
 	alter   []controller.AlterResource
 	remove  []controller.TopicRef
 	pending map[string]bool // the topics of all of these
@@ -63,8 +64,15 @@ func (p *declaredPlan) adapt(t *topicfile.Topic, topic *metadata.Topic, image *m
 	case t.Partitions >= 0 && t.Partitions < have:
 		p.problem(t, "it has %d partitions, and a topic can't have fewer than it has: write %d, or make another topic", have, have)
 	}
-	if first := topic.Partition(0); t.Replicas >= 0 && first != nil && !first.Reassigning() && len(first.Replicas) != int(t.Replicas) {
-		p.problem(t, "it has %d replicas and not %d: kafka-reassign-partitions.sh moves to another number", len(first.Replicas), t.Replicas)
+	if t.Replicas > 0 {
+		begin, differ, why := controller.Resize(image, topic, int(t.Replicas))
+		if why != "" {
+			p.problem(t, "it can't have other than %d replicas yet: %s", len(topic.Partition(0).Replicas), why)
+		}
+		p.move = append(p.move, begin...)
+		if differ > 0 && why == "" {
+			p.pending[t.Name] = true // and it stays so until all have been copied
+		}
 	}
 	resource := metadata.Resource{Type: metadata.TopicResource, Name: t.Name}
 	if changes := configChanges(t, image.Config(resource)); len(changes) > 0 {
@@ -105,6 +113,7 @@ func (p *declaredPlan) words() string {
 	}
 	add(len(p.create), "create")
 	add(len(p.grow), "lengthen")
+	add(len(p.move), "give more or fewer replicas to partitions:")
 	add(len(p.alter), "set settings of")
 	add(len(p.remove), "delete")
 	return strings.Join(parts, ", ")

@@ -89,7 +89,7 @@ func TestPlanDeclared(t *testing.T) {
 		{"metadata: {name: t}", ""},
 		{"metadata: {name: t}\nspec: {partitions: 3, replicas: 1}", ""},
 		{"metadata: {name: t}\nspec: {partitions: 4}", "lengthen 1"},
-		{"metadata: {name: t}\nspec: {replicas: 2}", "! it has 1 replicas and not 2: kafka-reassign-partitions.sh moves to another number"},
+		{"metadata: {name: t}\nspec: {replicas: 2}", "! it can't have other than 1 replicas yet: 2 replicas want 2 brokers, and 1 are there that stay"},
 		{"metadata: {name: t}\nspec: {config: {retention.ms: 5, cleanup.policy: null}}", "set settings of 1"},
 		{"metadata: {name: u}\nspec: {partitions: 4}", "create 1"},
 		{"metadata: {name: u}\nspec: {delete: true}", ""},

@@ -95,6 +95,8 @@ func (s *stage) event(verb string, args []string) []string {
 		return s.answer(args)
 	case "reassign": // reassign t-0:2,3 t-1:cancel same-factor
 		return s.reassign(args)
+	case "resize": // resize t 3
+		return s.resize(args[0], int(number(s.t, args[1])))
 	case "risk":
 		return s.risk(brokerID(args[0]))
 	case "rebalance":
@@ -368,6 +370,22 @@ func (s *stage) reassign(args []string) []string {
 	var answers []string
 	for i, err := range outcomes {
 		answers = append(answers, fmt.Sprintf("%s-%d: %s", wanted[i].Topic, wanted[i].Partition, s.outcome(err)))
+	}
+	return append(answers, s.perform(made)...)
+}
+
+// resize begins what Resize says, as the broker does for a document.
+func (s *stage) resize(topic string, replicas int) []string {
+	wanted, differ, why := Resize(s.img, s.img.Topic(topic), replicas)
+	if why != "" {
+		return []string{why}
+	}
+	answers := []string{fmt.Sprintf("%d differ", differ)}
+	outcomes, made := planReassign(s.state(), wanted, true)
+	for i, err := range outcomes {
+		if err != nil {
+			answers = append(answers, fmt.Sprintf("%s-%d: %s", wanted[i].Topic, wanted[i].Partition, s.outcome(err)))
+		}
 	}
 	return append(answers, s.perform(made)...)
 }
