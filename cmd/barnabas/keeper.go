@@ -15,6 +15,7 @@ import (
 	"barnabas/internal/cli"
 	"barnabas/internal/config"
 	"barnabas/internal/keeper"
+	"barnabas/internal/kubernetes"
 )
 
 // serveKeeper runs a keeper until it is told to stop.
@@ -34,6 +35,9 @@ func serveKeeper(args []string) int {
 // waits by default before it kills.
 const keeperGrace = 28 * time.Second
 
+// lastWords bounds how long the end waits for Events to be written.
+const lastWords = 2 * time.Second
+
 func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Logger) error {
 	settings, notices, err := config.LoadKeeper(sources)
 	if err != nil {
@@ -41,7 +45,13 @@ func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Lo
 	}
 	config.LogNotices(context.Background(), logger, notices)
 	keeper.LimitMemory()
-	member, err := keeper.StartMember(keeper.MemberOptionsOf(settings, logger))
+	options := keeper.MemberOptionsOf(settings, logger)
+	if settings.Events {
+		voice := kubernetes.NewVoice(os.Getenv, kubernetes.AccountDir, logger)
+		defer voice.Stop(lastWords)
+		options.Tell = func(t keeper.Tiding) { voice.Say(kubernetes.KindOf(t.Grave), t.Reason, t.Message) }
+	}
+	member, err := keeper.StartMember(options)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"barnabas/internal/config"
 	"barnabas/internal/keeper"
+	"barnabas/internal/kubernetes"
 	"barnabas/internal/metadata"
 )
 
@@ -30,8 +31,10 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 	if at := b.config.Keepers; len(at.Servers) > 0 {
 		access := &metadataAccess{remote: at.Servers}
 		if b.config.Member != nil {
+			options := keeper.MemberOptionsOf(b.config.Member, b.logger)
+			options.Tell = func(t keeper.Tiding) { b.say(kubernetes.KindOf(t.Grave), t.Reason, "%s", t.Message) }
 			var err error
-			if access.member, err = keeper.StartMember(keeper.MemberOptionsOf(b.config.Member, b.logger)); err != nil {
+			if access.member, err = keeper.StartMember(options); err != nil {
 				return nil, err
 			}
 		}

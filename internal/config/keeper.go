@@ -27,6 +27,8 @@ type Keeper struct {
 	Quota int64
 	// FourLetterWords are the commands that the client port answers; "*" is all.
 	FourLetterWords []string
+	// Events tells whether Kubernetes Events are written, in a pod whose service account may.
+	Events bool
 }
 
 // Member is one keeper as the others know it.
@@ -51,6 +53,7 @@ var keeperSettings = []struct{ name, variable, value string }{
 	{"keeper.advertised.host", "ZOO_ADVERTISED_HOST", ""},
 	{"keeper.heartbeat.ms", "ZOO_HEARTBEAT_MS", "50"},
 	{"keeper.quota.bytes", "ZOO_QUOTA_BYTES", "2147483648"},
+	{"kubernetes.events", "ZOO_KUBERNETES_EVENTS", "true"},
 }
 
 // keeperUnused are names of ZooKeeper's that have no meaning here, by why.
@@ -222,6 +225,11 @@ func (l *keeperLoading) resolve() {
 	k.Advertised = l.values["keeper.advertised.host"].value
 	k.Tick = time.Duration(l.number("keeper.heartbeat.ms", 5, 10000)) * time.Millisecond
 	k.Quota = int64(l.number("keeper.quota.bytes", 16<<20, 1<<40))
+	events, err := strconv.ParseBool(l.values["kubernetes.events"].value)
+	if err != nil {
+		l.problem(l.values["kubernetes.events"], fmt.Sprintf("%q is neither true nor false", l.values["kubernetes.events"].value))
+	}
+	k.Events = events
 	clientPort := l.number("clientPort", 0, 65535)
 	for _, id := range slices.Sorted(maps.Keys(l.servers)) {
 		m, err := parseMember(id, l.servers[id].value, clientPort)

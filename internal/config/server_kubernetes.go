@@ -23,13 +23,13 @@ var (
 		Doc: "How often a broker connects to each address that it advertises and does not itself listen on, and looks whether it is itself that answers. What it finds is in the log, in /readyz, in the metrics, and a Kubernetes Event. An address that does not answer is looked at ten times as often. 0 never looks."})
 
 	TopicsDir = stringSetting(Row{Name: "barnabas.topics.dir", Room: inBroker,
-		Doc: "A directory with KafkaTopic documents (YAML or JSON; those of Strimzi too), as a ConfigMap is mounted. The controller creates the topics, gives them more partitions, and sets their settings, whenever the files and the cluster differ. A topic is deleted only where its document says `delete: true`."})
+		Doc: "A directory with KafkaTopic documents (YAML or JSON; those of Strimzi too), as a ConfigMap is mounted. The controller creates the topics, gives them more partitions and more or fewer replicas, and sets their settings, whenever the files and the cluster differ. A topic is deleted only where its document says `delete: true`."})
 
 	TopicsInterval = msSetting(Long, Row{Name: "barnabas.topics.interval.ms", Default: "10000", Room: inBroker, check: atLeast[int64](100),
 		Doc: "How often barnabas.topics.dir is read."})
 
 	KubernetesEvents = boolSetting(Row{Name: "barnabas.kubernetes.events", Default: "true", Room: inBroker,
-		Doc: "Whether a broker in a pod, whose service account may do so, writes Kubernetes Events: that it is up, drains, has come back without its data, that records were lost, that an address can't be reached."})
+		Doc: "Whether a broker in a pod, whose service account may do so, writes Kubernetes Events: that it is up, drains, has come back without its data, that records were lost, that an address can't be reached, and what becomes of a keeper inside. A keeper of its own has kubernetes.events (ZOO_KUBERNETES_EVENTS) for the same."})
 
 	KubernetesRackLabel = stringSetting(Row{Name: "barnabas.kubernetes.rack.label", Default: "topology.kubernetes.io/zone", Room: inBroker,
 		Doc: "The label of the node that says where a broker in a pod stands, where broker.rack does not: from the pod's variable NODE_ZONE, or from the Node where the service account may read it. Empty asks nobody."})

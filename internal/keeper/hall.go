@@ -55,7 +55,8 @@ type answer struct {
 	// Admission is given to a newcomer. Refused says why something is not to be had now.
 	Admission *admission `json:"admission,omitempty"`
 	Refused   string     `json:"refused,omitempty"`
-	// Successor says that the newcomer waits for the member whose place it will take.
+	// Successor says that the member is still there whose place the newcomer will take: it waits for that one, or it is admitted
+	// and that one leaves when it is level.
 	Successor bool `json:"successor,omitempty"`
 	// local is the caller's own end of the connection.
 	local string

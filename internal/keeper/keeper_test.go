@@ -21,7 +21,7 @@ import (
 	"barnabas/internal/metadata/storetest"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // childDir, when set in the environment, makes this test binary a keeper in that directory, until it is killed.
 const childDir = "KEEPER_TEST_DIR"

@@ -54,6 +54,7 @@ func (m *Member) fail(ctx context.Context, err error) {
 	m.setStatus(false, err.Error())
 	m.fatal.Store(&err)
 	m.logger.Error("keeper: it can't go on", "keeper", m.options.Number, "error", err)
+	m.tell(true, "KeeperFailed", "keeper %d can't go on: %s", m.options.Number, tersely(err))
 }
 
 // come calls the roll until the etcd server runs.
@@ -127,6 +128,7 @@ func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why st
 		if err := m.found(ctx, d); err != nil {
 			return false, err.Error(), nil
 		}
+		m.came = founded
 		return true, "", m.begin("founded: " + d.Why)
 	case rollcall.Start:
 		return true, "", m.begin(d.Why)
@@ -136,6 +138,7 @@ func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why st
 			return false, "", err
 		}
 		m.setResting(nil)
+		m.came = rejoined
 		if d.Via == 0 {
 			return false, d.Why, nil
 		}
@@ -146,6 +149,7 @@ func (m *Member) carryOut(ctx context.Context, d decision) (started bool, why st
 		if err := m.recover(ctx, d); err != nil {
 			return false, "", err
 		}
+		m.came = recovered
 		return true, "", m.begin("recovered: " + d.Why)
 	}
 	return false, "", nil
@@ -240,6 +244,13 @@ func (m *Member) joinBy(ctx context.Context, d decision) (started bool, why stri
 	if err := m.directory.join(*a.Admission, m.options.Number); err != nil {
 		return false, "", err
 	}
+	switch {
+	case m.came == rejoined:
+	case a.Successor:
+		m.came = succeeded
+	default:
+		m.came = joined
+	}
 	return true, "", m.begin(d.Why + ", and it admits this one")
 }
 
@@ -302,6 +313,7 @@ func (m *Member) serve(ctx context.Context) (err error) {
 		}
 		m.setResting(nil)
 		led = time.Now()
+		m.tellLed()
 		m.call(ctx, server)
 		m.hurry(ctx, server)
 		if over := m.grow(ctx, began); over {
@@ -350,6 +362,7 @@ func (m *Member) settleIn(ctx context.Context, server *etcdServer, attached bool
 			return false
 		}
 		m.clients.attach(server)
+		m.tellServing(server)
 		m.logger.Info("keeper: serves", "keeper", m.options.Number, "leader", server.Leader() == server.MemberID(), "members", len(server.Cluster().Members()))
 	}
 	m.setStatus(true, "")
@@ -427,6 +440,7 @@ func (m *Member) reconsider(ctx context.Context, server *etcdServer) bool {
 		m.setResting(&held)
 	}
 	d := m.round(ctx)
+	m.tellLeaderless(d.Why)
 	switch d.Do {
 	case rollcall.Rest, rollcall.Recover, rollcall.Discard, rollcall.Join, rollcall.Refuse:
 		m.logger.Warn("keeper: it leaves the ensemble as it was", "keeper", m.options.Number, "why", d.Why)

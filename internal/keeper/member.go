@@ -49,6 +49,8 @@ type MemberOptions struct {
 	// ZooKeeper is how its protocol is spoken.
 	ZooKeeper ZooKeeper
 	Logger    *slog.Logger
+	// Tell, if not nil, takes what those ought to know who look after the cluster; it must not block.
+	Tell func(Tiding)
 }
 
 // DefaultTick is the heartbeat between members.
@@ -91,6 +93,8 @@ type Member struct {
 	calling    sync.Mutex    // held while the others are called on
 	background sync.WaitGroup
 	ends       []time.Time // when the server ended by itself; the goroutine's
+	came       coming      // what is still to be told when it serves; the goroutine's
+	leaderless time.Time   // since when it is told that nobody leads, zero if it is not; the goroutine's
 
 	mu       sync.Mutex
 	server   *etcdserver.EtcdServer // guarded by mu; nil while the ensemble is not there

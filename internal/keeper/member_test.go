@@ -15,14 +15,19 @@ import (
 	"barnabas/internal/keeper/rollcall"
 )
 
-const memberPatience = 30 * time.Second
+const memberPatience = time.Minute
 
 // alone starts a member that is configured as the only one.
 func alone(t *testing.T, dir string) *Member {
 	t.Helper()
+	return aloneTelling(t, dir, nil)
+}
+
+func aloneTelling(t *testing.T, dir string, tell func(Tiding)) *Member {
+	t.Helper()
 	m, err := StartMember(MemberOptions{
 		Number: 1, Servers: []Server{{Number: 1, Host: "127.0.0.1"}}, Dir: dir, Tick: 10 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Tell: tell,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ func (m *Member) leave(ctx context.Context) {
 	switch {
 	case err == nil, errors.Is(err, membership.ErrIDNotFound), errors.Is(err, etcderrors.ErrStopped):
 		m.logger.Info("keeper: its successor is in its place, and it has left", "keeper", m.options.Number)
+		m.tell(false, "KeeperSucceeded", "keeper %d has left: its successor is in its place", m.options.Number)
 	default:
 		m.logger.Warn("keeper: it could not leave the ensemble; its successor will see to it", "error", err)
 	}

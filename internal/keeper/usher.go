@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -229,10 +230,14 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	m.mu.Lock()
 	id := m.id
 	m.mu.Unlock()
+	// One of its number that is still a member leaves when the newcomer is level: it was told to stop.
+	successor := slices.ContainsFunc(members, func(other *membership.Member) bool {
+		return other.ID != learner.ID && numberOf(other.Name) == from.Number
+	})
 	return &admission{
 		Ensemble: id.Ensemble, Ancestors: id.Ancestors, Cluster: uint64(server.Cluster().ID()),
 		Member: uint64(learner.ID), Members: membersOf(members),
-	}, false, nil
+	}, successor, nil
 }
 
 // agreeWithin bounds the wait for the ensemble to agree on a change of its members. Without a quorum, or where another

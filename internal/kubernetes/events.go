@@ -20,6 +20,14 @@ const (
 	Warning Kind = "Warning"
 )
 
+// KindOf is the type of what is a warning, or is not.
+func KindOf(warning bool) Kind {
+	if warning {
+		return Warning
+	}
+	return Normal
+}
+
 const (
 	// maxQueued bounds the Events that wait to be written; one more is dropped, and counted.
 	maxQueued = 64
@@ -86,6 +94,20 @@ func (a *allowance) take(now time.Time) bool {
 	}
 	a.tokens--
 	return true
+}
+
+// NewVoice is a Recorder for the pod that this process is in; nil where that is no pod, or has no service account.
+func NewVoice(environment func(string) string, account string, logger *slog.Logger) *Recorder {
+	pod, inside := Here(environment, account)
+	if !inside || pod.Namespace == "" {
+		return nil
+	}
+	client, err := NewClient(environment, account)
+	if err != nil {
+		logger.Debug("no Kubernetes Events are written", "why", err)
+		return nil
+	}
+	return NewRecorder(client, pod, logger)
 }
 
 // NewRecorder begins to write Events about a pod.
