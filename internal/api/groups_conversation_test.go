@@ -110,7 +110,7 @@ func (k *kafka) ask(request kmsg.Request) kmsg.Response {
 	k.correlation++
 	_, err := k.connection.Write(k.formatter.AppendRequest(nil, request, k.correlation))
 	must(k.t, err)
-	must(k.t, k.connection.SetReadDeadline(time.Now().Add(20*time.Second)))
+	must(k.t, k.connection.SetReadDeadline(time.Now().Add(patience)))
 	var size [4]byte
 	_, err = io.ReadFull(k.connection, size[:])
 	must(k.t, err)

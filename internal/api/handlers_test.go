@@ -90,7 +90,7 @@ func answered(t testing.TB, b *memoryBroker, request kmsg.Request) {
 		}
 		reply.Free()
 	case <-x.aborts:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("%s v%d: no answer to %+v", kmsg.NameForKey(request.Key()), request.GetVersion(), request)
 	}
 }
@@ -143,7 +143,7 @@ func FuzzHandlers(f *testing.F) {
 		case reply := <-x.replies:
 			reply.Free()
 		case <-x.aborts:
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("no answer to %x", frame)
 		}
 	})

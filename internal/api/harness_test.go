@@ -26,6 +26,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// patience bounds every wait, on a busy machine.
+const patience = time.Minute
+
 // memoryBroker is an API over real rooms, with the disk and the metadata store in memory.
 type memoryBroker struct {
 	*API
@@ -174,7 +177,7 @@ func (x *exchange) wait(t testing.TB) []byte {
 		return flatten(t, &r)
 	case err := <-x.aborts:
 		t.Fatalf("aborted: %v", err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no answer")
 	}
 	return nil
@@ -218,7 +221,7 @@ func (b *memoryBroker) abort(t testing.TB, request kmsg.Request) error {
 		t.Fatal("answered")
 	case err := <-x.aborts:
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("no answer")
 	}
 	return nil

@@ -97,9 +97,7 @@ func TestOldToolsThroughAKeeper(t *testing.T) {
 		t.Error("who watches the topics hears nothing")
 	}
 	name := metadata.Resource{Type: metadata.TopicResource, Name: "t"}
-	if got := b.feed.Current().Config(name)["retention.ms"]; got != "60000" {
-		t.Errorf("the topic's retention is %q", got)
-	}
+	await(t, "the topic's retention", func() bool { return b.feed.Current().Config(name)["retention.ms"] == "60000" })
 	if _, err := client.Create("/brokers/topics/t", []byte(`{"partitions":{"0":[1]}}`), 0, open); !errors.Is(err, zk.ErrNodeExists) {
 		t.Errorf("made again: %v", err)
 	}

@@ -57,7 +57,7 @@ func (w *world) tryStart(settings ...string) (*Broker, error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longEnough)
 	defer cancel()
 	return w.startConfigured(ctx, c)
 }
@@ -103,7 +103,7 @@ func (w *world) client(b *Broker, options ...kgo.Opt) *kgo.Client {
 }
 
 func (w *world) produce(client *kgo.Client, from, to int) error {
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longEnough)
 	defer cancel()
 	for n := from; n < to; n++ {
 		if err := client.ProduceSync(ctx, kgo.StringRecord(strconv.Itoa(n))).FirstErr(); err != nil {
@@ -116,7 +116,7 @@ func (w *world) produce(client *kgo.Client, from, to int) error {
 // consume reads count records from the beginning.
 func (w *world) consume(b *Broker, count int) []string {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), longEnough)
 	defer cancel()
 	client := w.client(b, kgo.ConsumeTopics("t"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	var values []string
@@ -200,21 +200,11 @@ func TestLostLease(t *testing.T) {
 	if err := b.session.held().Revoke(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	seen := make(chan struct{}, 1)
-	unsubscribe := b.feed.Subscribe(func(_, image *metadata.Image, _ *metadata.Delta) {
-		if me := image.Broker(b.ID()); me != nil && me.Epoch != before && image.ControllerID() == b.ID() {
-			select {
-			case seen <- struct{}{}:
-			default:
-			}
-		}
+	await(t, "registered again", func() bool {
+		image := b.feed.Current()
+		me := image.Broker(b.ID())
+		return me != nil && me.Epoch != before && image.ControllerID() == b.ID()
 	})
-	select {
-	case <-seen:
-	case <-time.After(10 * time.Second):
-		t.Fatal("not registered again")
-	}
-	unsubscribe()
 	if err := w.produce(w.client(b), 1, 10); err != nil {
 		t.Fatal(err)
 	}

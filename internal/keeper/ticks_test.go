@@ -25,20 +25,21 @@ func TestRest(t *testing.T) {
 		t.Fatalf("a new release of etcd? %v", err)
 	}
 	store := k.Store("")
-	// One write may happen to come with a heartbeat, and the machine may be busy during another; of writes that wait for it
-	// each one but the first takes a whole one.
-	quickest := idleTick
-	for range 5 {
+	// If writes waited for the heartbeat, each one but the first would take a whole one. On a busy machine one may take as
+	// long; not all of them.
+	quickest := time.Hour
+	for n := 0; n < 20 && quickest > idleTick/2; n++ {
 		began := time.Now()
 		if _, err := store.Txn(ctx, metadata.Txn{Then: []metadata.Op{metadata.Put("other", nil)}}); err != nil {
 			t.Fatal(err)
 		}
-		took := time.Since(began)
-		if quickest = min(quickest, took); took < idleTick/2 {
-			break
+		if n > 0 {
+			quickest = min(quickest, time.Since(began))
 		}
 	}
-	t.Logf("a write takes %s", quickest)
+	if quickest > idleTick/2 {
+		t.Errorf("a write takes %s: it waits for the heartbeat", quickest)
+	}
 	lease, err := store.Lease(ctx, 3*time.Second)
 	if err != nil {
 		t.Fatal(err)

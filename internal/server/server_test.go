@@ -20,6 +20,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
+// patience bounds every wait, on a busy machine.
+const patience = time.Minute
+
 // start runs a server on a loopback port until the test ends.
 func start(t *testing.T, limits Limits, h HandlerFunc) (*Server, *logged) {
 	t.Helper()
@@ -34,7 +37,7 @@ func start(t *testing.T, limits Limits, h HandlerFunc) (*Server, *logged) {
 	}
 	s.Serve()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Errorf("stop: %v", err)
@@ -64,7 +67,7 @@ func (l *logged) String() string {
 // until waits for a condition.
 func until(t *testing.T, condition func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !condition(); runtime.Gosched() {
+	for deadline := time.Now().Add(patience); !condition(); runtime.Gosched() {
 		if time.Now().After(deadline) {
 			t.Fatal("it did not come about")
 		}
@@ -78,7 +81,7 @@ func dial(t *testing.T, s *Server) net.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	c.SetDeadline(time.Now().Add(patience))
 	return c
 }
 
@@ -184,7 +187,7 @@ func closedWith(t *testing.T, c net.Conn, lines *logged, want string) {
 	if _, err := io.Copy(io.Discard, c); err != nil && !errors.Is(err, net.ErrClosed) && !strings.Contains(err.Error(), "reset") {
 		t.Fatalf("connection not closed: %v", err)
 	}
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(patience)
 	for !strings.Contains(lines.String(), want) {
 		if time.Now().After(deadline) {
 			t.Fatalf("log has no %q:\n%s", want, lines)

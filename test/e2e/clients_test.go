@@ -18,7 +18,7 @@ import (
 )
 
 // clientTime bounds whatever a client does in one command.
-const clientTime = 30 * time.Second
+const clientTime = time.Minute
 
 func produceNumbers(address, topic string, from, to int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), clientTime)

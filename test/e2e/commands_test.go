@@ -26,8 +26,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 //	broker start NAME [setting=value | VARIABLE=value]...   starts it and waits until it is ready; sets $NAME and $NAME_HTTP
 //	! broker start NAME ...                                 it must refuse to start; what it says is stdout
 //	broker kill NAME                                        kill -9
-//	broker stop NAME [within]                               SIGTERM; it must end with code 0, within 2s unless told otherwise
-//	broker stop-twice NAME                                  SIGTERM and at once another; it must end with code 0, within 2s
+//	broker stop NAME                                        SIGTERM; it must end with code 0
+//	broker stop-twice NAME                                  SIGTERM and at once another; it must end with code 0
 //	broker churn NAME LOAD TIMES                            kill -9 and start again, each time once LOAD has moved on
 //	broker log NAME                                         what it has printed is stdout
 func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -43,11 +43,11 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	case "kill":
 		p.kill()
 	case "stop":
-		stopBroker(ts, p, args[2:])
+		stopBroker(ts, p)
 	case "stop-twice":
 		ts.Check(p.signal(syscall.SIGTERM))
 		ts.Check(p.signal(syscall.SIGTERM))
-		code, err := p.wait(2 * time.Second)
+		code, err := p.wait(stopTime)
 		if err != nil || code != 0 {
 			ts.Fatalf("broker %s: exit code %d, %v:\n%s", p.name, code, err, p.output)
 		}
@@ -86,16 +86,13 @@ func startBroker(ts *testscript.TestScript, neg bool, p *process, args []string)
 	ts.Logf("broker %s ready after %s", p.name, time.Since(began).Round(time.Millisecond))
 }
 
-func stopBroker(ts *testscript.TestScript, p *process, args []string) {
-	within := 2 * time.Second
-	if len(args) > 0 {
-		var err error
-		within, err = time.ParseDuration(args[0])
-		ts.Check(err)
-	}
+// stopTime bounds a stop, on a busy machine; what could hold one up lasts longer. The log says how long it took.
+const stopTime = time.Minute
+
+func stopBroker(ts *testscript.TestScript, p *process) {
 	began := time.Now()
 	ts.Check(p.signal(syscall.SIGTERM))
-	code, err := p.wait(within)
+	code, err := p.wait(stopTime)
 	if err != nil || code != 0 {
 		ts.Fatalf("broker %s: exit code %d, %v, after %s:\n%s", p.name, code, err, time.Since(began), p.output)
 	}

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"time"
-
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -15,7 +13,7 @@ func endedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p, err := worldOf(ts).broker(args[0])
 	ts.Check(err)
-	code, err := p.wait(5 * time.Second)
+	code, err := p.wait(stopTime)
 	if err != nil || code != 0 {
 		ts.Fatalf("broker %s: exit code %d, %v:\n%s", p.name, code, err, p.output)
 	}

@@ -46,7 +46,7 @@ func followCommand(ts *testscript.TestScript, neg bool, args []string) {
 func startFollower(address, topic, group string) (*follower, error) {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(address), kgo.ConsumeTopics(topic), kgo.ConsumerGroup(group),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(20*time.Second),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(10*time.Minute),
 	)
 	if err != nil {
 		return nil, err

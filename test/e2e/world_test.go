@@ -55,7 +55,7 @@ type process struct {
 }
 
 // startTime bounds how long a broker may take until it serves, on a busy machine.
-const startTime = 20 * time.Second
+const startTime = time.Minute
 
 // broker finds a process by name, or gives a new one free ports.
 func (w *world) broker(name string) (*process, error) {
@@ -103,7 +103,7 @@ func (p *process) start(dir string, settings, env []string) error {
 
 // ready waits until the readiness probe says so.
 func (p *process) ready() error {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: 5 * time.Second}
 	deadline := time.After(startTime)
 	for {
 		if response, err := client.Get("http://" + p.http + "/readyz"); err == nil {

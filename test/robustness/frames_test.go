@@ -3,7 +3,6 @@ package robustness
 import (
 	"encoding/binary"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -13,9 +12,7 @@ import (
 // Bytes that are no request at all, and requests with a sound header and any bytes behind it.
 func TestGarbageFrames(t *testing.T) {
 	b := ask(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := chance(t)
 	noise := func(n int) []byte {
 		out := make([]byte, n)
 		for i := range out {

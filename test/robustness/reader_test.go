@@ -39,7 +39,7 @@ func TestClientNeverReads(t *testing.T) {
 		b.mustServe(t)
 	}
 	b.mustStayWithin(t, before, 64<<20)
-	if code := b.stop(t, 2*time.Second); code != 0 {
+	if code := b.stop(t); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 }

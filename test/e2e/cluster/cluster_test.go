@@ -110,7 +110,7 @@ func (c *cluster) launch(n *node) {
 }
 
 // patience bounds every wait, on a machine with much else to do.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func (c *cluster) ready(n *node) {
 	c.await(fmt.Sprintf("broker %d to be ready", n.id), func() bool {

@@ -52,7 +52,7 @@ func startLoad(t *testing.T, c *cluster) *load {
 	l := &load{
 		stop: stop, ended: make(chan struct{}), acked: map[uint64]bool{},
 		client: newClient(t, c, kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(time.Millisecond),
-			kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(1<<20)),
+			kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.MaxBufferedRecords(perSecond)), // a machine that can't keep up is not asked for more
 	}
 	go l.run(ctx)
 	return l
@@ -64,7 +64,7 @@ func (l *load) run(ctx context.Context) {
 	defer tick.Stop()
 	for began := time.Now(); ctx.Err() == nil; {
 		due := uint64(time.Since(began).Seconds() * perSecond)
-		for ; l.sent < due; l.sent++ {
+		for ; l.sent < due && ctx.Err() == nil; l.sent++ {
 			l.produce(l.sent)
 		}
 		select {
@@ -145,10 +145,12 @@ func (l *load) finish(t *testing.T) map[uint64]bool {
 func check(t *testing.T, c *cluster, acked map[uint64]bool) {
 	t.Helper()
 	client := newClient(t, c, kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topic)
-	if err != nil || ends.Error() != nil {
-		t.Fatal(err, ends.Error())
-	}
+	var ends kadm.ListedOffsets
+	c.await("the ends of the partitions", func() (ok bool) {
+		var err error
+		ends, err = kadm.NewClient(client).ListEndOffsets(t.Context(), topic)
+		return err == nil && ends.Error() == nil
+	})
 	left := int64(0)
 	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

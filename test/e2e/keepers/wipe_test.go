@@ -114,10 +114,7 @@ func TestTwoWipedAtOnce(t *testing.T) {
 	w := e.write()
 	w.goesOn()
 	s := e.store()
-	before, err := s.Range(t.Context(), metadata.RangeRequest{Prefix: "n", Limit: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
+	before := e.revision(s)
 	e.wipe(e.keepers[0])
 	e.wipe(e.keepers[1])
 	e.launch(e.keepers[0])
@@ -128,13 +125,24 @@ func TestTwoWipedAtOnce(t *testing.T) {
 	t.Logf("recovered in %s", time.Since(began).Round(time.Millisecond))
 	w.goesOn()
 	w.check()
-	after, err := s.Range(t.Context(), metadata.RangeRequest{Prefix: "n", Limit: 1})
-	if err != nil || after.Revision <= before.Revision {
-		t.Errorf("revision %d after %d, error %v", after.Revision, before.Revision, err)
+	if after := e.revision(s); after <= before {
+		t.Errorf("revision %d after %d", after, before)
 	}
-	if _, err := s.Range(t.Context(), metadata.RangeRequest{Prefix: "n", Limit: 1, At: before.Revision}); err == nil {
+	if _, err := s.Range(t.Context(), metadata.RangeRequest{Prefix: "n", Limit: 1, At: before}); err == nil {
 		t.Error("a revision of the ensemble before can still be read: whoever watches from it is not told to read anew")
 	}
+}
+
+// revision is the ensemble's now, once it answers.
+func (e *ensemble) revision(s metadata.Store) metadata.Revision {
+	e.t.Helper()
+	var page metadata.Page
+	e.await("a read", func() bool {
+		var err error
+		page, err = s.Range(e.t.Context(), metadata.RangeRequest{Prefix: "n", Limit: 1})
+		return err == nil
+	})
+	return page.Revision
 }
 
 // All are stopped, and start again with what they have.

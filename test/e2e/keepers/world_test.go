@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait, on a machine with much else to do.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // ensemble is the keepers of a test, and the brokers on it.
 type ensemble struct {
@@ -198,6 +199,11 @@ func (e *ensemble) await(what string, holds func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// anySays tells whether one of the keepers has printed that: which of them leads may change at any time on a busy machine.
+func (e *ensemble) anySays(what string) bool {
+	return slices.ContainsFunc(e.keepers, func(k *process) bool { return k.output.Says(what) })
 }
 
 func (e *ensemble) outputs() string {

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait, on a busy machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // commands are what scripts can say besides testscript's own.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
@@ -79,7 +79,7 @@ func brokerCommand(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func ready(probe string, exited <-chan struct{}) error {
-	client := http.Client{Timeout: time.Second}
+	client := http.Client{Timeout: 5 * time.Second}
 	deadline := time.After(patience)
 	for {
 		if response, err := client.Get(probe); err == nil {

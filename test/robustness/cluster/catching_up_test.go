@@ -26,10 +26,10 @@ func TestFullDiskWhileCatchingUp(t *testing.T) {
 	}
 	t.Cleanup(func() { syscall.Unmount(small, syscall.MNT_DETACH) })
 	w := newWorld(t, map[int]string{2: filepath.Join(small, "data")})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
 	w.makes("cold")
-	cold, err := numbers.Fill(ctx, numbers.Options{Target: w.cluster.Target(), Topic: "cold", Partitions: 3, Size: 1 << 10}, coldRecords)
+	filled, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	cold, err := numbers.Fill(filled, numbers.Options{Target: w.cluster.Target(), Topic: "cold", Partitions: 3, Size: 1 << 10}, coldRecords)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,9 @@ func TestFullDiskWhileCatchingUp(t *testing.T) {
 	}
 	w.mends()
 	w.verify()
-	verdict, err := numbers.Verify(ctx, w.cluster.Target(), "cold", cold)
+	read, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	verdict, err := numbers.Verify(read, w.cluster.Target(), "cold", cold)
 	if err != nil || !verdict.Clean() {
 		t.Errorf("the cold records: %v, %+v", err, verdict)
 	}

@@ -47,7 +47,7 @@ func TestOneWay(t *testing.T) {
 		"to the leader": func(n *network, victim, other int, cut bool) { set(n, other, victim, cut) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, nil)
+			w := newWorld(t, nil, slowForLong)
 			victim := w.leader()
 			others := []int{victim%3 + 1, (victim+1)%3 + 1}
 			w.load.Mark()
@@ -55,7 +55,7 @@ func TestOneWay(t *testing.T) {
 				way(w.net, victim, other, true)
 			}
 			w.flows("with links cut one way")
-			w.stalledBriefly("links cut one way")
+			w.stalled("links cut one way")
 			for _, other := range others {
 				way(w.net, victim, other, false)
 			}
@@ -75,11 +75,11 @@ func set(n *network, from, to int, cut bool) {
 
 // Two brokers that don't reach each other, while both reach the third and the keeper.
 func TestTwoApart(t *testing.T) {
-	w := newWorld(t, nil)
+	w := newWorld(t, nil, slowForLong)
 	w.load.Mark()
 	w.net.part(1, 2)
 	w.flows("with two brokers apart")
-	w.stalledBriefly("two brokers apart")
+	w.stalled("two brokers apart")
 	w.net.unite(1, 2)
 	w.mends()
 	w.verify()
