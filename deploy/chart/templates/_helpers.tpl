@@ -51,6 +51,15 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end -}}
 {{- end -}}
 
+{{/* Keepers have an account of their own, with fewer rights; one that is given is for both. */}}
+{{- define "barnabas.keeperAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ include "barnabas.keeper" . }}
+{{- else -}}
+{{ include "barnabas.serviceAccount" . }}
+{{- end -}}
+{{- end -}}
+
 {{/* How many pods run a keeper. */}}
 {{- define "barnabas.keeperReplicas" -}}
 {{- if eq .Values.mode "combined" -}}
@@ -77,6 +86,27 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- $servers = append $servers (printf "server.%d=%s:2888:3888;2181" (add1 $i) $host) -}}
 {{- end -}}
 {{- join " " $servers -}}
+{{- end -}}
+
+{{/* Refuses another number of keepers than the installation has, or keepers elsewhere: its members know each other by
+their list, and one with another list waits. `helm template` sees no installation, and refuses nothing. */}}
+{{- define "barnabas.keepersStay" -}}
+{{- range $mode, $name := dict "separate" (include "barnabas.keeper" $) "combined" (include "barnabas.broker" $) -}}
+{{- $set := lookup "apps/v1" "StatefulSet" $.Release.Namespace $name -}}
+{{- range $box := dig "spec" "template" "spec" "containers" list (default dict $set) -}}
+{{- range $v := $box.env -}}
+{{- if eq $v.name "ZOO_SERVERS" -}}
+{{- $have := len (regexFindAll "server\\.[0-9]+=" (default "" $v.value) -1) -}}
+{{- $want := int (include "barnabas.keeperReplicas" $) -}}
+{{- if ne $mode $.Values.mode -}}
+{{- fail (printf "mode: this installation is %q, with its keepers in the StatefulSet %s, and can't become %q: keepers do not move. Keep the mode, or delete that StatefulSet first as docs/kubernetes.md says." $mode $name $.Values.mode) -}}
+{{- else if ne $have $want -}}
+{{- fail (printf "keepers.replicas: this installation has %d keepers and can't be given %d by an upgrade: its members know each other by a list, and those with another list would wait for ever. Keep keepers.replicas=%d, or delete the StatefulSet %s first as docs/kubernetes.md says." $have $want $have $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "barnabas.keeperConnect" -}}

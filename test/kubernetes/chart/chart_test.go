@@ -52,42 +52,32 @@ func render(t *testing.T, release Release, text string) *cluster {
 	return read(t, Documents(files))
 }
 
-// small are the values of an installation on one small node, in its memory.
-const small = "brokers: {replicas: 1, storage: {type: emptyDir, medium: Memory, size: 64Mi}}\nkeepers: {replicas: 1}\n"
-
 // TestMatrix renders what people may choose, and holds each rendering against Kubernetes' types and what every pod must have.
 func TestMatrix(t *testing.T) {
-	for name, c := range map[string]struct {
-		values string
-		want   []string // kind/name
-		not    []string
-	}{
-		"defaults": {"", []string{"StatefulSet/barnabas-keeper", "StatefulSet/barnabas-broker", "Service/barnabas", "ServiceAccount/barnabas-broker",
-			"Role/barnabas-broker", "RoleBinding/barnabas-broker", "PodDisruptionBudget/barnabas-keeper", "PodDisruptionBudget/barnabas-broker",
-			"NetworkPolicy/barnabas-broker", "NetworkPolicy/barnabas-keeper"}, []string{"ServiceMonitor/barnabas", "Service/barnabas-outside", "ConfigMap/barnabas-topics"}},
-		"small":                       {small, nil, nil},
-		"one process":                 {"mode: combined", []string{"StatefulSet/barnabas-broker"}, []string{"StatefulSet/barnabas-keeper", "Service/barnabas-keeper", "PodDisruptionBudget/barnabas-keeper"}},
-		"more processes than keepers": {"mode: combined\nbrokers: {replicas: 5}\nkeepers: {storage: {medium: Memory}}", nil, nil},
-		"volumes":                     {"brokers: {storage: {type: persistentVolume, storageClassName: fast}}\nkeepers: {storage: {type: persistentVolume}}", nil, nil},
-		"one process with volumes":    {"mode: combined\nbrokers: {storage: {type: persistentVolume}}\nkeepers: {storage: {type: persistentVolume}}", nil, nil},
-		"a volume and none":           {"mode: combined\nbrokers: {storage: {type: persistentVolume}}", nil, nil},
-		"node ports":                  {"outside: {access: NodePort, firstNodePort: 30901}", []string{"Service/barnabas-outside", "Service/barnabas-broker-0", "Service/barnabas-broker-2"}, []string{"Service/barnabas-broker-3"}},
-		"load balancers":              {"outside: {access: LoadBalancer, annotations: {a/b: c}, sourceRanges: [203.0.113.0/24], host: 'b{id}.example.com'}", []string{"Service/barnabas-broker-1"}, nil},
-		"one process, node ports":     {"mode: combined\noutside: {access: NodePort}", []string{"Service/barnabas-broker-1"}, nil},
-		"topics":                      {"topics: [{name: Orders.v1, partitions: 12, replicas: 3, config: {retention.ms: 7200000, cleanup.policy: compact}}, {name: old, delete: true}]", []string{"ConfigMap/barnabas-topics"}, nil},
-		"everything": {"rack: {readNode: true}\nserviceMonitor: {enabled: true, labels: {release: prom}}\nnetworkPolicy: {clients: [{namespaceSelector: {}}], keeperClients: [{podSelector: {matchLabels: {a: b}}}]}\n" +
-			"image: {digest: 'sha256:" + strings.Repeat("0", 64) + "'}\nimagePullSecrets: [{name: x}]\n" +
-			"keepers: {settings: {tickTime: 3000}, extraEnv: [{name: A, value: b}], antiAffinity: required, nodeSelector: {d: e}, tolerations: [{operator: Exists}], priorityClassName: high, podAnnotations: {f: g}, podLabels: {h: i}}\n" +
-			"brokers: {settings: {num.partitions: 6, auto.create.topics.enable: false}, extraEnv: [{name: A, value: b}], antiAffinity: none, nodeSelector: {d: e}, tolerations: [{operator: Exists}], priorityClassName: high, podAnnotations: {f: g}, podLabels: {h: i}}\n",
-			[]string{"ServiceMonitor/barnabas", "ClusterRole/barnabas-broker-barnabas", "ClusterRoleBinding/barnabas-broker-barnabas"}, nil},
-		"nothing":       {"rbac: {create: false}\nserviceAccount: {create: false}\npodDisruptionBudget: {enabled: false}\nnetworkPolicy: {enabled: false}\ntopologySpread: {enabled: false}", nil, []string{"Role/barnabas-broker", "ServiceAccount/barnabas-broker"}},
-		"OpenShift":     {"podSecurityContext: {runAsUser: null, runAsGroup: null, fsGroup: null}", nil, nil},
-		"another name":  {"fullnameOverride: kafka", []string{"StatefulSet/kafka-broker"}, nil},
-		"more keepers":  {"keepers: {replicas: 5}\nbrokers: {replicas: 12}", nil, nil},
-		"whole numbers": {"brokers: {storage: {size: 10G}, resources: {limits: {memory: 1Gi}}}", nil, nil},
-	} {
+	type names = []string // kind/name
+	expected := map[string]struct{ want, not names }{
+		"defaults": {names{"StatefulSet/barnabas-keeper", "StatefulSet/barnabas-broker", "Service/barnabas", "ServiceAccount/barnabas-broker", "ServiceAccount/barnabas-keeper",
+			"Role/barnabas-broker", "RoleBinding/barnabas-broker", "Role/barnabas-keeper", "RoleBinding/barnabas-keeper", "PodDisruptionBudget/barnabas-keeper", "PodDisruptionBudget/barnabas-broker",
+			"NetworkPolicy/barnabas-broker", "NetworkPolicy/barnabas-keeper"}, names{"ServiceMonitor/barnabas", "Service/barnabas-outside", "ConfigMap/barnabas-topics"}},
+		"one process": {names{"StatefulSet/barnabas-broker"}, names{"StatefulSet/barnabas-keeper", "Service/barnabas-keeper", "PodDisruptionBudget/barnabas-keeper",
+			"ServiceAccount/barnabas-keeper", "Role/barnabas-keeper"}},
+		"node ports":              {names{"Service/barnabas-outside", "Service/barnabas-broker-0", "Service/barnabas-broker-2"}, names{"Service/barnabas-broker-3"}},
+		"load balancers":          {names{"Service/barnabas-broker-1"}, nil},
+		"one process, node ports": {names{"Service/barnabas-broker-1"}, nil},
+		"topics":                  {names{"ConfigMap/barnabas-topics"}, nil},
+		"everything":              {names{"ServiceMonitor/barnabas", "ClusterRole/barnabas-broker-barnabas", "ClusterRoleBinding/barnabas-broker-barnabas"}, nil},
+		"nothing":                 {nil, names{"Role/barnabas-broker", "ServiceAccount/barnabas-broker", "ServiceAccount/barnabas-keeper", "RoleBinding/barnabas-keeper"}},
+		"another name":            {names{"StatefulSet/kafka-broker"}, nil},
+	}
+	for name := range expected {
+		if _, there := Variants[name]; !there {
+			t.Errorf("there is no variant %s", name)
+		}
+	}
+	for name, values := range Variants {
+		c := expected[name]
 		t.Run(name, func(t *testing.T) {
-			rendered := render(t, release, c.values)
+			rendered := render(t, release, values)
 			rendered.check(t, name != "nothing", name != "nothing")
 			for _, key := range c.want {
 				if !rendered.names[key] {
@@ -143,23 +133,26 @@ func TestKeepersFindEachOther(t *testing.T) {
 	}
 }
 
+// refusals are values that the schema refuses, by what it says.
+var refusals = map[string]string{
+	"keepers: {replicas: 2}":                      "keepers/replicas",
+	"brokers: {replicas: 0}":                      "brokers/replicas",
+	"brokers: {replica: 3}":                       "replica",
+	"brokers: {storage: {size: 1.5Gi}}":           "brokers/storage/size",
+	"brokers: {storage: {type: hostPath}}":        "brokers/storage/type",
+	"outside: {access: nodePort}":                 "outside/access",
+	"outside: {firstNodePort: 70000}":             "outside/firstNodePort",
+	"topics: [{name: a/b}]":                       "topics/0/name",
+	"topics: [{partitions: 3}]":                   "name",
+	"image: {tag: 3}":                             "image/tag",
+	"mode: kraft":                                 "mode",
+	"podSecurityContext: {runAsUser: 0}":          "podSecurityContext/runAsUser",
+	"brokers: {terminationGracePeriodSeconds: 5}": "terminationGracePeriodSeconds",
+	"persistence: {enabled: true}":                "persistence",
+}
+
 func TestSchemaRefuses(t *testing.T) {
-	for text, want := range map[string]string{
-		"keepers: {replicas: 2}":                      "keepers/replicas",
-		"brokers: {replicas: 0}":                      "brokers/replicas",
-		"brokers: {replica: 3}":                       "replica",
-		"brokers: {storage: {size: 1.5Gi}}":           "brokers/storage/size",
-		"brokers: {storage: {type: hostPath}}":        "brokers/storage/type",
-		"outside: {access: nodePort}":                 "outside/access",
-		"outside: {firstNodePort: 70000}":             "outside/firstNodePort",
-		"topics: [{name: a/b}]":                       "topics/0/name",
-		"topics: [{partitions: 3}]":                   "name",
-		"image: {tag: 3}":                             "image/tag",
-		"mode: kraft":                                 "mode",
-		"podSecurityContext: {runAsUser: 0}":          "podSecurityContext/runAsUser",
-		"brokers: {terminationGracePeriodSeconds: 5}": "terminationGracePeriodSeconds",
-		"persistence: {enabled: true}":                "persistence",
-	} {
+	for text, want := range refusals {
 		_, err := Render(chartDir, release, given(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", text, err)
@@ -167,8 +160,11 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
+// linted are the values that the chart is linted with.
+var linted = []string{"", "mode: combined\noutside: {access: NodePort}"}
+
 func TestLint(t *testing.T) {
-	for _, text := range []string{"", "mode: combined\noutside: {access: NodePort}"} {
+	for _, text := range linted {
 		result := lint.RunAll(chartDir, given(t, text), release.Namespace)
 		for _, m := range result.Messages {
 			if m.Severity >= support.WarningSev && !strings.Contains(m.Error(), "icon") {
@@ -184,7 +180,7 @@ func TestOldKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old, err := Render(chartDir, Release{release.Name, release.Namespace, "v1.25.0"}, nil)
+	old, err := Render(chartDir, Release{Name: release.Name, Namespace: release.Namespace, KubeVersion: "v1.25.0"}, nil)
 	if err != nil || !maps.Equal(now, old) {
 		t.Errorf("of another version it renders otherwise: %v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"helm.sh/helm/v4/pkg/engine"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
@@ -22,6 +23,8 @@ type Release struct {
 	Name, Namespace string
 	// KubeVersion is that of the cluster, as v1.37.0; empty is the newest that Helm knows.
 	KubeVersion string
+	// Cluster, unless nil, is the one whose objects the templates look up.
+	Cluster *rest.Config
 }
 
 // Render is `helm template` of the chart in a directory: the documents of each template, by the template's name. Values that the
@@ -44,7 +47,11 @@ func Render(dir string, release Release, values map[string]any) (map[string]stri
 	if err != nil {
 		return nil, err
 	}
-	files, err := engine.Render(loaded, all)
+	render := func() (map[string]string, error) { return engine.Render(loaded, all) }
+	if release.Cluster != nil {
+		render = func() (map[string]string, error) { return engine.RenderWithClient(loaded, all, release.Cluster) }
+	}
+	files, err := render()
 	if err != nil {
 		return nil, err
 	}
