@@ -18,7 +18,9 @@ type session struct {
 	ttl     time.Duration
 	logger  *slog.Logger
 	current func() metadata.Broker // the registration as it should be now
-	evicted chan struct{}          // one place: others have ended the registration
+	// known, if given, is the revision up to which this broker knows the metadata.
+	known   func() metadata.Revision
+	evicted chan struct{} // one place: others have ended the registration
 	// readmit, if given, returns when a broker whose registration others have ended may make it anew.
 	readmit func(context.Context)
 
@@ -46,8 +48,29 @@ func revoke(ctx context.Context, lease metadata.Lease) {
 	_ = lease.Revoke(ctx) // or it ends by itself
 }
 
+// errPast says that the store is behind what this broker knows. Keepers that have lost everything begin at a revision that follows
+// from their clocks, beyond all before unless those were set back. Nobody would ever hear of what is written there.
+var errPast = errors.New("the keepers live again after a loss, at a time before what is known here: their clocks were set back; " +
+	"set them right, empty the keepers' directories and start them again")
+
+// notPast looks whether the store is as far as this broker knows it to have been.
+func (s *session) notPast(ctx context.Context) error {
+	if s.known == nil {
+		return nil
+	}
+	known := s.known()
+	page, err := s.store.Range(ctx, metadata.RangeRequest{Prefix: metadata.FormatKey(), Limit: 1})
+	if err == nil && page.Revision < known {
+		err = fmt.Errorf("%w (they are at revision %d, and %d is known)", errPast, page.Revision, known)
+	}
+	return err
+}
+
 // open registers the broker. ErrBrokerIDTaken while another broker of that id is alive.
 func (s *session) open(ctx context.Context) error {
+	if err := s.notPast(ctx); err != nil {
+		return err
+	}
 	lease, err := s.store.Lease(ctx, s.ttl)
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
@@ -131,8 +154,15 @@ func (s *session) keep(ctx context.Context) {
 		if s.isClosed() {
 			return
 		}
-		for s.open(ctx) != nil && ctx.Err() == nil {
-			pause(ctx, sessionRetry)
+		for told := false; ctx.Err() == nil; pause(ctx, sessionRetry) {
+			err := s.open(ctx)
+			if err == nil {
+				break
+			}
+			if errors.Is(err, errPast) && !told {
+				told = true
+				s.logger.Error("this broker goes on with what it knows, and does not register", "error", err)
+			}
 		}
 		if ctx.Err() == nil {
 			s.logger.Info("registered again")

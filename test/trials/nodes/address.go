@@ -6,18 +6,27 @@ import (
 	"os"
 )
 
-// Net is a part of the loopback network that nobody else listens in: 127.77.x.0, found by trying. It fails where the
-// system has one loopback address only.
+// Net is a part of the loopback network that nobody else listens in: 127.77.x.0, found by trying. It is this process's
+// until that ends. It fails where the system has one loopback address only.
 func Net() (string, error) {
 	var last error
 	for i := range 200 {
 		prefix := fmt.Sprintf("127.77.%d.", 1+(os.Getpid()+i)%250)
-		if last = free(prefix); last == nil {
-			return prefix, nil
+		mark, err := net.Listen("tcp", prefix+reserved)
+		if err != nil {
+			last = err
+			continue
 		}
+		if last = free(prefix); last == nil {
+			return prefix, nil // and the mark stays
+		}
+		mark.Close()
 	}
 	return "", fmt.Errorf("no loopback addresses for the nodes: %w", last)
 }
+
+// reserved is where who has taken a part of the network listens: others find it taken before any node has started.
+const reserved = "254:8079"
 
 // free tries the ports that a node uses on the addresses of the first nodes.
 func free(prefix string) error {
