@@ -198,10 +198,13 @@ func (e *election) named(
 
 // keptUpTo is the offset below which a copy has all that was ever shown. Records behind its high watermark may never
 // have been, and a later leader may have put others in their place: only who has copied from the last leader of all
-// is known to end with that one's records.
+// is known to end with that one's records. Where a copy that lacked some has been elected since, nothing is known.
 func keptUpTo(p *metadata.Partition, best *metadata.Answer) record.Offset {
-	if best.LastEpoch >= p.LeaderEpoch-1 { // p.LeaderEpoch is the question's
+	switch {
+	case best.LastEpoch >= p.LeaderEpoch-1: // p.LeaderEpoch is the question's
 		return best.End
+	case best.LastEpoch < p.Named:
+		return best.Start
 	}
 	return min(best.End, max(best.HighWatermark, best.Start))
 }

@@ -86,7 +86,9 @@ func (m *machine) wipe() {
 	m.ambush.Store(nil)
 	m.die(lease / 10)
 	for _, r := range m.holds {
-		r.gone = append(r.gone, metadata.Member{Broker: m.id, Store: m.identity})
+		if r.holders == m.bit() {
+			r.gone = append(r.gone, metadata.Member{Broker: m.id, Store: m.identity})
+		}
 	}
 	m.lose(m.holds)
 	m.holds = nil

@@ -21,8 +21,8 @@ type rec struct {
 	shown    bool              // to a consumer
 	holders  uint              // machines on whose disks it is, as far as is known
 	excused  bool              // its last holders were destroyed, or crashed, or those that counted
-	entered  bool              // a copy that counted was destroyed with it: the ledger has to say so, should it be lost
-	gone     []metadata.Member // destroyed with it
+	entered  bool              // the last copy was destroyed, and counted: the ledger has to say so
+	gone     []metadata.Member // destroyed with it, when nobody else held it
 	required record.Offset
 }
 
