@@ -12,7 +12,7 @@ UNIT = $(shell $(GO) list ./... | grep -v -e /test/)
 
 export CGO_ENABLED ?= 0
 
-.PHONY: help run build install test check format vet staticcheck unit race e2e sim mutants spec interop conformance image bench trials pods fuzz clean
+.PHONY: help run build install test check format vet staticcheck unit race e2e sim mutants spec interop conformance image bench trials pods apiserver fuzz clean
 
 help:              ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | awk -F ':.*## *' '{printf "%-14s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ trials: build      ## nodes that are stopped, wiped and started empty under load
 
 pods:              ## the recipe's and the chart's pods in network namespaces, with the long trials: make pods ARGS="-run Restart"
 	cd test/kubernetes && LONG=1 $(GO) test ./pods -count=1 -v -timeout 30m $(ARGS)
+
+apiserver:         ## a real Kubernetes API server, built from its Go module (a quarter of an hour, once), judges deploy/ and answers pods
+	cd test/kubernetes && $(GO) test ./server -vet=off -count=1 -v -timeout 90m $(ARGS)
 
 fuzz:              ## every native fuzzer for FUZZTIME (10m)
 	test/fuzz $(FUZZTIME)
