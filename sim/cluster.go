@@ -24,6 +24,7 @@ import (
 // whole. The fourth destroys what it likes; then what is lost has to be in the ledger.
 type clusterRun struct {
 	Options
+	*account
 	rng      *rand.Rand
 	careless bool
 	memory   *memstore.Memory
@@ -32,15 +33,10 @@ type clusterRun struct {
 	truth    *truth
 	env      *traffic.Env
 	offsets  *traffic.Topic
-	began    time.Time
 	busy     chan struct{} // a place for each fault that may be under way
 	losses   []check.Partition
 
 	dying sync.Mutex // held while it is decided what a death leaves
-
-	mu     sync.Mutex
-	faults []string
-	broken []error
 }
 
 // node is a machine with its fate.
@@ -60,12 +56,9 @@ func RunCluster(o Options) Summary {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Say == nil {
-		o.Say = func(string, ...any) {}
-	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0xc1))
 	r := &clusterRun{
-		Options: o, rng: rng, memory: memstore.New(), began: time.Now(), careless: o.Seed%4 == 3 || o.Careless,
+		Options: o, rng: rng, memory: memstore.NewMortal(), account: newAccount(o.Say), careless: o.Seed%4 == 3 || o.Careless,
 		network: world.NewNetwork(o.Seed, time.Millisecond+time.Duration(rng.IntN(4))*time.Millisecond),
 	}
 	brokers := []int{3, 3, 3, 3, 4, 5}[rng.IntN(6)]
@@ -234,22 +227,8 @@ func (r *clusterRun) conclude() {
 		n.Keep()
 	}
 	r.broken = append(r.broken, sameReplicas(image, machines, r.env.History)...)
+	r.broken = append(r.broken, strays(image, machines)...)
 	r.checkLosses()
-}
-
-func (r *clusterRun) eventually(what string, do func() error) {
-	end := time.Now().Add(answersWithin)
-	for {
-		err := do()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			r.violation(what+" for %v: %w", answersWithin, err)
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
 }
 
 // checkLosses looks for a row in the ledger for each partition whose every copy was destroyed, unless it has been deleted.
@@ -266,20 +245,4 @@ func (r *clusterRun) checkLosses() {
 			r.violation("loss: every copy of %s was destroyed and the ledger does not say so: %w", p, errSilent)
 		}
 	}
-}
-
-func (r *clusterRun) violation(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	r.Say("VIOLATION: %v", err)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.broken = append(r.broken, err)
-}
-
-func (r *clusterRun) fault(format string, args ...any) {
-	text := fmt.Sprintf("%8.3fs  ", time.Since(r.began).Seconds()) + fmt.Sprintf(format, args...)
-	r.mu.Lock()
-	r.faults = append(r.faults, text)
-	r.mu.Unlock()
-	r.Say("%s", text)
 }

@@ -35,6 +35,7 @@ var blows = []blow{
 	{"cut", 3, (*clusterRun).cut},
 	{"slow links", 2, (*clusterRun).slowLinks},
 	{"connections reset", 2, (*clusterRun).connectionsReset},
+	{"clock", 3, (*clusterRun).clock},
 }
 
 // plagueTime is for how long faults happen.
@@ -66,6 +67,13 @@ func (r *clusterRun) plague() {
 				r.up(n)
 				<-r.busy
 			}
+		})
+	}
+	if wiped := r.rng.IntN(3) == 0; wiped && len(r.Only) == 0 || slices.Contains(r.Only, "keepers wiped") {
+		at := time.Duration(r.rng.Int64N(int64(plagueTime)))
+		fates.Go(func() {
+			time.Sleep(at)
+			r.keepersWiped()
 		})
 	}
 	fates.Wait()
@@ -315,4 +323,11 @@ func (r *clusterRun) slowLinks(n *node) {
 func (r *clusterRun) connectionsReset(n *node) {
 	r.fault("broker %d: connections reset", n.ID)
 	n.ResetConnections()
+}
+
+// clock sets the wall clock of one machine, while its broker runs.
+func (r *clusterRun) clock(n *node) {
+	ahead := skew(n.rng)
+	r.fault("broker %d: the wall clock is set to %v from the truth", n.ID, ahead)
+	n.SetClock(ahead)
 }

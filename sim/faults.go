@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"time"
 
+	"barnabas/internal/metadata"
+	"barnabas/internal/metadata/memstore"
 	"barnabas/internal/vfs"
 	"barnabas/sim/check"
 	"barnabas/sim/world"
@@ -28,6 +31,8 @@ var kinds = []kind{
 	{"keepers gone", 2, (*run).keepersGone},
 	{"connections reset", 3, (*run).connectionsReset},
 	{"quiet", 2, (*run).quiet},
+	{"clock", 2, (*run).clock},
+	{"keepers wiped", 2, (*run).keepersWiped},
 }
 
 // harmless leaves out, for some runs, what voids promises, so that most runs are held to all of them.
@@ -216,4 +221,44 @@ func (r *run) connectionsReset() {
 func (r *run) quiet() {
 	r.fault("quiet")
 	time.Sleep(time.Duration(r.rng.Int64N(int64(time.Minute))))
+}
+
+// A wall clock is at most so wrong: what is kept for a day or longer by it (records, and what is known of producers) is
+// promised to be there, and records of an hour to come are refused (message.timestamp.after.max.ms).
+const (
+	mostAhead  = 20 * time.Hour
+	mostBehind = 50 * time.Minute
+)
+
+// skew is how wrong a clock is set, one time in three not at all: then it goes back by what it was ahead.
+func skew(rng *rand.Rand) time.Duration {
+	if rng.IntN(3) == 0 {
+		return 0
+	}
+	return time.Duration(rng.Int64N(int64(mostAhead+mostBehind))) - mostBehind
+}
+
+// clock sets the wall clock, while the broker runs.
+func (r *run) clock() {
+	ahead := skew(r.rng)
+	r.fault("the wall clock is set to %v from the truth", ahead)
+	r.machine.SetClock(ahead)
+}
+
+// keepersWiped has the keepers lose everything, or what came last. What the broker knows is all there is then.
+func (r *run) keepersWiped() {
+	r.up()
+	kept := r.rng.IntN(2) == 0
+	r.fault("keepers wiped, the most of it kept: %v", kept)
+	rebirth(r.memory, kept)
+	r.idle(6 * time.Second)
+}
+
+// rebirth wipes keepers: all of them, or so many that what they have agreed on last is lost.
+func rebirth(memory *memstore.Memory, kept bool) {
+	var upTo metadata.Revision
+	if kept {
+		upTo = memory.Revision() - 3
+	}
+	memory.Rebirth(upTo)
 }

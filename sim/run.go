@@ -43,15 +43,13 @@ type Summary struct {
 // run is one run under way.
 type run struct {
 	Options
+	*account
 	rng     *rand.Rand
 	memory  *memstore.Memory
 	machine *world.Machine
 	env     *traffic.Env
 	offsets *traffic.Topic
-	began   time.Time
-	faults  []string
 	wiped   []check.Partition // held records when the store was destroyed
-	broken  []error           // what went wrong outside of the histories
 }
 
 // settings keep a broker small and its chores frequent.
@@ -70,12 +68,9 @@ func Run(o Options) Summary {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.Say == nil {
-		o.Say = func(string, ...any) {}
-	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0x51))
 	network := world.NewNetwork(o.Seed, time.Millisecond+time.Duration(rng.IntN(4))*time.Millisecond)
-	r := &run{Options: o, rng: rng, memory: memstore.New(), began: time.Now()}
+	r := &run{Options: o, rng: rng, memory: memstore.NewMortal(), account: newAccount(o.Say)}
 	r.machine = world.NewMachine(world.Options{
 		ID: 1, Seed: o.Seed, Network: network, Memory: r.memory, Settings: settings, Logger: o.Logger,
 	})
@@ -174,9 +169,6 @@ func reject(all []check.Final, unwanted func(check.Final) bool) (kept []check.Fi
 	return kept
 }
 
-// answersWithin is how long a healed broker may take to serve a partition.
-const answersWithin = 30 * time.Second
-
 // finals reads every partition, and what the group has committed.
 func (r *run) finals() (all []check.Final) {
 	for _, t := range r.env.Topics.All() {
@@ -197,22 +189,6 @@ func (r *run) finals() (all []check.Final) {
 		return nil
 	})
 	return all
-}
-
-// eventually repeats until there is no error, and makes it a violation if that takes too long.
-func (r *run) eventually(what string, do func() error) {
-	end := time.Now().Add(answersWithin)
-	for {
-		err := do()
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			r.violation(what+" for %v: %w", answersWithin, err)
-			return
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
 }
 
 // checkLosses looks for a row in the loss ledger for every partition whose only store was destroyed.
@@ -240,15 +216,3 @@ func (r *run) checkLosses() {
 }
 
 var errSilent = errors.New("a silent loss")
-
-func (r *run) violation(format string, args ...any) {
-	err := fmt.Errorf(format, args...)
-	r.Say("VIOLATION: %v", err)
-	r.broken = append(r.broken, err)
-}
-
-func (r *run) fault(format string, args ...any) {
-	text := fmt.Sprintf("%8.3fs  ", time.Since(r.began).Seconds()) + fmt.Sprintf(format, args...)
-	r.faults = append(r.faults, text)
-	r.Say("%s", text)
-}

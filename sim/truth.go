@@ -27,6 +27,7 @@ type truth struct {
 	mu      sync.Mutex
 	leaders map[leadership]ident.BrokerID
 	torn    map[copyOf]bool // copies whose ends a crash of their machine may have taken
+	patient bool            // the keepers were wiped, and what they knew is put back: until then they may know older states
 	wrong   []error
 }
 
@@ -56,6 +57,13 @@ func newTruth(r *clusterRun) (*truth, error) {
 	t.feed = feed
 	feed.Subscribe(t.follow)
 	return t, nil
+}
+
+// bear sets whether the keepers may know what is older than what they knew.
+func (t *truth) bear(older bool) {
+	t.mu.Lock()
+	t.patient = older
+	t.mu.Unlock()
 }
 
 func (t *truth) close() {
@@ -112,7 +120,7 @@ func (t *truth) checkPartition(c metadata.PartitionChange) {
 		}
 		t.leaders[at] = c.New.Leader
 	}
-	if c.Old == nil {
+	if c.Old == nil || t.patient {
 		return
 	}
 	if c.New.LeaderEpoch < c.Old.LeaderEpoch || c.New.Ceiling < c.Old.Ceiling || c.New.Epoch < c.Old.Epoch {

@@ -46,6 +46,9 @@ type Options struct {
 	Dial wire.Dial
 	// Boot is the boot of the machine that FS belongs to: this machine's unless given.
 	Boot ident.BootID
+	// WallClock tells what time it is, where logs compare that with records' timestamps: time.Now unless given. Nothing that is
+	// waited for depends on it.
+	WallClock func() time.Time
 	// Environment has the variables of the pod, and Account is the directory of its service account: the process's own unless
 	// given.
 	Environment func(string) string
@@ -250,7 +253,7 @@ func (b *Broker) openStorage() error {
 		FS: b.options.FS, Dirs: dirs, Foreign: []string{keeper.DirName},
 		BrokerID: ident.BrokerID(b.config.NodeID), BootID: b.options.Boot,
 		Settings: settings, Cleaner: cleanerSettings(view), Config: logConfig(view), Logger: b.logger,
-		DirectoryChanged: b.directoryChanged,
+		DirectoryChanged: b.directoryChanged, Clock: b.options.WallClock,
 	})
 	if err != nil {
 		return fmt.Errorf("log directories: %w", err)

@@ -10,13 +10,14 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"iter"
-	"os"
 	"path/filepath"
 	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/vfs"
 )
 
 // knownFile is the last metadata that this broker knew, in the first log directory: what it puts back when the keepers
@@ -61,7 +62,7 @@ func (b *Broker) keepKnown(ctx context.Context) {
 			continue
 		}
 		began := time.Now()
-		if err := writeKnown(path, image, birth.Ensemble); err != nil {
+		if err := writeKnown(b.options.FS, path, image, birth.Ensemble); err != nil {
 			b.logger.Warn("the metadata was not written to the disk; the keepers have it", "file", path, "error", err)
 		}
 		written, ensemble = image.Revision(), birth.Ensemble
@@ -70,13 +71,12 @@ func (b *Broker) keepKnown(ctx context.Context) {
 }
 
 // writeKnown replaces the file.
-func writeKnown(path string, image *metadata.Image, ensemble string) error {
-	file, err := os.CreateTemp(filepath.Dir(path), knownFile+".*.tmp")
+func writeKnown(fsys vfs.FS, path string, image *metadata.Image, ensemble string) error {
+	file, err := fsys.Create(path + ".tmp")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
-	err = encodeKnown(file, image, ensemble)
+	err = encodeKnown(io.NewOffsetWriter(file, 0), image, ensemble)
 	if err == nil {
 		err = file.Sync()
 	}
@@ -84,9 +84,9 @@ func writeKnown(path string, image *metadata.Image, ensemble string) error {
 		err = closed
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, fsys.Remove(file.Name()))
 	}
-	return os.Rename(file.Name(), path)
+	return fsys.Rename(file.Name(), path)
 }
 
 func encodeKnown(to io.Writer, image *metadata.Image, ensemble string) error {
@@ -116,9 +116,9 @@ func encodeKnown(to io.Writer, image *metadata.Image, ensemble string) error {
 }
 
 // readKnown reads the file; nil if there is none.
-func readKnown(path string) (*metadata.Image, string, error) {
-	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) {
+func readKnown(fsys vfs.FS, path string) (*metadata.Image, string, error) {
+	info, err := fsys.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, "", nil
 	}
 	if err == nil && info.Size() > maxKnown {
@@ -127,7 +127,7 @@ func readKnown(path string) (*metadata.Image, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
 	}
-	data, err := os.ReadFile(path)
+	data, err := vfs.ReadFile(fsys, path)
 	if err != nil {
 		return nil, "", err
 	}
@@ -192,7 +192,7 @@ func pairs(data []byte) iter.Seq2[string, []byte] {
 
 // restoreKnown puts back what the file has, if the keepers have lost it.
 func (b *Broker) restoreKnown(ctx context.Context) error {
-	image, ensemble, err := readKnown(filepath.Join(b.config.LogDirs[0], knownFile))
+	image, ensemble, err := readKnown(b.options.FS, filepath.Join(b.config.LogDirs[0], knownFile))
 	if err != nil {
 		b.logger.Warn("the metadata on the disk is of no use; the keepers have it", "error", err)
 		return nil

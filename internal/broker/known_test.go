@@ -10,6 +10,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/vfs"
 )
 
 func someImage(t testing.TB) *metadata.Image {
@@ -32,14 +33,14 @@ func someImage(t testing.TB) *metadata.Image {
 
 func TestKnownIsReadAsItWasWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), knownFile)
-	if image, _, err := readKnown(path); image != nil || err != nil {
+	if image, _, err := readKnown(vfs.OS, path); image != nil || err != nil {
 		t.Errorf("no file is read as %v, error %v", image, err)
 	}
 	image := someImage(t)
-	if err := writeKnown(path, image, "a"); err != nil {
+	if err := writeKnown(vfs.OS, path, image, "a"); err != nil {
 		t.Fatal(err)
 	}
-	got, ensemble, err := readKnown(path)
+	got, ensemble, err := readKnown(vfs.OS, path)
 	if err != nil || ensemble != "a" || got.Revision() != 42 || got.ClusterID() != image.ClusterID() {
 		t.Fatalf("read %v of %q, error %v", got, ensemble, err)
 	}

@@ -47,6 +47,7 @@ type Machine struct {
 	slow   atomic.Int64 // the most that a call of the keepers takes
 	cut    bool         // from the keepers
 	unsure atomic.Bool  // one answer in four of the keepers is lost
+	skew   atomic.Int64 // what the wall clock is ahead by
 
 	// Bugs are planted ones, for tests of the checkers. Set before the first Start.
 	Bugs Bugs
@@ -111,7 +112,7 @@ func (m *Machine) Start() error {
 	m.port = m.network.Plug(m.Host)
 	b, err := broker.Start(ctx, broker.Options{
 		Config: settings, Logger: m.logger, Version: "sim", FS: m.files(), Listen: m.port.Listen,
-		Dial: m.port.Dial, Boot: m.boot, Guest: true,
+		Dial: m.port.Dial, Boot: m.boot, Guest: true, WallClock: m.wallClock,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			store := m.memory.Open(m.keepers())
 			m.store.Store(store)
@@ -127,6 +128,12 @@ func (m *Machine) Start() error {
 	m.broker = b
 	return nil
 }
+
+// SetClock sets the machine's wall clock, for its broker of now and those to come, that much ahead of the truth. Periods are
+// measured by another one, which nobody sets.
+func (m *Machine) SetClock(ahead time.Duration) { m.skew.Store(int64(ahead)) }
+
+func (m *Machine) wallClock() time.Time { return time.Now().Add(time.Duration(m.skew.Load())) }
 
 // files is the disk as the broker of this run sees it.
 func (m *Machine) files() vfs.FS {

@@ -21,6 +21,8 @@ type Memory struct {
 	compacted metadata.Revision
 	leases    map[metadata.LeaseID]*lease
 	nextLease metadata.LeaseID
+	birth     metadata.Birth // of the present life, empty for an ensemble that has one only
+	lives     int            // that are over
 	// changed is closed, and replaced, at every new revision.
 	changed chan struct{}
 }
