@@ -179,11 +179,7 @@ func (w *world) named(now *metadata.Partition) {
 	leader := w.machineOf(now.Leader).bit()
 	counted := slices.Concat(w.state.ISR, w.state.ELR)
 	for _, r := range w.promised {
-		if r.holders&leader != 0 {
-			continue
-		}
-		r.entered = r.entered || slices.ContainsFunc(counted, func(c metadata.Member) bool { return slices.Contains(r.gone, c) })
-		if r.excused {
+		if r.holders&leader != 0 || r.excused {
 			continue
 		}
 		for _, member := range counted {
@@ -191,7 +187,12 @@ func (w *world) named(now *metadata.Partition) {
 				w.violation("sets: epoch %d begins with a copy that lacks %v, and that of broker %d is whole", now.LeaderEpoch, r, m.id)
 			}
 		}
-		r.excused = true
+	}
+	for _, r := range w.records { // those too that a leader of before will promise yet, who stands still now
+		if r.holders&leader == 0 {
+			r.entered = r.entered || slices.ContainsFunc(counted, func(c metadata.Member) bool { return slices.Contains(r.gone, c) })
+			r.excused = true
+		}
 	}
 }
 
