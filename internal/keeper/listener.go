@@ -14,6 +14,7 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
 )
 
 const (
@@ -73,11 +74,15 @@ func (l *listener) serve(log *slog.Logger) {
 	}()
 }
 
+// patientWithPings lets clients ask whether the connection is still there, as ours do every keepAlive. By gRPC's own rule
+// who asks more often than every five minutes is sent away: brokers of a quiet cluster would connect anew each minute.
+var patientWithPings = grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepAlive / 2})
+
 // attach puts a server behind the port, in place of the one before.
 func (l *listener) attach(server *etcdserver.EtcdServer) {
 	l.detach()
 	s := &service{
-		listener: l, grpc: v3rpc.Server(server, nil, untilElection(server)), accepted: make(chan net.Conn),
+		listener: l, grpc: v3rpc.Server(server, nil, untilElection(server), patientWithPings), accepted: make(chan net.Conn),
 		done: make(chan struct{}), ended: make(chan struct{}),
 		face: &face{settings: l.zookeeper, etcd: server, log: l.log, port: portOf(l.net.Addr())},
 	}

@@ -88,6 +88,12 @@ type Member struct {
 		id uint64
 		at time.Time
 	}
+	// dismissing is held while the leader looks after numbers that count twice. lastDismissal is the goroutine's, and
+	// silentSince, when those were found silent that do not answer, is guarded by dismissing.
+	dismissing    sync.Mutex
+	lastDismissal time.Time
+	silentSince   map[uint64]time.Time
+
 	lastCall   time.Time     // the goroutine's
 	dead       atomic.Uint64 // the leader whose process was found to be gone, 0 for none
 	calling    sync.Mutex    // held while the others are called on

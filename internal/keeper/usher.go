@@ -141,10 +141,7 @@ func (m *Member) admit(ctx context.Context, from rollcall.Standing) (a *admissio
 			continue
 		}
 		m.logger.Info("keeper: a member is taken out, whose place a newcomer takes", "keeper", numberOf(member.Name), "address", peer)
-		within, cancel := context.WithTimeout(ctx, agreeWithin)
-		_, err = server.RemoveMember(within, uint64(member.ID))
-		cancel()
-		if err != nil && !errors.Is(err, membership.ErrIDNotFound) {
+		if err := takeOut(ctx, server, uint64(member.ID), agreeWithin); err != nil {
 			return nil, false, fmt.Errorf("keeper %d to be taken out (%w)", numberOf(member.Name), err)
 		}
 	}
@@ -187,7 +184,8 @@ func (m *Member) makeRoom(ctx context.Context, member rollcall.Member, from roll
 // that one counts as ready from now on, and whoever tells the member to stop relies on its knowing.
 func (m *Member) visit(ctx context.Context, member rollcall.Member, heir bool) (rollcall.Standing, bool) {
 	if member.Peer == m.peerAddress() {
-		return m.standing(), true
+		s := m.standing()
+		return s, s.Log != nil && s.Log.Member == member.ID // and not one that was here before
 	}
 	address := m.hallOf(member.Number, member.Peer)
 	if address == "" {
@@ -218,9 +216,11 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}
 	learner := membership.NewMemberAsLearner(nameOf(from.Number), urls, from.Run+newEnsemble(), nil)
 	learner.ClientURLs = []string{"http://" + join(host, from.Client)}
-	ctx, cancel := context.WithTimeout(ctx, agreeWithin)
-	defer cancel()
-	members, err := server.AddMember(ctx, *learner)
+	var members []*membership.Member
+	err = agree(ctx, agreeWithin, membership.ErrIDExists, func(ctx context.Context) (err error) {
+		members, err = server.AddMember(ctx, *learner)
+		return err
+	})
 	if err != nil {
 		return nil, false, fmt.Errorf("the ensemble to agree on it (%w)", err)
 	}
@@ -240,14 +240,11 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 	}, successor, nil
 }
 
-// agreeWithin bounds the wait for the ensemble to agree on a change of its members. Without a quorum, or where another
-// leader is elected meanwhile, it comes to nothing; who waits for it has to see that, and to ask again.
-const agreeWithin = 2 * time.Second
-
 // usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
 // next one comes. True while there is a newcomer that has not caught up.
 func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 	m.register(ctx, server)
+	m.dismiss(ctx, server)
 	if server.Leader() != server.MemberID() {
 		return false
 	}
@@ -255,7 +252,7 @@ func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 		if !member.IsLearner {
 			continue
 		}
-		within, cancel := context.WithTimeout(ctx, agreeWithin)
+		within, cancel := context.WithTimeout(ctx, attemptWithin)
 		_, err := server.PromoteMember(within, uint64(member.ID))
 		cancel()
 		switch {
@@ -278,7 +275,7 @@ func (m *Member) register(ctx context.Context, server *etcdServer) {
 	if self == nil || self.IsLearner || m.peerAddress() == "" || first(self.PeerURLs) == address {
 		return
 	}
-	within, cancel := context.WithTimeout(ctx, agreeWithin)
+	within, cancel := context.WithTimeout(ctx, attemptWithin)
 	defer cancel()
 	_, err := server.UpdateMember(within, membership.Member{
 		ID: server.MemberID(), RaftAttributes: membership.RaftAttributes{PeerURLs: []string{address}},
