@@ -63,6 +63,9 @@ func TestAReplicaIsMovedWhileItIsWrittenTo(t *testing.T) {
 	await(t, "the limit counts", func() bool {
 		return b.feed.Current().Config(metadata.Resource{Type: metadata.BrokerResource, Name: fmt.Sprint(int32(b.ID()))})[alterDirsRate] == "1"
 	})
+	if err := b.feed.Await(t.Context(), b.feed.Current().Revision()); err != nil { // whoever subscribes hears of it a moment later
+		t.Fatal(err)
+	}
 	moveTo(t, client, "/a")
 	dirs, err := kadm.NewClient(client).DescribeBrokerLogDirs(t.Context(), int32(b.ID()), nil)
 	if err != nil {

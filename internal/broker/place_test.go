@@ -1,32 +1,33 @@
 package broker
 
 import (
-	"fmt"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/test/loopback"
 )
 
 // TestPlaceOfADeadBroker: a broker was killed, and one of its id and address comes up on an empty disk before anybody
 // has noticed. It must neither wait for the registration to end nor take itself for the incumbent.
 func TestPlaceOfADeadBroker(t *testing.T) {
 	w := newWorld(t)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
+	host, number, _ := net.SplitHostPort(address)
+	port, _ := strconv.Atoi(number)
 	store := w.memory.Open(w.faults)
 	defer store.Close()
 	lease, err := store.Lease(t.Context(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := metadata.Endpoint{Listener: "PLAINTEXT", Host: "127.0.0.1", Port: int32(port), Protocol: "PLAINTEXT"}
+	at := metadata.Endpoint{Listener: "PLAINTEXT", Host: host, Port: int32(port), Protocol: "PLAINTEXT"}
 	dead, err := metadata.Register(t.Context(), store, metadata.Broker{
 		ID: 7, Boot: w.boot, Stores: []ident.StoreID{ident.NewStoreID()}, Internal: at,
 		Endpoints: []metadata.Endpoint{at}, Own: []metadata.Endpoint{at},
@@ -39,7 +40,7 @@ func TestPlaceOfADeadBroker(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	b := w.start("node.id=7", "log.dirs=/two", fmt.Sprintf("listeners=PLAINTEXT://127.0.0.1:%d", port))
+	b := w.start("node.id=7", "log.dirs=/two", "listeners=PLAINTEXT://"+address)
 	if now := b.feed.Current().Broker(7); now == nil || now.Epoch == dead.Epoch {
 		t.Errorf("registered: %+v", now)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"barnabas/internal/metadata"
 	"barnabas/internal/vfs"
+	"barnabas/test/loopback"
 )
 
 // pod is a pod with an API server beside it that has some objects, and keeps the Events that it is sent.
@@ -177,12 +178,10 @@ func TestAdvertisedAddresses(t *testing.T) {
 	first := w.start("broker.id=1")
 	elsewhere := newWorld(t).start("broker.id=1")
 	w.disk = vfs.NewMem()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody := free.Addr().String()
-	free.Close()
 	second := w.start("broker.id=2", "barnabas.advertised.check.interval.ms=0")
 	awaitState(t, "both brokers", func() bool { return second.feed.Current().NumBrokers() == 2 }, func() string { return "" })
 	at := func(b *Broker) string { return b.Addresses()["PLAINTEXT"].String() }

@@ -4,6 +4,8 @@ import (
 	"net"
 	"strings"
 	"testing"
+
+	"barnabas/test/loopback"
 )
 
 func TestWhySilent(t *testing.T) {
@@ -12,13 +14,12 @@ func TestWhySilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	gone, err := loopback.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone.Close()
-	got := WhySilent(t.Context(), []string{silent.Addr().String(), gone.Addr().String(), "keeper.invalid:2181"})
-	for _, want := range []string{"it takes connections, and does not serve yet), ", gone.Addr().String() + " (it refuses connections), ",
+	got := WhySilent(t.Context(), []string{silent.Addr().String(), gone, "keeper.invalid:2181"})
+	for _, want := range []string{"it takes connections, and does not serve yet), ", gone + " (it refuses connections), ",
 		"keeper.invalid:2181 (the name keeper.invalid is not known yet)"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q does not say %q", got, want)

@@ -36,6 +36,9 @@ func saramaConfig() *sarama.Config {
 	config.Consumer.Group.Heartbeat.Interval = 100 * time.Millisecond
 	config.Consumer.Group.Rebalance.Retry.Backoff = 50 * time.Millisecond
 	config.Consumer.MaxWaitTime = 100 * time.Millisecond
+	// On a machine that stands still for a while nobody is to be shut out, and nothing to be asked twice.
+	config.Consumer.Group.Session.Timeout = 45 * time.Second
+	config.Admin.Timeout = deadline
 	return config
 }
 

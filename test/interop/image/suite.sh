@@ -56,11 +56,12 @@ json.dump({
 PY
 }
 
-session() { # session IN...: what someone types in the pod
-  "$@" /bin/bash -c "cd /opt/kafka/bin && printf '%s\n' '野猪套天下第一' 'test' '!@#\$' '123' |
+session() { # session IN...: what someone types in the pod, once the topic that it was started with is there
+  timeout 120 "$@" /bin/bash -c "cd /opt/kafka/bin && printf '%s\n' '野猪套天下第一' 'test' '!@#\$' '123' |
     ./kafka-console-producer.sh --broker-list 127.0.0.1:$port --topic test &&
     ./kafka-console-consumer.sh --bootstrap-server 127.0.0.1:$port --topic test --from-beginning --max-messages 4 &&
-    ./kafka-topics.sh --bootstrap-server 127.0.0.1:$port --list"
+    until topics=\$(./kafka-topics.sh --bootstrap-server 127.0.0.1:$port --list) && grep -qx mytopic <<<\"\$topics\"; do sleep 0.1; done &&
+    echo \"\$topics\""
 }
 
 free_port() {
@@ -68,7 +69,7 @@ free_port() {
 }
 
 await() { # until the broker answers
-  for _ in $(seq 300); do
+  for _ in $(seq 900); do
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
     sleep 0.1
   done
@@ -101,7 +102,7 @@ for uid in 65534 $((100000 + RANDOM)); do
   got=$(session "${in[@]}" 2>"$work/session.log") || { cat "$work/session.log" "$work/broker.log"; exit 1; }
   [ "$got" = "$want" ] || { printf 'as user %s the session says:\n%s\nwanted:\n%s\n' "$uid" "$got" "$want"; exit 1; }
   kill -TERM "$pid"
-  for _ in $(seq 300); do
+  for _ in $(seq 900); do
     kill -0 "$pid" 2>/dev/null && [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ] || break
     sleep 0.1
   done

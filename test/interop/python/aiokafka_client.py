@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 NAME = "aiokafka"
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 60_000
 bootstrap = None
 admin = None
 loop = asyncio.new_event_loop()
@@ -23,7 +23,7 @@ def connect(address):
     bootstrap = address
 
     async def start():
-        client = AIOKafkaAdminClient(bootstrap_servers=address)
+        client = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=TIMEOUT_MS)
         await client.start()
         return client
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import (
 )
 
 NAME = "confluent"
-TIMEOUT_S = 30
+TIMEOUT_S = 60
 bootstrap = None
 admin = None
 

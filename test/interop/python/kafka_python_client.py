@@ -4,7 +4,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTopic
 
 NAME = "kafka-python"
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 60_000
 bootstrap = None
 admin = None
 
@@ -12,7 +12,7 @@ admin = None
 def connect(address):
     global bootstrap, admin
     bootstrap = address
-    admin = KafkaAdminClient(bootstrap_servers=address)
+    admin = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=TIMEOUT_MS)
 
 
 def produce(topic, records, codec):

@@ -17,5 +17,5 @@ die() { echo "FAIL $*" >&2; exit 1; }
 kafka() {
   local class=$1
   shift
-  timeout 120 java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$jars/*" "org.apache.kafka.tools.$class" "$@"
+  timeout 300 java -Xmx256m -XX:TieredStopAtLevel=1 -cp "$jars/*" "org.apache.kafka.tools.$class" "$@"
 }

@@ -12,7 +12,7 @@ use rskafka::record::Record;
 
 const RECORDS: usize = 300;
 const PARTITIONS: i32 = 3;
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -42,7 +42,7 @@ async fn check_codec(client: &Client, name: &str, codec: Compression) {
         assert_eq!(fetch_all(&part).await, sent, "{name}: partition {partition}");
         let latest = part.get_offset(OffsetAt::Latest).await.expect("latest offset");
         assert_eq!(latest, RECORDS as i64);
-        part.delete_records(7, 5_000).await.expect("delete records");
+        part.delete_records(7, 60_000).await.expect("delete records");
         let earliest = part.get_offset(OffsetAt::Earliest).await.expect("earliest offset");
         assert_eq!(earliest, 7);
     }
@@ -56,7 +56,7 @@ async fn check_admin(client: &Client) {
     let found = listed.iter().find(|t| t.name == topic).expect("the topic is listed");
     assert_eq!(found.partitions.len(), PARTITIONS as usize);
     let controller = client.controller_client().expect("controller");
-    controller.delete_topic(&topic, 5_000).await.expect("delete topic");
+    controller.delete_topic(&topic, 60_000).await.expect("delete topic");
     let deadline = Instant::now() + DEADLINE;
     while client.list_topics().await.expect("list topics").iter().any(|t| t.name == topic) {
         assert!(Instant::now() < deadline, "the deleted topic is still listed");
@@ -66,7 +66,7 @@ async fn check_admin(client: &Client) {
 
 async fn create(client: &Client, topic: &str) {
     let controller = client.controller_client().expect("controller");
-    controller.create_topic(topic, PARTITIONS, 1, 5_000).await.expect("create topic");
+    controller.create_topic(topic, PARTITIONS, 1, 60_000).await.expect("create topic");
 }
 
 async fn open(client: &Client, topic: &str, partition: i32) -> PartitionClient {
