@@ -48,10 +48,29 @@ func (e *ensemble) serve(s *service, ports []int) {
 	}
 }
 
+// freeOnAll is a port that nobody has on any of the Services' and their pods' addresses: other suites listen on all addresses
+// of the machine, at ports that they have just found free too.
+func freeOnAll(t *testing.T) int {
+	t.Helper()
+	for {
+		port := freePort(t)
+		free := true
+		for i := 0; free && i < 9; i++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.%d.%d:%d", 1+i/3, 1+i%3, port))
+			if free = err == nil; free {
+				l.Close()
+			}
+		}
+		if free {
+			return port
+		}
+	}
+}
+
 // behindServices makes three keepers, each behind a Service, and returns the Services too.
 func behindServices(t *testing.T) (*ensemble, []*service) {
 	e := newEnsemble(t, 3)
-	ports := [3]int{freePort(t), freePort(t), freePort(t)}
+	ports := [3]int{freeOnAll(t), freeOnAll(t), freeOnAll(t)}
 	var services []*service
 	for i, k := range e.keepers {
 		k.host, k.ports = fmt.Sprintf("127.0.1.%d", k.number), ports
