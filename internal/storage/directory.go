@@ -22,6 +22,7 @@ type Directory struct {
 	offline       atomic.Pointer[offlineState]
 	clean         bool        // what the last process left
 	fresh         bool        // nobody has used it before
+	inventory     inventory   // what the last process left, where that is known; nil once the logs are loaded
 	torn          atomic.Bool // see Torn
 	loaded        atomic.Bool // all of its logs are known, be it offline now
 	startsChanged atomic.Bool
@@ -166,7 +167,7 @@ func (d *Directory) openLocked() error {
 	}
 	mark := filepath.Join(d.path, cleanMarkName)
 	if _, err := d.store.fs.Stat(mark); err == nil {
-		d.clean = true
+		d.clean, d.inventory = true, d.readInventory()
 		if err := d.store.fs.Remove(mark); err != nil {
 			return err
 		}

@@ -12,9 +12,6 @@ import (
 	"barnabas/internal/vfs"
 )
 
-// cleanMark is what Kafka writes into its clean-shutdown mark (KIP-966).
-const cleanMark = `{"version":0,"brokerEpoch":-1}`
-
 // closeThreads is how many logs of a directory are synced at once when the store is closed.
 const closeThreads = 8
 
@@ -42,6 +39,7 @@ func (d *Directory) loadLogs() error {
 	err = inParallel(d.store.settings.RecoveryThreads, found, func(l foundLog) error {
 		return d.loadLog(l, checkpoints, cleaned)
 	})
+	d.inventory = nil // it was of the start
 	d.noteStale(checkpoints)
 	if err == nil {
 		err = d.correct(checkpoints)
@@ -124,15 +122,9 @@ func (d *Directory) holds(tp ident.TopicPartition) bool {
 func (d *Directory) loadLog(
 	found foundLog, checkpoints [checkpointKinds]offsetCheckpoint, cleaned offsetCheckpoint,
 ) error {
-	tp, path := found.tp, filepath.Join(d.path, found.name)
-	id, err := d.readTopicID(path)
-	if err != nil {
-		return err
-	}
-	d.made.Add(1) // whoever made it may not have synced it
-	l := newLog(d, tp, id, path, d.store.config)
+	tp := found.tp
 	recoveryPoint := checkpoints[recoveryPoints][tp]
-	err = l.load(loading{
+	l, err := d.openLog(found, loading{
 		clean:         d.clean,
 		trusted:       max(recoveryPoint, checkpoints[writtenOffsets][tp]),
 		recoveryPoint: recoveryPoint,
@@ -151,6 +143,24 @@ func (d *Directory) loadLog(
 		d.store.logs[tp] = l
 	}
 	return nil
+}
+
+// openLog makes a log of what the inventory says of it or, where that says nothing, of what is found in its directory.
+func (d *Directory) openLog(found foundLog, from loading) (*Log, error) {
+	d.made.Add(1) // whoever made it may not have synced it
+	path := filepath.Join(d.path, found.name)
+	if i, ok := d.inventory[found.name]; ok {
+		l := newLog(d, found.tp, i.id, path, d.store.config)
+		if ok, err := l.restore(i, from); ok || err != nil {
+			return l, err
+		}
+	}
+	id, err := d.readTopicID(path)
+	if err != nil {
+		return nil, err
+	}
+	l := newLog(d, found.tp, id, path, d.store.config)
+	return l, l.load(from)
 }
 
 // readTopicID reads a partition's metadata file. One that is missing, or that a crash has left
@@ -188,7 +198,7 @@ func (d *Directory) closeLogs(clean bool) error {
 	if err := d.checkpointAll(); err != nil {
 		return err
 	}
-	return vfs.WriteFileAtomic(d.store.fs, filepath.Join(d.path, cleanMarkName), []byte(cleanMark))
+	return d.markClean(d.takeInventory(logs))
 }
 
 // isEmpty tells that the log has no records at all.

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -30,15 +31,22 @@ func manyLogs(t *testing.T, h *harness, count int) {
 func TestManyLogsAreSyncedTogether(t *testing.T) {
 	const count = 100
 	mem := vfs.NewMem()
-	syncs := map[vfs.OpKind]int{}
+	var mu sync.Mutex
+	syncs := map[vfs.OpKind]int{} // guarded by mu
 	h := newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
 		syncs[op.Kind]++
 		return nil
 	}))
 	h.open()
 	manyLogs(t, h, count)
+	mu.Lock()
 	clear(syncs)
+	mu.Unlock()
 	h.close(true)
+	mu.Lock()
+	defer mu.Unlock()
 	if syncs[vfs.OpSyncVolume] != 1 || syncs[vfs.OpSync] > 20 {
 		t.Errorf("closing took %d syncs of the volume and %d of files", syncs[vfs.OpSyncVolume], syncs[vfs.OpSync])
 	}

@@ -48,9 +48,18 @@ func (l *Log) load(from loading) error {
 	if len(segments) == 0 || end < from.start {
 		return l.loadEmpty(segments, max(from.start, end))
 	}
+	start := l.begin(segments, end, from)
+	if err := l.loadEpochs(start, end); err != nil {
+		return err
+	}
+	return l.loadProducers(listing, start)
+}
+
+// begin publishes the segments that were found, and the offsets. It returns the log's first.
+func (l *Log) begin(segments []*segment, end record.Offset, from loading) (start record.Offset) {
 	l.setList(segments)
 	l.end.Store(int64(end))
-	start := max(from.start, segments[0].base)
+	start = max(from.start, segments[0].base)
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
 	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
@@ -60,10 +69,7 @@ func (l *Log) load(from loading) error {
 		l.unsynced = true
 	}
 	l.unnamed = l.unsynced
-	if err := l.loadEpochs(start, end); err != nil {
-		return err
-	}
-	return l.loadProducers(listing, start)
+	return start
 }
 
 // loadEmpty makes a log that holds nothing begin at an offset. Segments that end before it are removed.

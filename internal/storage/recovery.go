@@ -39,6 +39,9 @@ func (l *Log) loadSegments(segments []*segment, found listing, from loading) ([]
 		if errors.Is(err, errTorn) {
 			return l.cutAfter(segments, i, end, err)
 		}
+		if err == nil && !last {
+			err = s.flushIndexes() // nothing will be appended to it
+		}
 		if err != nil {
 			return nil, 0, err
 		}

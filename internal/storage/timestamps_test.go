@@ -3,6 +3,7 @@ package storage
 import (
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"barnabas/internal/record"
 	"barnabas/internal/vfs"
@@ -80,5 +81,43 @@ func TestTimestampsOfAnEmptyLog(t *testing.T) {
 	}
 	if _, found, err := l.OffsetForTimestamp(0); found || err != nil {
 		t.Error(found, err)
+	}
+}
+
+// What is known of a segment's timestamps is on the disk once it is no longer appended to, also where a truncation or a
+// recovery has sealed it.
+func TestTimestampsOfSealedSegmentsSurviveACleanStop(t *testing.T) {
+	for name, seal := range map[string]func(h *harness, l *Log){
+		"truncated": func(h *harness, l *Log) {
+			if err := l.TruncateTo(8); err != nil {
+				t.Fatal(err)
+			}
+			h.append(l, 1, "behind the cut")
+		},
+		"recovered": func(h *harness, l *Log) {
+			h.appendMany(l, 30) // into other segments
+			h.fs = h.fs.(*vfs.Mem).Restart()
+			h.boot[0]++ // nothing is trusted
+			h.open()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, vfs.NewMem())
+			l := h.log(small)
+			want := h.store.nowMs() + 7*time.Hour.Milliseconds()
+			for range 9 {
+				h.append(l, 1, "v")
+				h.pass(time.Hour)
+			}
+			seal(h, l)
+			h.close(true)
+			if err := removeFile(h.fs, "/data/"+inventoryName); err != nil {
+				t.Fatal(err)
+			}
+			at, found, err := h.open().Log(testTopic).OffsetForTimestamp(want)
+			if err != nil || !found || at.Offset != 7 {
+				t.Fatalf("timestamp %d: %+v %v %v, want offset 7", want, at, found, err)
+			}
+		})
 	}
 }

@@ -260,8 +260,10 @@ func (s *segment) cutTo(size int64) error {
 	if size == 0 {
 		s.firstTimestamp = unknownTimestamp
 	}
-	_, err = s.replay(h, from, size)
-	return err
+	if _, err = s.replay(h, from, size); err != nil {
+		return err
+	}
+	return s.flushIndexes() // nothing is appended to it any more
 }
 
 // replay takes the batches between two positions into indexes and timestamps again, and returns the

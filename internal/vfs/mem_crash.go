@@ -57,7 +57,7 @@ func copyNode(n *memNode, f fate, copied map[*memNode]*memNode) *memNode {
 	if done := copied[n]; done != nil {
 		return done
 	}
-	out := &memNode{modified: n.modified}
+	out := &memNode{modified: n.modified, touched: n.touched}
 	copied[n] = out
 	if n.isDir() {
 		copyDir(out, n, f, copied)

@@ -1,0 +1,130 @@
+package storage
+
+import (
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"barnabas/internal/record"
+)
+
+// takeInventory describes the logs of the directory, which are closed. Future logs, and those beside which anything
+// else lies, are left to be looked into.
+func (d *Directory) takeInventory(logs []*Log) inventory {
+	found := make(inventory, len(logs))
+	var mu sync.Mutex
+	_ = inParallel(closeThreads, logs, func(l *Log) error {
+		if i, ok := l.describe(); ok && filepath.Base(l.path()) == l.tp.String() {
+			mu.Lock()
+			defer mu.Unlock()
+			found[l.tp.String()] = i
+		}
+		return nil
+	})
+	return found
+}
+
+// describe tells what the log is; ok is false if its directory holds anything else, or can't be read.
+func (l *Log) describe() (i inventoried, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	active := l.active()
+	if !active.maxLoaded || l.producers.end != l.EndOffset() || !l.holdsExactly() {
+		return i, false
+	}
+	changed, err := l.store.fs.Stat(l.path())
+	if err != nil {
+		return i, false
+	}
+	written, err := l.store.fs.Stat(active.pathOf(recordsFile))
+	if err != nil || written.Size() != active.size.Load() {
+		return i, false
+	}
+	i = inventoried{
+		id: l.id, changedNs: changed.ModTime().UnixNano(), writtenNs: written.ModTime().UnixNano(), end: l.EndOffset(),
+		epochs: *l.epochs.Load(), snapshots: l.producers.snapshots, producers: len(l.producers.producers) > 0,
+		active: inventoriedEnd{active.sinceIndex, active.offsets.last, active.times.last, active.max},
+	}
+	for _, s := range l.list() {
+		if len(s.offsets.tail.Load().added()) > 0 || len(s.times.pending) > 0 {
+			return i, false
+		}
+		i.segments = append(i.segments, inventoriedSegment{s.base, s.size.Load(), s.offsets.count(), s.times.count()})
+	}
+	return i, true
+}
+
+// holdsExactly tells whether the log's directory holds the files that the log knows of, and nothing that a start
+// would have to tidy up. The caller holds mu.
+func (l *Log) holdsExactly() bool {
+	entries, err := l.store.fs.ReadDir(l.path())
+	if err != nil {
+		return false
+	}
+	list, segments, snapshots := l.list(), 0, 0
+	for _, entry := range entries {
+		file, ok := parseSegmentFile(entry.Name())
+		switch {
+		case entry.Name() == partitionMetadataName, entry.Name() == leaderEpochsName:
+		case !ok || file.mark != "":
+			return false
+		case file.kind == snapshotFile:
+			if !slices.Contains(l.producers.snapshots, file.base) {
+				return false
+			}
+			snapshots++
+		default:
+			if at := segmentAt(list, file.base); at < 0 || list[at].base != file.base {
+				return false
+			}
+			if file.kind <= timeIndexFile {
+				segments++
+			}
+		}
+	}
+	return segments == len(list[0].files())*len(list) && snapshots == len(l.producers.snapshots)
+}
+
+// restore makes of a log what the inventory says. ok is false if its directory has changed since, or does not fit
+// the checkpoints: then it is to be looked into. Nobody else knows the log yet.
+func (l *Log) restore(i inventoried, from loading) (ok bool, err error) {
+	last := i.segments[len(i.segments)-1]
+	if i.end < max(from.start, last.base) || from.recoveryPoint > i.end {
+		return false, nil
+	}
+	changed, err := l.store.fs.Stat(l.path())
+	if err != nil || changed.ModTime().UnixNano() != i.changedNs {
+		return false, nil
+	}
+	written, err := l.store.fs.Stat(segmentPath(l.path(), last.base, recordsFile))
+	if err != nil || written.Size() != last.size || written.ModTime().UnixNano() != i.writtenNs {
+		return false, nil
+	}
+	segments := make([]*segment, len(i.segments))
+	for n, found := range i.segments {
+		s := newSegment(l, found.base)
+		s.size.Store(found.size)
+		s.offsets.reset(found.offsets, offsetEntry{})
+		s.times.reset(found.times, noTimeEntry)
+		segments[n] = s
+	}
+	active := segments[len(segments)-1]
+	active.offsets.last, active.times.last = i.active.lastOffset, i.active.lastTime
+	active.sinceIndex, active.max, active.maxLoaded = i.active.sinceIndex, i.active.max, true
+	l.epochs.Store(&i.epochs)
+	start := l.begin(segments, i.end, from)
+	l.producers.snapshots = i.snapshots
+	if i.producers || len(i.snapshots) > 0 && (i.snapshots[0] <= start || i.snapshots[len(i.snapshots)-1] > i.end) {
+		return true, l.reloadProducers(start)
+	}
+	l.producers.end, l.producers.snapshotEnd = i.end, newestSnapshot(i.snapshots, start)
+	return true, nil
+}
+
+// newestSnapshot is up to where the newest snapshot reaches, start if there is none.
+func newestSnapshot(snapshots []record.Offset, start record.Offset) record.Offset {
+	if len(snapshots) == 0 {
+		return start
+	}
+	return snapshots[len(snapshots)-1]
+}
