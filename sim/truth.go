@@ -177,12 +177,13 @@ func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID]ident.Stor
 	for topic := range image.Topics() {
 		for n, p := range topic.Partitions() {
 			sets := slices.Concat(p.ISR, p.ELR)
-			if !slices.ContainsFunc(sets, func(m metadata.Member) bool { return m.Broker == broker }) {
+			unnamed := func(m metadata.Member) bool { return m.Store.IsZero() } // until it is, no high watermark moves
+			if slices.ContainsFunc(p.ISR, unnamed) || !slices.ContainsFunc(sets, func(m metadata.Member) bool { return m.Broker == broker }) {
 				continue
 			}
 			whole, there := false, false
 			for _, m := range sets {
-				if m.Broker == broker || stores[m.Broker].IsZero() || !m.Store.IsZero() && stores[m.Broker] != m.Store {
+				if m.Broker == broker || stores[m.Broker].IsZero() || stores[m.Broker] != m.Store {
 					continue
 				}
 				there = true

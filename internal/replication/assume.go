@@ -192,8 +192,8 @@ func (p *Partition) hasMoved(m metadata.Member, inSync InSync, eligible eligibil
 	})
 }
 
-// claim names the store of this replica in the in-sync set, where the controller could not know it. The
-// caller holds mu.
+// claim names the store of this replica in the in-sync set, where the controller could not know it. It is asked for until
+// the set has it: a directory that has just come back may not be registered yet. The caller holds mu.
 func (p *Partition) claim(v *view) {
 	if v.inSync.Pending != nil {
 		return // it would take the place of what is on its way
@@ -245,7 +245,8 @@ func (p *Partition) reconsider(eligible eligibility) {
 		eligible.consider(&p.followers[i], p.view.Load())
 	}
 	var woken calls
-	if v := p.view.Load(); len(p.followers) > 0 && v.role == Leading {
+	if v := p.view.Load(); v.role == Leading {
+		p.claim(v)
 		woken = p.advance(v)
 	}
 	p.mu.Unlock()

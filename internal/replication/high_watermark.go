@@ -1,9 +1,11 @@
 package replication
 
 import (
+	"slices"
 	"time"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 )
 
@@ -12,9 +14,11 @@ import (
 // lets a slow follower ever reach the mark and join. It never moves back, and does not move while fewer
 // than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores; nor while a
 // member's store has not been heard of: its broker may answer from another one, but the member can
-// be elected as long as the metadata store names it.
+// be elected as long as the metadata store names it. The leader's own store has to be named first for the same reason: until
+// then it would be elected with any.
 func nextHighWatermark(r Replicas, now time.Time) record.Offset {
-	if len(r.InSync.Committed) < r.MinISR {
+	unnamed := func(m metadata.Member) bool { return isUnnamed(m, r.Leader) }
+	if len(r.InSync.Committed) < r.MinISR || slices.ContainsFunc(r.InSync.Committed, unnamed) {
 		return r.HighWatermark
 	}
 	mark := r.LogEnd

@@ -13,11 +13,12 @@ func (p *Partition) checkInSync() {
 	p.mu.Lock()
 	var woken calls
 	v := p.view.Load()
-	if v.role == Leading && len(p.followers) > 0 && v.online() {
-		if next := shrunk(p.replicasNow(v), p.local.clock()); next != nil {
+	if v.role == Leading && v.online() {
+		if next := shrunk(p.replicasNow(v), p.local.clock()); next != nil && len(p.followers) > 0 {
 			p.proposeISR(v, p.proposal(v, next))
 			v = p.view.Load()
 		}
+		p.claim(v)
 		woken = p.advance(v)
 	}
 	p.mu.Unlock()

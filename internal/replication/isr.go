@@ -86,7 +86,7 @@ func shrunk(r Replicas, now time.Time) []metadata.Member {
 	}
 	keep := make([]metadata.Member, 0, len(r.InSync.Committed))
 	for _, m := range r.InSync.Committed {
-		if m == r.Leader || inTouch(r, m, now) {
+		if m == r.Leader || isUnnamed(m, r.Leader) || inTouch(r, m, now) {
 			keep = append(keep, m)
 		}
 	}
@@ -94,6 +94,11 @@ func shrunk(r Replicas, now time.Time) []metadata.Member {
 		return nil
 	}
 	return keep
+}
+
+// isUnnamed tells whether a member is that replica with a store that nobody has named yet.
+func isUnnamed(m, replica metadata.Member) bool {
+	return m.Broker == replica.Broker && m.Store.IsZero() && !replica.Store.IsZero()
 }
 
 func inTouch(r Replicas, m metadata.Member, now time.Time) bool {

@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -292,6 +293,40 @@ func TestStoreIsClaimed(t *testing.T) {
 	want := metadata.Member{Broker: self, Store: b.store.Dirs()[0].ID()}
 	if len(b.proposals) != 1 || b.proposals[0].Partition != p || b.proposals[0].ISR[0] != want {
 		t.Errorf("proposals: %+v", b.proposals)
+	}
+}
+
+// TestNothingIsSafeBeforeItsStoreIsNamed: while the in-sync set names no store for the leader, the broker may come back with
+// another one and be taken for the same. Nothing may be shown that this would lose, and the claim is made until it is heard.
+func TestNothingIsSafeBeforeItsStoreIsNamed(t *testing.T) {
+	b := newBench(t)
+	state := b.led(0)
+	me := state.ISR[0]
+	state.ISR = []metadata.Member{{Broker: self}}
+	p := b.topic(state)
+	at := b.append(p, 1)
+	if done, err := p.Committed(at.Epoch, at.LastOffset+1); done || err != nil {
+		t.Fatalf("before the store is named: done %v, error %v, high watermark %d", done, err, p.State().HighWatermark)
+	}
+	for _, again := range []func(){
+		func() {
+			b.change(put(metadata.BrokerKey(self), metadata.EncodeBroker(&metadata.Broker{ID: self, Stores: []ident.StoreID{me.Store}})))
+		},
+		b.manager.CheckInSync,
+	} {
+		for _, proposal := range b.proposals {
+			p.Refused(proposal)
+		}
+		b.proposals = nil
+		again()
+		if len(b.proposals) != 1 || !slices.Equal(b.proposals[0].ISR, []metadata.Member{me}) {
+			t.Fatalf("after a refusal it proposes %+v, want its own store", b.proposals)
+		}
+	}
+	state.ISR, state.Epoch = []metadata.Member{me}, 1
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	if done, err := p.Committed(at.Epoch, at.LastOffset+1); !done || err != nil {
+		t.Errorf("once the store is named: done %v, error %v", done, err)
 	}
 }
 
