@@ -10,10 +10,14 @@ binary=$1 venv=$2 lib=$3 kafka=$4
 work=$(mktemp -d)
 pids=(0 0 0 0)
 
-# An address from which nothing connects: a port that is free there stays free.
+# An address from which nothing connects: a port that is free there stays free. All are held at once, so that they differ.
 host=127.$((64 + RANDOM % 32)).$((1 + RANDOM % 250)).$((1 + RANDOM % 250))
-
-free_port() { "$venv/bin/python" -c "import socket; s = socket.socket(); s.bind(('$host', 0)); print(s.getsockname()[1])"; }
+read -ra ports < <("$venv/bin/python" -c "
+import socket
+held = [socket.socket() for _ in range(9)]
+for s in held:
+    s.bind(('$host', 0))
+print(*(s.getsockname()[1] for s in held))")
 
 start() { # start N: keeper N on its directory
   mkdir -p "$work/$1"
@@ -27,7 +31,7 @@ stop() { # stop N SIGNAL
 }
 
 serves() { # serves N: waits until keeper N has the tree
-  for _ in $(seq 300); do
+  for _ in $(seq 900); do
     case $({ exec 3<>"/dev/tcp/$host/${client[$1]}" && printf srvr >&3 && cat <&3; } 2>/dev/null) in
       *"Node count"*) return ;;
     esac
@@ -45,8 +49,8 @@ trap finish EXIT
 
 servers='' client=(0 0 0 0) hosts=''
 for n in 1 2 3; do
-  client[$n]=$(free_port)
-  servers+="server.$n=$host:$(free_port):$(free_port);$host:${client[$n]}"$'\n'
+  client[$n]=${ports[3 * n - 3]}
+  servers+="server.$n=$host:${ports[3 * n - 2]}:${ports[3 * n - 1]};$host:${client[$n]}"$'\n'
   hosts+=${hosts:+,}$host:${client[$n]}
 done
 for n in 1 2 3; do

@@ -24,10 +24,17 @@ JAVA = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 running = {}
 
 
+PORTS = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind((HOST, 0))
-        return s.getsockname()[1]
+    while True:
+        with socket.socket() as s:
+            s.bind((HOST, 0))
+            port = s.getsockname()[1]
+        if port not in PORTS:  # the system may offer one again that nobody listens on yet
+            PORTS.add(port)
+            return port
 
 
 def start(name, args, env=None):
@@ -161,8 +168,9 @@ def topics(tools, keepers, dashboard, watch):
     dashboard.wait("created /brokers/topics/one/partitions/2/state")
     until("one in the watched list", lambda: "one" in (watch.names or []))
     tools.run("kafka-topics %s --list" % z, says="one")
-    out = tools.run("kafka-topics %s --describe --topic one" % z, says=("PartitionCount: 3", "ReplicationFactor: 3", "retention.ms=3600000"))
-    assert "Leader: none" not in out, out
+    # What one keeper has told another one may tell a moment later.
+    until("leaders of one", lambda: "Leader: none" not in tools.run(
+        "kafka-topics %s --describe --topic one" % z, says=("PartitionCount: 3", "ReplicationFactor: 3", "retention.ms=3600000")))
     tools.run("kafka-topics %s --create --topic one --partitions 1 --replication-factor 1" % z, 1, "Topic 'one' already exists.")
     tools.run("kafka-topics %s --create --topic two --partitions 1 --replication-factor 1 --config nonsense=1" % z, 1, "Unknown topic config name: nonsense")
     tools.run("kafka-topics %s --create --topic two --partitions 1 --replication-factor 4" % z, 1, "Replication factor: 4 larger than available brokers: 3.")
@@ -179,15 +187,18 @@ def topics(tools, keepers, dashboard, watch):
     tools.run("kafka-configs %s --entity-type users --entity-name u --alter --add-config producer_byte_rate=1" % z, 1)
     tools.run("kafka-topics %s --delete --topic two" % z, says="Topic two is marked for deletion.")
     dashboard.wait("deleted /brokers/topics/two")
-    assert "two" not in tools.run("kafka-topics %s --list" % z)
+    until("the end of two", lambda: "two" not in tools.run("kafka-topics %s --list" % z))
 
 
 def recipe(tools, keepers):
     z = "--zookeeper " + keepers.hosts()
     out = ours("kafka-topics.sh --create %s --topic test --partitions 3 --replication-factor 1" % z)
     assert "Created topic test." in out, out
-    mine, theirs = ours("kafka-topics.sh --list %s" % z), tools.run("kafka-topics %s --list" % z)
-    assert mine == theirs and "test" in mine.split("\n"), (mine, theirs)
+    def alike():
+        mine, theirs = ours("kafka-topics.sh --list %s" % z), tools.run("kafka-topics %s --list" % z)
+        return mine == theirs and "test" in mine.split("\n")
+
+    until("both tools to list the same topics", alike)
     assert ours("kafka-topics.sh --list %s/kafka" % z) == ""
 
 
