@@ -204,8 +204,11 @@ func (d *Def) resolveAuto(written string, replicas int) string {
 	if !d.auto || strings.TrimSpace(written) != "auto" {
 		return written
 	}
-	if d.Name == MinInsyncReplicas.Name {
+	switch d.Name {
+	case MinInsyncReplicas.Name:
 		return strconv.Itoa(autoMinISR(replicas))
+	case DataBudget.Name:
+		return written // each directory's own
 	}
 	return strconv.Itoa(replicas)
 }

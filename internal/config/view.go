@@ -109,7 +109,7 @@ func (l *layers) resolve(d *Def) any {
 
 // readSynonym reads the value of a broker's setting as that of a topic's, which may be in another unit.
 func readSynonym(d *Def, name Synonym, written string) (any, error) {
-	if d.auto && strings.TrimSpace(written) == "auto" {
+	if d.auto && d.Topic && strings.TrimSpace(written) == "auto" { // a broker's own parser knows the word
 		return Auto, nil
 	}
 	if name.Milliseconds == 0 {

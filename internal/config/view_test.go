@@ -99,6 +99,9 @@ func TestAuto(t *testing.T) {
 	if b := mustLoad(t, "min.insync.replicas=auto\n", nil); MinISR(b.View(), 3) != 2 {
 		t.Error("a broker can't be given auto")
 	}
+	if b := mustLoad(t, "barnabas.data.budget.bytes=auto\n", nil); DataBudget.In(b.View()) != Auto {
+		t.Error("a volume's budget can't be left to the file system")
+	}
 }
 
 // show writes an entry as name=value source [synonyms].
