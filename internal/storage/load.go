@@ -348,6 +348,11 @@ func (l *Log) reloadProducers(start record.Offset) error {
 	if err != nil {
 		return err
 	}
+	if err := l.recallBatches(); isBadBatch(err) {
+		l.missProducers(l.producers.end, err)
+	} else if err != nil {
+		return err
+	}
 	if l.producers.end < end {
 		err = l.eachBatch(l.producers.end, func(b record.Batch, h *handle, pos int64) error {
 			if b.IsControl() {

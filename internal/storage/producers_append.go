@@ -59,12 +59,7 @@ func (a *producerAppend) addData(entry *producerEntry, b record.Batch) error {
 		return fmt.Errorf("producer %d at offset %d: %w", entry.id, first, ErrInvalidTxnState)
 	}
 	entry.enter(epoch)
-	entry.remember(sentBatch{
-		lastOffset:   b.LastOffset(),
-		timestampMs:  b.MaxTimestamp(),
-		lastSequence: b.LastSequence(),
-		offsetDelta:  b.LastOffsetDelta(),
-	})
+	entry.remember(sentOf(b))
 	entry.lastTimestampMs = b.MaxTimestamp()
 	if entry.txnStart < 0 && b.IsTransactional() {
 		entry.txnStart = first

@@ -18,6 +18,13 @@ type sentBatch struct {
 	offsetDelta  int32 // lastOffset less the first
 }
 
+// sentOf is what is remembered of a batch.
+func sentOf(b record.Batch) sentBatch {
+	return sentBatch{
+		lastOffset: b.LastOffset(), timestampMs: b.MaxTimestamp(), lastSequence: b.LastSequence(), offsetDelta: b.LastOffsetDelta(),
+	}
+}
+
 // FirstOffset is the offset of the batch's first record.
 func (s sentBatch) firstOffset() record.Offset { return s.lastOffset - record.Offset(s.offsetDelta) }
 
