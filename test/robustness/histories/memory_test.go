@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds what a Store may take on a machine with much else to do.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // newClient is a client of a store, whose choices follow from its number and the seed.
 func newClient(h *history, number int, store metadata.Store, seed uint64) *client {
