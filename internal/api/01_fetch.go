@@ -1,15 +1,18 @@
 package api
 
 import (
+	"fmt"
+	"sync"
+
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
 	"barnabas/internal/storage"
+	"barnabas/internal/wire"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Fetch 4-18. Version 4 adds the isolation level and aborted transactions, 5 log start offsets, 7 sessions
@@ -19,48 +22,74 @@ import (
 // least one batch whatever the limits say (KIP-74). A fetch waits on its connection's goroutine, through one waiter left with all
 // its partitions, until there are MinBytes, an error, or time is up. Records go from file to socket.
 
-func (a *API) fetch(c *Call, request *kmsg.FetchRequest) {
-	session, incremental, code := a.sessions.open(request)
+func (a *API) fetch(c *Call, body []byte) {
+	f := fetchCalls.Get().(*fetchCall)
+	f.api, f.call, f.image = a, c, a.Metadata.Current()
+	if !f.fetchMessage.read(c.Header.Version, body) {
+		c.Abort(fmt.Errorf("%w: Fetch version %d", wire.ErrMalformed, c.Header.Version))
+		return
+	}
+	session, incremental, code := a.sessions.open(&f.fetchMessage, c.Header.Version, f.fresh)
 	if code != 0 {
-		f := &fetchCall{api: a, call: c, code: code}
+		f.code = code
 		c.ReplyRaw(f.encode())
 		return
 	}
-	f := newFetchCall(a, c, request, session)
+	f.begin(session)
 	f.readAll()
 	if !f.enough() {
 		f.wait()
 	}
 	f.selectNews(incremental)
-	if !incremental && request.Version >= 7 && request.SessionEpoch == initialEpoch {
+	if !incremental && f.sessionEpoch == initialEpoch {
 		a.sessions.keep(session)
 	}
-	f.sessionID = session.id
+	f.told = session.id
+	if session == f.fresh && session.id != noSession {
+		f.fresh = newSession()
+	}
 	reply := f.encode()
 	if incremental {
 		session.use.Unlock()
 	}
-	c.ReplyRaw(reply)
+	c.ReplyRaw(reply) // and f may be another request's from here on
 }
 
 // fetchCall is a Fetch request being answered.
 type fetchCall struct {
+	fetchMessage
 	api     *API
 	call    *Call
-	request *kmsg.FetchRequest
 	session *fetchSession
+	fresh   *fetchSession // an empty one for a request that names all its partitions
 	image   *metadata.Image
 
 	follower ident.BrokerID // or ident.NoBroker
-	epoch    int64          // the follower's broker epoch, -1 where it is not told
+	progress replication.FollowerFetch
 	mark     replication.Mark
-	maxBytes int
+	most     int // bytes
 
-	code      int16 // of the whole
-	sessionID int32
-	parts     []fetched
-	bytes     int
-	broken    bool // some partition has an error, or news that must not wait
+	code   int16 // of the whole
+	told   int32 // the session's id
+	parts  []fetched
+	bytes  int
+	broken bool // some partition has an error, or news that must not wait
+}
+
+// fetchCalls are used again once their replies are gone.
+var fetchCalls = sync.Pool{New: func() any { return &fetchCall{fresh: newSession()} }}
+
+// Release unpins the files of the answer, and gives the call back: nobody knows it any more but the reply that is freed.
+func (f *fetchCall) Release() {
+	f.letGo()
+	if max(cap(f.parts), cap(f.asks), cap(f.forgotten)) > keptParts {
+		return
+	}
+	clear(f.parts)
+	f.forget()
+	f.fresh.empty()
+	*f = fetchCall{fetchMessage: f.fetchMessage, fresh: f.fresh, parts: f.parts[:0]}
+	fetchCalls.Put(f)
 }
 
 // fetched is what came of one partition.
@@ -70,7 +99,8 @@ type fetched struct {
 	partition *replication.Partition // nil if it isn't here
 	result    replication.ReadResult
 	code      int16
-	skip      bool // has no news
+	skip      bool             // has no news
+	room      [1]storage.Range // of the result's span
 }
 
 func (r *fetched) bytes() int { return r.result.Span.Len() }
@@ -89,28 +119,20 @@ func (r *fetched) logStart() int64 {
 	return int64(r.result.LogStart)
 }
 
-func newFetchCall(a *API, c *Call, request *kmsg.FetchRequest, session *fetchSession) *fetchCall {
-	f := &fetchCall{
-		api: a, call: c, request: request, session: session, image: a.Metadata.Current(),
-		follower: ident.NoBroker, epoch: -1, mark: replication.AtHighWatermark,
-		maxBytes: min(int(request.MaxBytes), config.FetchMaxBytes.In(a.Config())),
-	}
-	replica := request.ReplicaID
-	if request.Version >= 15 {
-		replica, f.epoch = request.ReplicaState.ID, request.ReplicaState.Epoch
-	}
+// begin readies the call for reading what the session has.
+func (f *fetchCall) begin(session *fetchSession) {
+	f.session, f.follower, f.mark = session, ident.NoBroker, replication.AtHighWatermark
+	f.most = min(int(f.maxBytes), config.FetchMaxBytes.In(f.api.Config()))
 	switch {
-	case replica >= 0:
-		c.follower = true
-		f.follower, f.mark = ident.BrokerID(replica), replication.AtLogEnd
-	case request.IsolationLevel == readCommitted:
+	case f.replica >= 0:
+		f.call.follower = true
+		f.follower, f.mark = ident.BrokerID(f.replica), replication.AtLogEnd
+	case f.isolation == readCommitted:
 		f.mark = replication.AtLastStable
 	}
-	f.parts = make([]fetched, 0, len(session.partitions))
 	for p := session.order.first; p != nil; p = p.next {
 		f.parts = append(f.parts, fetched{at: p})
 	}
-	return f
 }
 
 const readCommitted = 1
@@ -165,19 +187,21 @@ func (f *fetchCall) unknownID(topic string) int16 {
 func (f *fetchCall) read(r *fetched) {
 	request := replication.ReadRequest{
 		Offset:           record.Offset(r.at.offset),
-		MaxBytes:         max(0, min(int(r.at.maxBytes), f.maxBytes-f.bytes)),
+		MaxBytes:         max(0, min(int(r.at.maxBytes), f.most-f.bytes)),
 		MinOneBatch:      f.bytes == 0,
 		UpTo:             f.mark,
 		CurrentEpoch:     record.Epoch(r.at.currentEpoch),
 		LastFetchedEpoch: record.Epoch(r.at.lastFetchedEpoch),
-		AnyReplica:       f.follower == ident.NoBroker && f.request.Version >= 11,
+		Room:             r.room[:0],
+		AnyReplica:       f.follower == ident.NoBroker && f.call.Header.Version >= fetchAnyReplica,
 	}
 	if f.follower != ident.NoBroker {
-		request.Follower = &replication.FollowerFetch{
+		f.progress = replication.FollowerFetch{
 			Member:     metadata.Member{Broker: f.follower, Store: r.at.store},
-			Registered: metadata.Revision(max(0, f.epoch)),
+			Registered: metadata.Revision(max(0, f.replicaEpoch)),
 			LogStart:   record.Offset(r.at.logStart),
 		}
+		request.Follower = &f.progress
 		if f.outlived(request.Follower.Member) {
 			r.code = kerr.NotLeaderForPartition.Code // as Kafka says it
 			return
@@ -218,11 +242,11 @@ func (f *fetchCall) throttle(p *replication.Partition, request *replication.Read
 // outlived tells whether the follower has registered anew since it sent this: it may have lost what it had then, so what it
 // asks for says nothing about what it has (KIP-903).
 func (f *fetchCall) outlived(follower metadata.Member) bool {
-	if f.epoch < 0 {
+	if f.replicaEpoch < 0 {
 		return false
 	}
 	holder := f.api.Metadata.Current().Holder(follower)
-	return holder != nil && int64(holder.Epoch) > f.epoch
+	return holder != nil && int64(holder.Epoch) > f.replicaEpoch
 }
 
 // isPiece says that a span cut by its limit holds no whole batch: a client could do nothing with it.
@@ -241,7 +265,7 @@ func isPiece(span *storage.Span, limit int) bool {
 
 // enough says whether the answer must not wait.
 func (f *fetchCall) enough() bool {
-	return f.broken || f.request.MaxWaitMillis <= 0 || len(f.parts) == 0 || f.bytes >= int(f.request.MinBytes)
+	return f.broken || f.maxWait <= 0 || len(f.parts) == 0 || f.bytes >= int(f.minBytes)
 }
 
 // selectNews leaves out of an incremental answer the partitions without news, and moves
@@ -262,7 +286,8 @@ func (f *fetchCall) selectNews(incremental bool) {
 	}
 }
 
-func (f *fetchCall) release() {
+// letGo unpins what was read.
+func (f *fetchCall) letGo() {
 	for i := range f.parts {
 		f.parts[i].result.Span.Release()
 	}

@@ -27,13 +27,18 @@ import (
 // What a request may cost at most, from socket to file and back: counts, which no busy machine changes. Whoever makes them
 // less lowers them here; whoever needs more says why.
 const (
-	produceAllocations = 1 // the exchange
+	produceAllocations = 0
 	produceReads       = 2 // the frame, and perhaps another look that finds nothing and waits
 	produceWrites      = 2 // the log, the answer
 
-	fetchAllocations = 15
+	fetchAllocations = 0
 	fetchReads       = 5 // as above, the log's headers, the records
 	fetchWrites      = 1
+
+	// Of one in a session, at the end of the log, that has nothing to tell.
+	sessionAllocations = 0
+	sessionReads       = 2
+	sessionWrites      = 1
 )
 
 const (
@@ -59,6 +64,36 @@ func TestCostOfARequest(t *testing.T) {
 	fetch.Topics[0].Partitions[0].PartitionMaxBytes = 300 // an answer that is read at once
 	c = newCostClient(t, address, 13, fetch)
 	c.within(t, "Fetch", cost{fetchAllocations, fetchReads, fetchWrites})
+
+	c = newSessionClient(t, address, fetch)
+	c.within(t, "Fetch in a session", cost{sessionAllocations, sessionReads, sessionWrites})
+}
+
+// newSessionClient begins a fetch session and goes on in it, one epoch after another.
+func newSessionClient(t *testing.T, address string, fetch *kmsg.FetchRequest) *costClient {
+	t.Helper()
+	fetch.MinBytes, fetch.SessionEpoch = 0, initialEpoch
+	c := newCostClient(t, address, 13, fetch)
+	_, err := c.turn()
+	must(t, err)
+	var begun kmsg.FetchResponse
+	begun.Version = 13
+	must(t, begun.ReadFrom(c.reply[9:])) // size, correlation id, no tags
+	if begun.SessionID == noSession {
+		t.Fatalf("no session: %+v", begun)
+	}
+	goesOn := kmsg.NewPtrFetchRequest()
+	goesOn.Version, goesOn.SessionID, goesOn.MaxBytes = 13, begun.SessionID, fetch.MaxBytes
+	p := fetch.Topics[0].Partitions[0]
+	p.FetchOffset = begun.Topics[0].Partitions[0].HighWatermark
+	goesOn.Topics = []kmsg.FetchRequestTopic{{TopicID: fetch.Topics[0].TopicID, Partitions: []kmsg.FetchRequestTopicPartition{p}}}
+	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("cost"))
+	c.frame = formatter.AppendRequest(nil, goesOn, 5)
+	const header, beforeEpoch = 4 + 8 + 2 + len("cost") + 1, 4 + 4 + 4 + 4 + 1 + 4
+	epoch := c.frame[header+beforeEpoch:][:4]
+	c.next = func() { binary.BigEndian.PutUint32(epoch, binary.BigEndian.Uint32(epoch)+1) }
+	binary.BigEndian.PutUint32(epoch, 0)
+	return c
 }
 
 // serve puts a server before the API, on a real socket.
@@ -87,6 +122,7 @@ type costClient struct {
 	fd    int
 	frame []byte
 	reply []byte
+	next  func() // changes the frame before it is sent
 }
 
 func newCostClient(t *testing.T, address string, version int16, request kmsg.Request) *costClient {
@@ -100,11 +136,12 @@ func newCostClient(t *testing.T, address string, version int16, request kmsg.Req
 	must(t, unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1))
 	request.SetVersion(version)
 	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("cost"))
-	return &costClient{fd, formatter.AppendRequest(nil, request, 5), make([]byte, 64<<10)}
+	return &costClient{fd, formatter.AppendRequest(nil, request, 5), make([]byte, 64<<10), func() {}}
 }
 
 // turn is one request. The answer is small and comes whole, or is read on.
 func (c *costClient) turn() (reads int, err error) {
+	c.next()
 	if _, err := unix.Write(c.fd, c.frame); err != nil {
 		return 0, err
 	}

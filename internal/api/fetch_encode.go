@@ -10,48 +10,39 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// encode writes the response by hand, because its records are ranges of files.
+// encode writes the response by hand, because its records are ranges of files. The call's memory goes with the reply.
 func (f *fetchCall) encode() wire.Reply {
 	version := f.call.Header.Version
-	e := wire.Encoder{Flexible: version >= 12}
-	reply := wire.BeginReply(f.call.Header, e.Flexible)
-	in := func(write func(*wire.Encoder)) {
-		reply.Append(func(b []byte) []byte {
-			e.Bytes = b
-			write(&e)
-			return e.Bytes
-		})
+	reply := wire.BeginReply(f.call.Header, version >= fetchFlexible)
+	e := reply.Encoder(version >= fetchFlexible)
+	e.Int32(0) // throttle time
+	if version >= fetchSessions {
+		e.Int16(f.code)
+		e.Int32(f.told)
 	}
-	in(func(e *wire.Encoder) {
-		e.Int32(0) // throttle time
-		if version >= 7 {
-			e.Int16(f.code)
-			e.Int32(f.sessionID)
-		}
-		e.Length(f.countTopics())
-	})
+	e.Length(f.countTopics())
 	for first := f.shown(0); first < len(f.parts); {
 		next, partitions := f.topicAt(first)
-		in(func(e *wire.Encoder) {
-			f.topicHead(e, &f.parts[first])
-			e.Length(partitions)
-		})
+		f.topicHead(&e, &f.parts[first])
+		e.Length(partitions)
 		for i := first; i < next; i++ {
 			r := &f.parts[i]
 			if r.skip {
 				continue
 			}
-			in(func(e *wire.Encoder) { f.partitionHead(e, r) })
+			f.partitionHead(&e, r)
+			reply.Take(&e)
 			for _, part := range r.result.Span.Ranges {
 				reply.AppendRange(wire.Range{File: part.File, Position: part.Pos, Length: part.Len})
 			}
-			in(func(e *wire.Encoder) { f.partitionTail(e, r) })
+			f.partitionTail(&e, r)
 		}
-		in(func(e *wire.Encoder) { e.Tags(0) })
+		e.Tags(0)
 		first = f.shown(next)
 	}
-	in(f.tail)
-	reply.OnFree(f.release)
+	f.tail(&e)
+	reply.Take(&e)
+	reply.OnFree(f)
 	return reply.End()
 }
 
@@ -107,11 +98,11 @@ func (f *fetchCall) partitionHead(e *wire.Encoder, r *fetched) {
 	} else {
 		e.Int64(int64(r.result.LastStable))
 	}
-	if version >= 5 {
+	if version >= fetchLogStart {
 		e.Int64(r.logStart())
 	}
 	e.Length(f.abortedTransactions(r))
-	if version >= 11 {
+	if version >= fetchAnyReplica {
 		e.Int32(-1) // preferred read replica: none is nearer
 	}
 	e.Length(r.bytes())
@@ -121,7 +112,7 @@ func (f *fetchCall) partitionHead(e *wire.Encoder, r *fetched) {
 // empty since no transaction can have been begun; so do, in Kafka, those who ask for what isn't here. For others it
 // is null.
 func (f *fetchCall) abortedTransactions(r *fetched) int {
-	if f.request.IsolationLevel == readCommitted || r.partition == nil {
+	if f.isolation == readCommitted || r.partition == nil {
 		return 0
 	}
 	return -1

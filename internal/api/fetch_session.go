@@ -9,7 +9,6 @@ import (
 	"barnabas/internal/ident"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Fetch sessions (KIP-227): a broker remembers the partitions a client fetches, so that a
@@ -51,6 +50,7 @@ type fetchSession struct {
 	epoch      int32
 	partitions map[sessionKey]*sessionPartition
 	order      sessionOrder
+	spare      *sessionPartition // by next: of requests before, in a session that is not kept
 }
 
 type sessionKey struct {
@@ -104,17 +104,19 @@ func (o *sessionOrder) remove(p *sessionPartition) {
 	p.previous, p.next = nil, nil
 }
 
-// open finds or makes the session that a request wants; the request's partitions are in it. A session that is
-// not kept has id 0. An incremental one comes with its use held; the caller calls close.
-func (c *sessionCache) open(request *kmsg.FetchRequest) (s *fetchSession, incremental bool, code int16) {
-	version := request.Version
-	if version < 7 || request.SessionEpoch == finalEpoch || request.SessionEpoch == initialEpoch {
-		c.drop(request.SessionID)
-		s = newSession(version >= 13)
-		s.update(request)
-		return s, false, 0
+// open finds the session that a request wants, or takes fresh, which is empty, for a new one; the request's partitions are in it.
+// A session that is not kept has id 0. An incremental one comes with its use held.
+func (c *sessionCache) open(
+	request *fetchMessage, version int16, fresh *fetchSession,
+) (s *fetchSession, incremental bool, code int16) {
+	byIDs := version >= fetchTopicIDs
+	if request.sessionEpoch == finalEpoch || request.sessionEpoch == initialEpoch {
+		c.drop(request.sessionID)
+		fresh.byIDs = byIDs
+		fresh.update(request)
+		return fresh, false, 0
 	}
-	s = c.find(request.SessionID)
+	s = c.find(request.sessionID)
 	switch {
 	case s == nil:
 		return nil, false, kerr.FetchSessionIDNotFound.Code
@@ -122,9 +124,9 @@ func (c *sessionCache) open(request *kmsg.FetchRequest) (s *fetchSession, increm
 		return nil, false, kerr.InvalidFetchSessionEpoch.Code
 	}
 	switch {
-	case s.epoch != request.SessionEpoch:
+	case s.epoch != request.sessionEpoch:
 		code = kerr.InvalidFetchSessionEpoch.Code
-	case s.byIDs != (version >= 13):
+	case s.byIDs != byIDs:
 		code = kerr.FetchSessionTopicIDError.Code
 	}
 	if code != 0 {
@@ -159,7 +161,7 @@ func (c *sessionCache) keep(s *fetchSession) {
 	}
 	// The request lives in a frame that is used again; the session's names must not point there.
 	s.ownNames()
-	s.epoch, s.cached = 1, c.clock()
+	s.epoch, s.cached, s.spare = 1, c.clock(), nil
 	c.sessions[s.id] = s
 }
 
@@ -207,48 +209,54 @@ func (c *sessionCache) count() int {
 	return len(c.sessions)
 }
 
-func newSession(byIDs bool) *fetchSession {
-	return &fetchSession{byIDs: byIDs, partitions: make(map[sessionKey]*sessionPartition)}
+func newSession() *fetchSession {
+	return &fetchSession{partitions: make(map[sessionKey]*sessionPartition)}
+}
+
+// empty readies a session that was not kept for another request.
+func (s *fetchSession) empty() {
+	for p := s.order.first; p != nil; {
+		next := p.next
+		*p = sessionPartition{next: s.spare}
+		s.spare, p = p, next
+	}
+	clear(s.partitions)
+	s.order = sessionOrder{}
 }
 
 // update adds and changes the partitions that a request names, and forgets those it wants forgotten.
-func (s *fetchSession) update(request *kmsg.FetchRequest) {
-	for i := range request.Topics {
-		t := &request.Topics[i]
-		for j := range t.Partitions {
-			s.set(s.key(t.Topic, t.TopicID, t.Partitions[j].Partition), &t.Partitions[j])
-		}
+func (s *fetchSession) update(request *fetchMessage) {
+	for i := range request.asks {
+		s.set(&request.asks[i])
 	}
-	for i := range request.ForgottenTopics {
-		t := &request.ForgottenTopics[i]
-		for _, n := range t.Partitions {
-			s.forget(s.key(t.Topic, t.TopicID, n))
-		}
+	for _, key := range request.forgotten {
+		s.forget(key)
 	}
 }
 
-func (s *fetchSession) key(topic string, id ident.TopicID, partition int32) sessionKey {
-	if s.byIDs {
-		return sessionKey{id: id, partition: partition}
-	}
-	return sessionKey{topic: topic, partition: partition}
-}
-
-func (s *fetchSession) set(key sessionKey, in *kmsg.FetchRequestTopicPartition) {
-	p := s.partitions[key]
+func (s *fetchSession) set(ask *fetchAsk) {
+	p := s.partitions[ask.sessionKey]
 	if p == nil {
+		key := ask.sessionKey
 		if s.id != noSession {
 			key.topic = strings.Clone(key.topic)
 		}
-		p = &sessionPartition{sessionKey: key, highWatermark: -1, logStart: -1}
+		p = s.partition()
+		p.sessionKey, p.highWatermark, p.logStart = key, -1, -1
 		s.partitions[key] = p
 		s.order.add(p)
 	}
-	p.fetchPosition = fetchPosition{
-		offset: in.FetchOffset, logStart: in.LogStartOffset, maxBytes: in.PartitionMaxBytes,
-		currentEpoch: in.CurrentLeaderEpoch, lastFetchedEpoch: in.LastFetchedEpoch,
-		store: in.ReplicaDirectoryID,
+	p.fetchPosition = ask.fetchPosition
+}
+
+// partition is an empty one.
+func (s *fetchSession) partition() *sessionPartition {
+	p := s.spare
+	if p == nil {
+		return new(sessionPartition)
 	}
+	s.spare, p.next = p.next, nil
+	return p
 }
 
 func (s *fetchSession) forget(key sessionKey) {

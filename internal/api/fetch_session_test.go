@@ -120,9 +120,8 @@ func TestSessionCacheIsBounded(t *testing.T) {
 	now := time.Unix(1000, 0)
 	c := newSessionCache(2, func() time.Time { return now })
 	open := func() *fetchSession {
-		request := fetchFrom("orders", [16]byte{}, 0, 0)
-		request.Version, request.SessionEpoch = 12, initialEpoch
-		s, _, code := c.open(request)
+		request := fetchMessage{sessionEpoch: initialEpoch, asks: []fetchAsk{{sessionKey: sessionKey{topic: "orders"}}}}
+		s, _, code := c.open(&request, 12, newSession())
 		if code != 0 {
 			t.Fatalf("code %d", code)
 		}

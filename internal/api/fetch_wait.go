@@ -28,10 +28,10 @@ func (f *fetchCall) wait() {
 	began := time.Now()
 	wait := f.api.waits.Get().(*fetchWait)
 	timer, waiter := wait.timer, wait.waiter
-	timer.Reset(min(time.Duration(f.request.MaxWaitMillis)*time.Millisecond, longestWait))
+	timer.Reset(f.waits())
 	for waiting := true; waiting && !f.enough(); {
 		f.watch(waiter)
-		f.release()
+		f.letGo()
 		select {
 		case <-waiter.Woken():
 		case <-timer.C:

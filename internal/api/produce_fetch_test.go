@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
@@ -248,7 +249,7 @@ func TestFetchEndsWhenTheTopicIsDeleted(t *testing.T) {
 	request := fetchFrom("orders", id, 0, 0)
 	request.MaxWaitMillis, request.MinBytes = 60_000, 1000
 	request.SetVersion(13)
-	x := b.begin(request)
+	x := b.beginWaiting(t, request)
 	drop := kmsg.NewPtrDeleteTopicsRequest()
 	drop.TopicNames, drop.TimeoutMillis = []string{"orders"}, 5000
 	if got := ask[*kmsg.DeleteTopicsResponse](t, b, 5, drop); got.Topics[0].ErrorCode != 0 {
@@ -258,6 +259,34 @@ func TestFetchEndsWhenTheTopicIsDeleted(t *testing.T) {
 	if p := response.Topics[0].Partitions[0]; p.ErrorCode != kerr.UnknownTopicID.Code || len(p.RecordBatches) > 0 {
 		t.Fatalf("code %d, %d bytes", p.ErrorCode, len(p.RecordBatches))
 	}
+}
+
+// beginWaiting begins a request, and returns when its handler waits.
+func (b *memoryBroker) beginWaiting(t *testing.T, request kmsg.Request) *exchange {
+	t.Helper()
+	frame := kmsg.NewRequestFormatter(kmsg.FormatterClientID("test")).AppendRequest(nil, request, 5)[4:]
+	x := waitedFor{newExchange(frame), make(chan struct{}, 1)}
+	go b.Handle(x)
+	select {
+	case <-x.waits:
+	case <-time.After(patience):
+		t.Fatal("it does not wait")
+	}
+	return x.exchange
+}
+
+// waitedFor is an exchange that tells when its handler looks whether anybody still waits for the answer.
+type waitedFor struct {
+	*exchange
+	waits chan struct{}
+}
+
+func (x waitedFor) Done() <-chan struct{} {
+	select {
+	case x.waits <- struct{}{}:
+	default:
+	}
+	return x.exchange.Done()
 }
 
 func TestUnservedRequestsCloseTheConnection(t *testing.T) {

@@ -40,7 +40,7 @@ func later[Q kmsg.Request](handle func(*API, *Call, Q)) handler {
 func rows() []row {
 	return []row{
 		{key: 0, min: 3, max: 13, raw: (*API).produce, inPlace: true, advertised: new(int16)},
-		{key: 1, min: 4, max: 18, handle: later((*API).fetch), inPlace: true},
+		{key: 1, min: 4, max: 18, raw: (*API).fetch, inPlace: true},
 		{key: 2, min: 1, max: 11, handle: now((*API).listOffsets)},
 		{key: 3, min: 0, max: 13, handle: now((*API).metadata)},
 		{key: 8, min: 2, max: 10, handle: later((*API).offsetCommit)},

@@ -13,6 +13,8 @@ import (
 type ReadRequest struct {
 	Offset   record.Offset
 	MaxBytes int
+	// Room, if given, is memory for the ranges that are found.
+	Room []storage.Range
 	// MinOneBatch returns the first batch even if it is larger than MaxBytes (KIP-74).
 	MinOneBatch bool
 	// UpTo bounds the read: AtHighWatermark for consumers, AtLastStable for read_committed ones, AtLogEnd for followers.
@@ -79,7 +81,7 @@ func (p *Partition) Read(req ReadRequest) (ReadResult, error) {
 	}
 	if req.Offset < end {
 		result.Span, err = log.Read(req.Offset, storage.ReadOptions{
-			MaxBytes: req.MaxBytes, MinOneBatch: req.MinOneBatch, UpTo: end,
+			MaxBytes: req.MaxBytes, MinOneBatch: req.MinOneBatch, UpTo: end, Room: req.Room,
 		})
 	}
 	if err != nil {

@@ -29,6 +29,8 @@ type conn struct {
 	head, tail *Exchange // replies owed, in the order of their requests
 	owed       int
 	writing    bool
+	spare      *Exchange     // over, to be used again, by next
+	spares     int           // at most maxSpares
 	closing    bool          // no more is read
 	room       chan struct{} // one token when a reply left and the reader may wait
 	released   sync.Once
@@ -69,15 +71,23 @@ func (c *conn) readLoop() error {
 			return err
 		}
 		c.lastActive.Store(c.server.now())
-		x := &Exchange{conn: c, frame: frame, handling: true}
-		c.enqueue(x)
+		x := c.enqueue(frame)
 		c.server.handler.Handle(x)
 		c.handled(x)
 	}
 }
 
-func (c *conn) enqueue(x *Exchange) {
+// enqueue makes a frame the last of the exchanges.
+func (c *conn) enqueue(frame *wire.Buffer) *Exchange {
 	c.mu.Lock()
+	x := c.spare
+	if x == nil {
+		x = new(Exchange)
+	} else {
+		c.spare, x.next = x.next, nil
+		c.spares--
+	}
+	x.conn, x.frame, x.handling = c, frame, true
 	if c.tail == nil {
 		c.head = x
 	} else {
@@ -86,6 +96,21 @@ func (c *conn) enqueue(x *Exchange) {
 	c.tail = x
 	c.owed++
 	c.mu.Unlock()
+	return x
+}
+
+// maxSpares bounds the exchanges that a connection keeps to use again: few clients send more requests ahead.
+const maxSpares = 4
+
+// spend keeps an exchange whose reply was sent. One that a handler may still hold is left to the garbage collector: that of a
+// request that outlives its answer, or of a handler that has not returned. With mu held.
+func (c *conn) spend(x *Exchange) {
+	if x == nil || x.kept || x.handling || c.spares == maxSpares {
+		return
+	}
+	*x = Exchange{next: c.spare}
+	c.spare = x
+	c.spares++
 }
 
 // waitForRoom keeps a client that pipelines without reading from piling up replies.
@@ -129,17 +154,14 @@ func (c *conn) answer(x *Exchange, r wire.Reply, abort error) {
 	}
 	x.answered, x.reply, x.abort = true, r, abort
 	turn := !x.handling && c.takeTurn()
-	c.mu.Unlock()
-	c.releaseFrame(x)
+	frame, kept := x.frame, x.kept
+	c.mu.Unlock() // and x may be over
+	c.server.budget.give(len(frame.Bytes))
+	if !kept {
+		frame.Free()
+	}
 	if turn {
 		go c.write()
-	}
-}
-
-func (c *conn) releaseFrame(x *Exchange) {
-	c.server.budget.give(len(x.frame.Bytes))
-	if !x.kept {
-		x.frame.Free()
 	}
 }
 
@@ -155,8 +177,9 @@ func (c *conn) takeTurn() bool {
 // write sends answered replies from the head on, until one is missing. After a failure the rest is
 // dropped in the same way, since writes to a closed socket fail at once.
 func (c *conn) write() {
+	var sent *Exchange
 	for {
-		x, last := c.pop()
+		x, last := c.pop(sent)
 		if last {
 			c.close(errDraining)
 		}
@@ -166,14 +189,16 @@ func (c *conn) write() {
 		if err := c.send(x); err != nil {
 			c.close(err)
 		}
+		sent = x
 	}
 }
 
 // pop takes the head if it is answered, and otherwise ends the caller's turn to write; last says that
-// a draining connection has sent all it owed.
-func (c *conn) pop() (x *Exchange, last bool) {
+// a draining connection has sent all it owed. What the caller has sent before is over.
+func (c *conn) pop(sent *Exchange) (x *Exchange, last bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.spend(sent)
 	x = c.head
 	if x == nil || !x.answered {
 		c.writing = false

@@ -4,7 +4,8 @@ import (
 	"barnabas/internal/wire"
 )
 
-// Exchange is one request and the place where its reply goes. Its frame is valid until Reply or Abort.
+// Exchange is one request and the place where its reply goes. Its frame is valid until Reply or Abort, and so is the Exchange,
+// once its handler has returned: unless it was kept, another request gets its memory.
 type Exchange struct {
 	conn  *conn
 	frame *wire.Buffer
@@ -21,7 +22,7 @@ type Exchange struct {
 // Frame is the request, header and body, without its four bytes of size.
 func (x *Exchange) Frame() []byte { return x.frame.Bytes }
 
-// Keep lets the frame outlive the answer: it is left to the garbage collector instead of being used again.
+// Keep lets the frame, and the Exchange, outlive the answer: they are left to the garbage collector instead of being used again.
 func (x *Exchange) Keep() { x.kept = true }
 
 // Client is who asks.

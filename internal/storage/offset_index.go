@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"sync"
 	"sync/atomic"
 
 	"barnabas/internal/vfs"
@@ -116,6 +117,8 @@ func (x *offsetIndex) lookup(relative int32) (offsetEntry, error) {
 	return readOffsetEntry(h, n-1)
 }
 
+var indexBlocks = sync.Pool{New: func() any { return new([indexBlockEntries * offsetEntrySize]byte) }}
+
 // searchOffsets returns how many of the file's first n entries have an offset that is not larger.
 func searchOffsets(f io.ReaderAt, n int, relative int32) (int, error) {
 	low, high := 0, n
@@ -131,7 +134,8 @@ func searchOffsets(f io.ReaderAt, n int, relative int32) (int, error) {
 			high = mid
 		}
 	}
-	var buf [indexBlockEntries * offsetEntrySize]byte
+	buf := indexBlocks.Get().(*[indexBlockEntries * offsetEntrySize]byte)
+	defer indexBlocks.Put(buf)
 	block := buf[:(high-low)*offsetEntrySize]
 	if err := readFull(f, block, int64(low)*offsetEntrySize); err != nil {
 		return 0, fmt.Errorf("read offset index: %w", err)

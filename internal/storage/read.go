@@ -23,6 +23,8 @@ type ReadOptions struct {
 	MinOneBatch bool
 	// UpTo bounds the batches: none holds an offset at or after it. Zero means the end of the log.
 	UpTo record.Offset
+	// Room, if given, is memory for the span's ranges: where it suffices none is allocated.
+	Room []Range
 }
 
 // Range is a piece of a segment's file.
@@ -106,7 +108,7 @@ func (l *Log) Read(from record.Offset, opts ReadOptions) (Span, error) {
 	if from >= upTo || opts.MaxBytes <= 0 && !opts.MinOneBatch {
 		return Span{}, nil
 	}
-	span, list := Span{log: l}, l.list()
+	span, list := Span{Ranges: opts.Room[:0], log: l}, l.list()
 	if err := l.collect(&span, list, from, upTo, opts); err != nil {
 		span.Release()
 		if errors.Is(err, fs.ErrNotExist) && !slices.Equal(list, l.list()) {

@@ -15,7 +15,11 @@ const (
 type Buffer struct {
 	Bytes []byte
 	freed bool
+	cuts  []cut // of the reply that is written into it
 }
+
+// keptCuts is how many ranges of files a reply may have had whose buffer keeps the room for them.
+const keptCuts = 64
 
 var bufferPools [maxBufferBits + 1]sync.Pool
 
@@ -41,6 +45,10 @@ func (b *Buffer) Free() {
 		panic("wire: buffer freed twice") // two owners would write over each other
 	}
 	b.freed = true
+	if clear(b.cuts); cap(b.cuts) > keptCuts {
+		b.cuts = nil
+	}
+	b.cuts = b.cuts[:0]
 	class := bits.Len(uint(cap(b.Bytes))) - 1
 	if class < minBufferBits || class > maxBufferBits {
 		return

@@ -33,6 +33,14 @@ func (d *Decoder) take(n int) []byte {
 	return taken
 }
 
+// Int8 reads a byte.
+func (d *Decoder) Int8() int8 {
+	if b := d.take(1); b != nil {
+		return int8(b[0])
+	}
+	return 0
+}
+
 // Int16 reads two bytes.
 func (d *Decoder) Int16() int16 {
 	if b := d.take(2); b != nil {
@@ -45,6 +53,14 @@ func (d *Decoder) Int16() int16 {
 func (d *Decoder) Int32() int32 {
 	if b := d.take(4); b != nil {
 		return int32(binary.BigEndian.Uint32(b))
+	}
+	return 0
+}
+
+// Int64 reads eight bytes.
+func (d *Decoder) Int64() int64 {
+	if b := d.take(8); b != nil {
+		return int64(binary.BigEndian.Uint64(b))
 	}
 	return 0
 }
@@ -106,15 +122,20 @@ func (d *Decoder) String() string {
 }
 
 // Tags steps over the tagged fields at the end of a struct, where the version has them.
-func (d *Decoder) Tags() {
+func (d *Decoder) Tags() { d.EachTag(func(int, []byte) {}) }
+
+// EachTag visits the tagged fields at the end of a struct, where the version has them. A value may be cut short: who
+// decodes it reads zeros.
+func (d *Decoder) EachTag(visit func(tag int, value []byte)) {
 	if !d.Flexible {
 		return
 	}
 	for range d.uvarint() {
+		tag := d.uvarint()
+		value := d.take(d.uvarint())
 		if d.failed {
 			return
 		}
-		d.uvarint()
-		d.take(d.uvarint())
+		visit(tag, value)
 	}
 }

@@ -26,12 +26,14 @@ type Range struct {
 // Reply is a whole response frame: bytes, with ranges of files between them. The zero Reply means
 // that nothing is sent (Produce with acks=0). A Reply has one owner, who calls Free once.
 type Reply struct {
-	buffer  *Buffer
-	cuts    []cut
+	buffer  *Buffer // with the cuts
 	inFiles int
-	release func()
+	release Releaser
 	sent    Sent
 }
+
+// Releaser lets go of what a reply's ranges point to.
+type Releaser interface{ Release() }
 
 // Sent is told once that a reply was sent or dropped.
 type Sent interface{ Sent() }
@@ -66,17 +68,25 @@ func BeginReply(h Header, flexible bool) Reply {
 // Append hands the bytes so far to add, which appends to them.
 func (r *Reply) Append(add func([]byte) []byte) { r.buffer.Bytes = add(r.buffer.Bytes) }
 
+// Encoder writes what comes next; [Reply.Take] has the reply go on after it.
+func (r *Reply) Encoder(flexible bool) Encoder {
+	return Encoder{Bytes: r.buffer.Bytes, Flexible: flexible}
+}
+
+// Take ends what an Encoder of the reply has written.
+func (r *Reply) Take(e *Encoder) { r.buffer.Bytes = e.Bytes }
+
 // AppendRange puts a range of a file after the bytes so far.
 func (r *Reply) AppendRange(part Range) {
 	if part.Length == 0 {
 		return
 	}
-	r.cuts = append(r.cuts, cut{at: len(r.buffer.Bytes), Range: part})
+	r.buffer.cuts = append(r.buffer.cuts, cut{at: len(r.buffer.Bytes), Range: part})
 	r.inFiles += part.Length
 }
 
-// OnFree has release called when the reply was sent or dropped: it unpins the files of its ranges.
-func (r *Reply) OnFree(release func()) { r.release = release }
+// OnFree has the files of the reply's ranges unpinned when it was sent or dropped.
+func (r *Reply) OnFree(release Releaser) { r.release = release }
 
 // OnSent has whoever made the reply told when it is freed: the last byte has left, or none will.
 func (r *Reply) OnSent(s Sent) { r.sent = s }
@@ -109,7 +119,7 @@ func (r *Reply) MemorySize() int {
 func (r *Reply) Free() {
 	r.buffer.Free()
 	if r.release != nil {
-		r.release()
+		r.release.Release()
 	}
 	sent := r.sent
 	*r = Reply{}

@@ -15,14 +15,14 @@ func (r *Reply) SendTo(conn io.Writer) error {
 	if r.buffer == nil {
 		return nil
 	}
-	if len(r.cuts) == 0 {
+	if len(r.buffer.cuts) == 0 {
 		_, err := conn.Write(r.buffer.Bytes)
 		return err
 	}
 	s := sender{conn: conn, out: NewBuffer(0)}
 	defer func() { s.out.Free() }() // the buffer may have been replaced by then
 	sent := 0
-	for _, c := range r.cuts {
+	for _, c := range r.buffer.cuts {
 		s.gather(r.buffer.Bytes[sent:c.at])
 		sent = c.at
 		if err := s.sendRange(c.Range); err != nil {

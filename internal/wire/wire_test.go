@@ -235,7 +235,7 @@ func TestSend(t *testing.T) {
 			}
 			r.Append(func(b []byte) []byte { return append(b, "end"...) })
 			want = append(want, "end"...)
-			r.OnFree(func() { released = true })
+			r.OnFree(releaser(func() { released = true }))
 			r = r.End()
 			got := send(t, &r)
 			if !bytes.Equal(got[4:], want) || int(binary.BigEndian.Uint32(got)) != len(want) {
@@ -335,3 +335,8 @@ func FuzzRequest(f *testing.F) {
 		request.AppendTo(nil)
 	})
 }
+
+// releaser is a function that releases.
+type releaser func()
+
+func (r releaser) Release() { r() }
