@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"barnabas/internal/ident"
@@ -38,8 +39,17 @@ func (b *Broker) registerAgain(ctx context.Context) error {
 		return nil // it is not registered yet, or stands by
 	}
 	kv, found, err := b.meta.store.Get(ctx, metadata.BrokerKey(b.id))
-	if err != nil || found && kv.Created == epoch {
+	if err != nil {
 		return err
+	}
+	if found && kv.Created == epoch {
+		if kv.Modified == b.session.revision() {
+			return nil
+		}
+		// It is an older one: what this broker has said since, of a log directory for one, is lost.
+		if err := b.session.tryUpdate(ctx); !errors.Is(err, metadata.ErrLeaseLost) {
+			return err
+		}
 	}
 	select {
 	case b.session.evicted <- struct{}{}:
