@@ -99,9 +99,9 @@ their list, and one with another list waits. `helm template` sees no installatio
 {{- $have := len (regexFindAll "server\\.[0-9]+=" (default "" $v.value) -1) -}}
 {{- $want := int (include "barnabas.keeperReplicas" $) -}}
 {{- if ne $mode $.Values.mode -}}
-{{- fail (printf "mode: this installation is %q, with its keepers in the StatefulSet %s, and can't become %q: keepers do not move. Keep the mode, or delete that StatefulSet first as docs/kubernetes.md says." $mode $name $.Values.mode) -}}
+{{- fail (printf "mode: this installation is %q, with its keepers in the StatefulSet %s, and can't become %q: keepers do not move. Keep the mode, or install another release beside it." $mode $name $.Values.mode) -}}
 {{- else if ne $have $want -}}
-{{- fail (printf "keepers.replicas: this installation has %d keepers and can't be given %d by an upgrade: its members know each other by a list, and those with another list would wait for ever. Keep keepers.replicas=%d, or delete the StatefulSet %s first as docs/kubernetes.md says." $have $want $have $name) -}}
+{{- fail (printf "keepers.replicas: this installation has %d keepers and can't be given %d by an upgrade: its members know each other by a list, and those with another list would wait for ever. Keep keepers.replicas=%d, or install another release beside it." $have $want $have) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

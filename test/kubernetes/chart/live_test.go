@@ -50,7 +50,7 @@ func TestKeepersStay(t *testing.T) {
 		{"nothing changes", separate, "", ""},
 		{"other things change", separate, "keepers: {podAnnotations: {a: b}}\nbrokers: {replicas: 7}", ""},
 		{"more", separate, "keepers: {replicas: 5}", "this installation has 3 keepers and can't be given 5"},
-		{"fewer", separate, "keepers: {replicas: 1}", "Keep keepers.replicas=3, or delete the StatefulSet barnabas-keeper first"},
+		{"fewer", separate, "keepers: {replicas: 1}", "Keep keepers.replicas=3, or install another release beside it"},
 		{"elsewhere", separate, "mode: combined", `this installation is "separate", with its keepers in the StatefulSet barnabas-keeper`},
 		{"another release", separate, "keepers: {replicas: 5}\nfullnameOverride: other", ""},
 		{"nothing changes, one process", combined, "mode: combined\nbrokers: {replicas: 5}", ""},

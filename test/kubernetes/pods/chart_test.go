@@ -9,15 +9,12 @@ import (
 	"barnabas/test/kubernetes/pods/objects"
 )
 
-// chartAddresses are the NodePorts of the chart's first three brokers, and of the bootstrap Service.
-const chartAddresses = "192.168.11.113:30919,192.168.11.114:30919,192.168.11.115:30919"
-
-// install is `helm upgrade --install` of deploy/chart; brokers are reached from outside by NodePorts.
+// install is `helm upgrade --install` of deploy/chart; brokers are reached from outside by NodePorts that Kubernetes chooses.
 func (w *world) install(more map[string]any) {
 	w.t.Helper()
 	values := map[string]any{
 		"image":   map[string]any{"repository": "barnabas", "tag": "dev"},
-		"outside": map[string]any{"access": "NodePort", "firstNodePort": 30920},
+		"outside": map[string]any{"access": "NodePort"},
 	}
 	for name, value := range more {
 		values[name] = value
@@ -40,13 +37,17 @@ func (w *world) chartReady(what string) {
 	w.say("%s\n%s", what, w.Table())
 }
 
-// The chart, installed, upgraded, restarted as a whole and scaled up by one, under a load from outside.
+// The chart, installed, upgraded and scaled up by one, under a load from outside: what clients there are told brokers have found out.
+// What becomes of brokers and keepers is told as Events.
 func TestChart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.install(nil)
 	w.chartReady("installed")
-	l := w.startLoadInside("-bootstrap", "queue-barnabas:9092", "-create", "-partitions", "1")
+	if racks := w.racks("queue-barnabas-broker"); len(racks) != 3 {
+		t.Errorf("the brokers stand in %v, want three zones", racks)
+	}
+	l := w.startLoad("-bootstrap", w.nodePorts("queue-barnabas-outside"), "-create", "-partitions", "1")
 	l.flows(200, "before")
 	l.mark("installed")
 	w.install(map[string]any{"keepers": annotated("a"), "brokers": annotated("a")})
@@ -58,6 +59,14 @@ func TestChart(t *testing.T) {
 	l.flows(200, "with four brokers")
 	l.mark("scaled up")
 	l.finish()
+	for _, reason := range []string{"EnsembleBorn", "KeeperUp", "KeeperReturnedEmpty", "BrokerUp", "BrokerDraining", "BrokerReturnedEmpty"} {
+		w.event("queue-barnabas", reason)
+	}
+	for _, e := range w.Events() {
+		if e.Reason == "EnsembleRecovered" || e.Reason == "RecordsLost" || e.Reason == "BrokerLeftAtRisk" {
+			t.Errorf("%s of %s: %s", e.Reason, e.InvolvedObject.Name, e.Message)
+		}
+	}
 }
 
 // annotated are values that make a new template.

@@ -185,10 +185,17 @@ func (w *world) topic(name string, partitions, replicas int) {
 }
 
 // inSync waits until every partition of a topic has so many replicas in sync.
-func (w *world) inSync(topic string, replicas int) {
+func (w *world) inSync(topic string, replicas int) { w.inSyncBy("kafka-deployment-1", topic, replicas) }
+
+// chartInSync is the same of the chart's brokers.
+func (w *world) chartInSync(topic string, replicas int) {
+	w.inSyncBy("queue-barnabas-broker-0", topic, replicas)
+}
+
+func (w *world) inSyncBy(pod, topic string, replicas int) {
 	w.t.Helper()
 	w.await("all replicas to be in sync", func() bool {
-		out, err := w.Exec(w.context(), w.pod("kafka-deployment-1"), nil, "kafka-topics.sh", "--bootstrap-server", "localhost:9092", "--describe", "--topic", topic)
+		out, err := w.Exec(w.context(), w.pod(pod), nil, "kafka-topics.sh", "--bootstrap-server", "localhost:9092", "--describe", "--topic", topic)
 		if err != nil {
 			return false
 		}

@@ -50,6 +50,7 @@ type Cluster struct {
 	options Options
 	lan     *lan.LAN
 	Names   *names.Server
+	api     *api
 
 	wake, quit, ended chan struct{}
 
@@ -61,6 +62,9 @@ type Cluster struct {
 	configs      map[string]*corev1.ConfigMap
 	secrets      map[string]*corev1.Secret
 	budgets      []*budget
+	rights       rights
+	tokens       map[string]string // service accounts by what pods are given
+	events       []*corev1.Event
 	pods         []*pod
 	made         int    // numbers given out
 	led          string // the rules in force
@@ -81,6 +85,10 @@ func Start(o Options) (*Cluster, error) {
 		options: o, lan: wires, Names: names.Start(udp, tcp),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		configs: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
+		rights: newRights(), tokens: map[string]string{},
+	}
+	if err := c.startAPI(); err != nil {
+		return nil, err
 	}
 	for _, name := range o.Hosts {
 		if err := c.AddNode(name); err != nil {
@@ -112,6 +120,7 @@ func (c *Cluster) Close() {
 		}
 	}
 	c.Names.Close()
+	_ = c.api.http.Close()
 	c.lan.Remove()
 }
 

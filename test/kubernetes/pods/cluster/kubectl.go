@@ -24,6 +24,7 @@ import (
 func (c *Cluster) Apply(set *objects.Set) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.rights.take(set)
 	for _, m := range set.ConfigMaps {
 		c.configs[m.Namespace+"/"+m.Name] = m
 	}

@@ -156,6 +156,9 @@ func templateHash(template *corev1.PodTemplateSpec) string {
 func (c *Cluster) launch(p *pod, n *node) {
 	p.node, p.waits = n, ""
 	p.object.Spec.NodeName = n.name
+	if zone := n.labels[corev1.LabelTopologyZone]; zone != "" {
+		p.object.Labels[corev1.LabelTopologyZone] = zone // as of Kubernetes 1.35
+	}
 	for _, container := range p.object.Spec.Containers {
 		if container.Image != c.options.ImageName {
 			p.waits = fmt.Sprintf("ImagePullBackOff: there is no image %q", container.Image)

@@ -62,6 +62,7 @@ func (c *Cluster) routes() ([]lan.Port, names.Zone) {
 		{Name: "kube-dns", Protocol: "udp", Address: resolver, Number: 53, Ends: []netip.AddrPort{dns}},
 		{Name: "kube-dns", Protocol: "tcp", Address: resolver, Number: 53, Ends: []netip.AddrPort{dns}},
 	}
+	ports = append(ports, lan.Port{Name: "kubernetes", Protocol: "tcp", Address: apiService, Number: 443, Ends: []netip.AddrPort{apiServer}})
 	for _, s := range c.services {
 		ends := c.endpoints(s)
 		c.name(s, ends, &zone)
@@ -157,7 +158,7 @@ func (c *Cluster) name(s *corev1.Service, ends []*pod, zone *names.Zone) {
 func (c *Cluster) ServiceLinks(namespace string, all bool) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	env := links("KUBERNETES", "10.1.0.1", []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}})
+	env := links("KUBERNETES", apiService.String(), []corev1.ServicePort{{Name: "https", Port: 443, Protocol: corev1.ProtocolTCP}})
 	for _, s := range c.services {
 		if all && s.Namespace == namespace && s.Spec.ClusterIP != corev1.ClusterIPNone {
 			env = append(env, links(variable(s.Name), s.Spec.ClusterIP, s.Spec.Ports)...)

@@ -37,6 +37,8 @@ type Machine struct {
 type Cluster interface {
 	// Config is what a ConfigMap or, if secret, a Secret holds.
 	Config(namespace, name string, secret bool) (map[string][]byte, bool)
+	// Account is what a pod's service account is known by: token, ca.crt and namespace.
+	Account(pod *corev1.Pod) map[string][]byte
 	// ServiceLinks are the variables that name the API server, and a namespace's Services if all are asked for.
 	ServiceLinks(namespace string, all bool) []string
 }

@@ -34,11 +34,28 @@ func (p *Pod) makeVolumes() error {
 		}
 		made = append(made, one)
 	}
+	if automount := p.Object.Spec.AutomountServiceAccountToken; automount == nil || *automount {
+		account := volume{name: accountVolume, dir: filepath.Join(p.dir, "volumes", accountVolume)}
+		account.content = func() (map[string][]byte, error) { return p.machine.Cluster.Account(p.Object), nil }
+		if err := os.MkdirAll(account.dir, 0o777); err != nil {
+			return err
+		}
+		if err := account.show(); err != nil {
+			return fmt.Errorf("the service account: %w", err)
+		}
+		made = append(made, account)
+	}
 	p.files.Lock()
 	p.volumes = made
 	p.files.Unlock()
 	return nil
 }
+
+// accountVolume is mounted into every container where accounts are looked for.
+const (
+	accountVolume = "kube-api-access"
+	accountDir    = "/var/run/secrets/kubernetes.io/serviceaccount"
+)
 
 func (p *Pod) makeVolume(v corev1.Volume) (volume, error) {
 	made := volume{name: v.Name, dir: filepath.Join(p.dir, "volumes", v.Name)}
@@ -64,6 +81,9 @@ func (p *Pod) makeVolume(v corev1.Volume) (volume, error) {
 			return made, fmt.Errorf("there is no claim %s", v.PersistentVolumeClaim.ClaimName)
 		}
 		made.dir = dir
+		if err := os.MkdirAll(dir, 0o777); err != nil { // empty when it is first claimed
+			return made, err
+		}
 		return made, p.open(made.dir)
 	case v.ConfigMap != nil:
 		made.content = func() (map[string][]byte, error) {
@@ -258,6 +278,11 @@ func (c *container) mounts() ([]mount, error) {
 	out := []mount{{Source: resolve, Target: "/etc/resolv.conf"}, {Source: hosts, Target: "/etc/hosts"}}
 	p.files.Lock()
 	defer p.files.Unlock()
+	for _, v := range p.volumes {
+		if v.name == accountVolume {
+			out = append(out, mount{Source: v.dir, Target: accountDir, ReadOnly: true})
+		}
+	}
 	for _, m := range c.spec.VolumeMounts {
 		at := slices.IndexFunc(p.volumes, func(v volume) bool { return v.name == m.Name })
 		if at < 0 {

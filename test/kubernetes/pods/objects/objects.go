@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
@@ -26,13 +27,18 @@ type Set struct {
 	ConfigMaps   []*corev1.ConfigMap
 	Secrets      []*corev1.Secret
 	Budgets      []*policyv1.PodDisruptionBudget
-	// Passive are kinds that this harness needs for nothing: rights, policies, and custom kinds of operators.
+	// Who may ask the API server for what.
+	Roles               []*rbacv1.Role
+	RoleBindings        []*rbacv1.RoleBinding
+	ClusterRoles        []*rbacv1.ClusterRole
+	ClusterRoleBindings []*rbacv1.ClusterRoleBinding
+	// Passive are kinds that this harness needs for nothing: accounts, policies, and custom kinds of operators.
 	Passive []string
 }
 
-// passive kinds grant, describe or scrape. A policy is not enforced here, which the report of Apply says.
+// passive kinds name, restrict or scrape. A policy is not enforced here, which the report of Apply says.
 var passive = map[string]bool{
-	"Namespace": true, "ServiceAccount": true, "Role": true, "RoleBinding": true, "ClusterRole": true, "ClusterRoleBinding": true,
+	"Namespace": true, "ServiceAccount": true,
 	"NetworkPolicy": true, "ServiceMonitor": true, "PodMonitor": true,
 }
 
@@ -104,6 +110,14 @@ func (s *Set) add(document []byte, namespace string) error {
 		})
 	case "policy/v1 PodDisruptionBudget":
 		return decode(document, &s.Budgets, func(d *policyv1.PodDisruptionBudget) error { return finish(&d.ObjectMeta, namespace, nil) })
+	case "rbac.authorization.k8s.io/v1 Role":
+		return decode(document, &s.Roles, func(d *rbacv1.Role) error { return finish(&d.ObjectMeta, namespace, nil) })
+	case "rbac.authorization.k8s.io/v1 RoleBinding":
+		return decode(document, &s.RoleBindings, func(d *rbacv1.RoleBinding) error { return finish(&d.ObjectMeta, namespace, nil) })
+	case "rbac.authorization.k8s.io/v1 ClusterRole":
+		return decode(document, &s.ClusterRoles, func(*rbacv1.ClusterRole) error { return nil })
+	case "rbac.authorization.k8s.io/v1 ClusterRoleBinding":
+		return decode(document, &s.ClusterRoleBindings, func(*rbacv1.ClusterRoleBinding) error { return nil })
 	}
 	if passive[kind.Kind] {
 		s.Passive = append(s.Passive, kind.Kind)
