@@ -17,6 +17,9 @@
 // The promise is kept to by the faults (fates.go, truth.go): three runs of clusters in four spare the last whole copy
 // of a partition, judged by the metadata store and the disks as they are at that moment.
 //
+// Keepers are wiped too, all of them or so many that what they agreed on last is lost, and one broker with them
+// (keepers.go): what the brokers know has to be put back. Wall clocks are set, for the logs of one machine.
+//
 //	go test ./sim                       60 seeds of one broker, 60 of clusters
 //	go test ./sim -run ClusterSeeds -seed 4711 -v   one seed, with what happened; -log adds the brokers' logs
 //	make sim SEEDS=10000                as many as asked for, from FROM on
