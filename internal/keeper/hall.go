@@ -40,6 +40,8 @@ type question struct {
 	Heir bool `json:"heir,omitempty"`
 	// Charter calls on a founder to found.
 	Charter *charter `json:"charter,omitempty"`
+	// Seek are numbers of members that the caller does not hear, and that this one is to ask in its place.
+	Seek []int `json:"seek,omitempty"`
 	// Hold asks for the connection to stay for as long as the process lives.
 	Hold bool `json:"hold,omitempty"`
 }
@@ -58,6 +60,8 @@ type answer struct {
 	// Successor says that the member is still there whose place the newcomer will take: it waits for that one, or it is admitted
 	// and that one leaves when it is level.
 	Successor bool `json:"successor,omitempty"`
+	// Found are the answers of those that were sought.
+	Found []rollcall.Standing `json:"found,omitempty"`
 	// local is the caller's own end of the connection.
 	local string
 }

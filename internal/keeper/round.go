@@ -64,6 +64,7 @@ func (m *Member) round(ctx context.Context) decision {
 	all.Wait()
 	d.hall.Self = m.standing()
 	d.Decision = d.hall.Decide()
+	m.seek(ctx, &d)
 	return d
 }
 

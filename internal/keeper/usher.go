@@ -45,6 +45,8 @@ func (m *Member) answer(ctx context.Context, q question, from string) answer {
 		if err != nil {
 			a.Refused = err.Error()
 		}
+	case len(q.Seek) > 0:
+		a.Found = m.find(ctx, q.Seek)
 	case q.From.Run != m.run && m.running() == nil:
 		m.called()
 	}

@@ -2,6 +2,7 @@ package rollcall
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -46,6 +47,9 @@ type Hall struct {
 	Self Standing
 	// Heard are the answers of this round by number. Whoever is configured and not among them was silent.
 	Heard map[int]Standing
+	// Told is what those say of themselves by number whom this member does not hear, and another one that it hears does: that
+	// one has asked them within this round. The link between the two is cut, and neither can vote for the other.
+	Told map[int]Standing
 	// Silent says of those who did not answer why, by number.
 	Silent map[int]string
 	// Double is another process of the own number, if one answered.
@@ -65,8 +69,9 @@ func (h *Hall) Decide() Decision {
 
 // mismatch finds members that were told of another ensemble than this one was.
 func (h *Hall) mismatch() (Decision, bool) {
-	for _, n := range h.numbers() {
-		other := h.Heard[n]
+	everyone := h.everyone()
+	for _, n := range numbersOf(everyone) {
+		other := everyone[n]
 		if !slices.Equal(sorted(other.Configured), sorted(h.Self.Configured)) {
 			return wait("keeper %d was told of the keepers %s, and this one of %s: give all the same ZOO_SERVERS",
 				n, list(other.Configured), list(h.Self.Configured)), true
@@ -84,13 +89,17 @@ func (h *Hall) empty() Decision {
 		return h.waitFor(silent)
 	}
 	var holders []int
-	for _, n := range h.numbers() {
-		if h.Heard[n].Log != nil {
+	everyone := h.everyone()
+	for _, n := range numbersOf(everyone) {
+		if everyone[n].Log != nil {
 			holders = append(holders, n)
 		}
 	}
 	if len(holders) > 0 {
 		return wait("%s to elect a leader, or to be recovered", keepers(holders))
+	}
+	if told := numbersOf(h.Told); len(told) > 0 {
+		return wait("%s, which others hear and this one does not", keepers(told)) // the charter would not reach them
 	}
 	if founder := slices.Min(h.Self.Configured); founder != h.Self.Number {
 		return wait("keeper %d to found the ensemble: all are empty", founder)
@@ -112,7 +121,7 @@ func (h *Hall) silent() []int {
 	delete(missing, h.Self.Number)
 	var silent []int
 	for n := range missing {
-		if _, heard := h.Heard[n]; !heard {
+		if _, known := h.of(n); !known {
 			silent = append(silent, n)
 		}
 	}
@@ -134,13 +143,29 @@ func (h *Hall) waitFor(silent []int) Decision {
 	return wait("%s", strings.Join(parts, ", "))
 }
 
-func (h *Hall) numbers() []int {
-	var all []int
-	for n := range h.Heard {
-		all = append(all, n)
+// numbers are those who were heard.
+func (h *Hall) numbers() []int { return numbersOf(h.Heard) }
+
+// of is what a member says of itself, or had said on its behalf.
+func (h *Hall) of(n int) (Standing, bool) {
+	if s, heard := h.Heard[n]; heard {
+		return s, true
 	}
-	return sorted(all)
+	s, told := h.Told[n]
+	return s, told
 }
+
+// everyone are all who were heard or told of.
+func (h *Hall) everyone() map[int]Standing {
+	all := maps.Clone(h.Told)
+	if all == nil {
+		all = map[int]Standing{}
+	}
+	maps.Copy(all, h.Heard)
+	return all
+}
+
+func numbersOf(all map[int]Standing) []int { return slices.Sorted(maps.Keys(all)) }
 
 func wait(format string, args ...any) Decision {
 	return Decision{Do: Wait, Why: fmt.Sprintf(format, args...)}

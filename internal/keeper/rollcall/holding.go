@@ -19,6 +19,9 @@ func (h *Hall) holding() Decision {
 		return rest("keeper %d, whose ensemble was recovered from this one", n)
 	}
 	if n, ok := h.electable(); ok {
+		if _, told := h.Told[n]; told {
+			return wait("keeper %d to be elected by those that hear it, which this one does not", n)
+		}
 		if n == h.Self.Number || h.Heard[n].Log.Has(own.Member) {
 			return Decision{Do: Start, Why: "a quorum holds its logs"}
 		}
@@ -78,7 +81,7 @@ func (h *Hall) newborn(l *Log) bool {
 	if own := h.Self.Log; own != nil && own.Ensemble == l.Ensemble && !own.Newborn {
 		return false
 	}
-	for _, other := range h.Heard {
+	for _, other := range h.everyone() {
 		if other.Log != nil && other.Log.Ensemble == l.Ensemble && !other.Log.Newborn {
 			return false
 		}
@@ -89,8 +92,9 @@ func (h *Hall) newborn(l *Log) bool {
 // heir is a member of an ensemble that was recovered from the own one, which is over then, even if enough of its
 // members are back to elect a leader.
 func (h *Hall) heir() (int, bool) {
-	for _, n := range h.numbers() {
-		other := h.Heard[n].Log
+	everyone := h.everyone()
+	for _, n := range numbersOf(everyone) {
+		other := everyone[n].Log
 		if other != nil && other.Ensemble != h.Self.Log.Ensemble && other.descends(h.Self.Log) {
 			return n, true
 		}
@@ -103,8 +107,9 @@ func (h *Hall) heir() (int, bool) {
 func (h *Hall) recovery() Decision {
 	own, furthest, best := h.Self.Log, h.Self.Number, h.Self.Log
 	var running []int
-	for _, n := range h.numbers() {
-		other := h.Heard[n].Log
+	everyone := h.everyone()
+	for _, n := range numbersOf(everyone) {
+		other := everyone[n].Log
 		switch {
 		case other == nil:
 			continue
@@ -113,7 +118,7 @@ func (h *Hall) recovery() Decision {
 				return d
 			}
 			continue
-		case h.Heard[n].Running:
+		case everyone[n].Running:
 			running = append(running, n)
 		}
 		if other.further(best) || !best.further(other) && n < furthest {
@@ -134,7 +139,8 @@ func (h *Hall) recovery() Decision {
 // unrelated decides between the own log and that of another ensemble, where neither has a leader; false if the own one
 // need not mind the other.
 func (h *Hall) unrelated(n int) (Decision, bool) {
-	own, other := h.Self.Log, h.Heard[n].Log
+	told, _ := h.of(n)
+	own, other := h.Self.Log, told.Log
 	switch {
 	case !h.newborn(other):
 		return Decision{Do: Refuse, Why: fmt.Sprintf(

@@ -44,6 +44,7 @@ type node struct {
 	leader    uint64 // whom it follows
 	match     map[uint64]int
 	round     map[int]Standing // heard so far in this round
+	told      map[int]Standing // told of in it by others
 	asked     map[int]bool
 	recovers  bool            // it is making an ensemble of its log
 	asks      int             // the leader that it has asked for admission
@@ -61,6 +62,11 @@ type world struct {
 	random *rand.Rand
 	nodes  []*node
 	cut    map[[2]int]bool
+	// parts: there are links that are cut for good, apart being the one of this turn.
+	parts bool
+	apart [2]int
+	// mute, planted: nobody asks others for those whom it does not hear.
+	mute bool
 	// charters are on their way.
 	charters []sentCharter
 	names    int
@@ -102,7 +108,8 @@ func (w *world) chance(percent int) bool { return w.random.IntN(100) < percent }
 
 // reach tells whether one keeper can speak with another.
 func (w *world) reach(a, b *node) bool {
-	return a.up && b.up && !w.cut[[2]int{min(a.number, b.number), max(a.number, b.number)}]
+	link := [2]int{min(a.number, b.number), max(a.number, b.number)}
+	return a.up && b.up && !w.cut[link] && (a == b || link != w.apart)
 }
 
 func (d *disk) at(index int) uint64 {
