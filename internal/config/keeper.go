@@ -51,7 +51,7 @@ var keeperSettings = []struct{ name, variable, value string }{
 	{"4lw.commands.whitelist", "ZOO_4LW_COMMANDS_WHITELIST", "srvr"},
 	{"http.listener", "ZOO_HTTP_LISTENER", "127.0.0.1:8080"},
 	{"keeper.advertised.host", "ZOO_ADVERTISED_HOST", ""},
-	{"keeper.heartbeat.ms", "ZOO_HEARTBEAT_MS", "50"},
+	{"keeper.heartbeat.ms", "ZOO_HEARTBEAT_MS", "100"},
 	{"keeper.quota.bytes", "ZOO_QUOTA_BYTES", "2147483648"},
 	{"kubernetes.events", "ZOO_KUBERNETES_EVENTS", "true"},
 }

@@ -23,8 +23,8 @@ var (
 	KeeperAdvertisedHost = stringSetting(Row{Name: "keeper.advertised.host", Room: inKeeper,
 		Doc: "The host under which other members reach that member; empty finds it out."})
 
-	KeeperHeartbeat = msSetting(Int, Row{Name: "keeper.heartbeat.ms", Default: "50", Room: inKeeper, check: between[int64](5, 10000),
-		Doc: "How often members of the ensemble tell each other that they live. A leader that is not heard of is replaced after ten to twenty times that."})
+	KeeperHeartbeat = msSetting(Int, Row{Name: "keeper.heartbeat.ms", Default: "100", Room: inKeeper, check: between[int64](5, 10000),
+		Doc: "How often members of the ensemble tell each other that they live. A leader that is not heard of is replaced after six to twelve times that."})
 
 	KeeperQuota = longSetting(Row{Name: "keeper.quota.bytes", Default: "2147483648", Room: inKeeper, check: atLeast[int64](16 << 20),
 		Doc: "The most that the metadata may take on the disk, in bytes. Beyond it the keeper mends itself if it can, and otherwise raises an alarm and takes no more."})

@@ -24,7 +24,7 @@ const (
 	lookAgain = 5 * time.Millisecond
 	looks     = 10
 	// hurryTick and hurryFor are the heartbeat, and for how long, of one that knows that the leader is dead.
-	hurryTick = time.Millisecond
+	hurryTick = 2 * time.Millisecond
 	hurryFor  = 300 * time.Millisecond
 )
 

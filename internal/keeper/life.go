@@ -372,7 +372,7 @@ func (m *Member) settleIn(ctx context.Context, server *etcdServer, attached bool
 const (
 	// callEvery is how often the leader calls on the others by their names, and followEvery how often the others do: so
 	// those hear of it to whom the names lead by now.
-	callEvery   = 100 * time.Millisecond
+	callEvery   = 200 * time.Millisecond
 	followEvery = 300 * time.Millisecond
 	// newbornFor is how long an ensemble that was just founded listens before it lets clients in.
 	newbornFor = 600 * time.Millisecond

@@ -40,7 +40,7 @@ type MemberOptions struct {
 	Servers []Server
 	// Dir is the member's own directory; it is made if it does not exist.
 	Dir string
-	// Tick is the heartbeat between members, 0 for DefaultTick. An election takes ten to twenty of them.
+	// Tick is the heartbeat between members, 0 for DefaultTick. An election takes six to twelve of them.
 	Tick time.Duration
 	// Quota bounds the metadata on the disk in bytes, 0 for DefaultQuota.
 	Quota int64
@@ -54,10 +54,10 @@ type MemberOptions struct {
 }
 
 // DefaultTick is the heartbeat between members.
-const DefaultTick = 50 * time.Millisecond
+const DefaultTick = 100 * time.Millisecond
 
 // ensembleElectionTicks is after how many heartbeats that were missed a new leader is elected, once to twice.
-const ensembleElectionTicks = 10
+const ensembleElectionTicks = 6
 
 // Member is a member of an ensemble in this process: its ports, its directory, and the etcd server that runs while the
 // ensemble lives. One goroutine decides what becomes of it (life.go).
