@@ -61,6 +61,8 @@ var cases = []benchCase{
 		marks: []mark{atLeast("MB/s", nameKafka, 2.5)}},
 	{name: "latency", what: "end to end at 1,000 records/s of 1 KiB", run: measureLatency(1000), systems: andNATS,
 		marks: []mark{atMost("p50, ms", 0.4), atMost("p99, ms", 1.2), atMost("p99.9, ms", 4)}},
+	{name: "latencyframes", what: "end to end at 1,000 records/s of 1 KiB, prepared frames", run: measureLatencyFrames, systems: brokers,
+		marks: []mark{atMost("p50, ms", 0.4), atMost("p99, ms", 1.2), atMost("p99.9, ms", 4)}},
 	{name: "latency20k", what: "end to end at 20,000 records/s of 1 KiB", run: measureLatency(20_000), systems: andNATS,
 		marks: []mark{atMost("p50, ms", 0.4), atMost("p99, ms", 2.5), atMost("p99.9, ms", 8)}},
 	{name: "latency3", what: "end to end at 1,000 records/s of 1 KiB, RF 3, acks=all", run: measureLatencyThree, systems: brokers,
