@@ -4,7 +4,7 @@
 //
 // It wants a Linux where this user may make network namespaces; elsewhere it says so and skips. SOAK=10m has random
 // trouble go on for that long (SEED=7 repeats one). SHOW=DIR shows what the processes printed last,
-// and keeps there what the client did.
+// and keeps there what the client did, and the directories of a cluster that has failed.
 package cluster
 
 import (

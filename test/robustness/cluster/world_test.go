@@ -53,6 +53,9 @@ func newWorld(t *testing.T, data map[int]string, settings ...string) *world {
 		KeeperArgs: []string{self, nodes.KeeperCommand}, Namespace: w.net.namespace, Dial: w.net.dial, Data: data,
 	}.Cluster()
 	t.Cleanup(func() {
+		if dir := os.Getenv("SHOW"); dir != "" && t.Failed() {
+			_ = os.CopyFS(filepath.Join(dir, t.Name()), os.DirFS(w.cluster.Dir()))
+		}
 		w.cluster.Close(true)
 		if t.Failed() || os.Getenv("SHOW") != "" {
 			for _, p := range w.cluster.Processes() {
