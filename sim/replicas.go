@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -100,27 +99,4 @@ func onDisk(disk *vfs.Mem, p check.Partition) (held map[int64]check.Read, start 
 		start, err = strconv.ParseInt(strings.TrimSuffix(filepath.Base(names[0]), ".log"), 10, 64)
 	}
 	return held, start, err
-}
-
-// strays finds logs of topics that are not there any more: they were deleted, while the broker was down perhaps.
-func strays(image *metadata.Image, machines map[ident.BrokerID]*world.Machine) (found []error) {
-	for _, id := range slices.Sorted(maps.Keys(machines)) {
-		entries, err := machines[id].Disk().ReadDir("/data")
-		if err != nil {
-			found = append(found, fmt.Errorf("strays: broker %d: %w", id, err))
-		}
-		for _, e := range entries {
-			at := strings.LastIndexByte(e.Name(), '-')
-			if !e.IsDir() || at < 0 {
-				continue
-			}
-			if _, err := strconv.Atoi(e.Name()[at+1:]); err != nil {
-				continue // it is about to be removed
-			}
-			if image.Topic(e.Name()[:at]) == nil {
-				found = append(found, fmt.Errorf("strays: broker %d holds %s, and there is no such topic", id, e.Name()))
-			}
-		}
-	}
-	return found
 }
