@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 )
 
 // Net is a part of the loopback network that nobody else listens in: 127.77.x.0, found by trying. It is this process's
@@ -18,7 +19,8 @@ func Net() (string, error) {
 			continue
 		}
 		if last = free(prefix); last == nil {
-			return prefix, nil // and the mark stays
+			taken.Store(prefix, mark)
+			return prefix, nil
 		}
 		mark.Close()
 	}
@@ -27,6 +29,9 @@ func Net() (string, error) {
 
 // reserved is where who has taken a part of the network listens: others find it taken before any node has started.
 const reserved = "254:8079"
+
+// taken keeps the marks: one that nobody refers to is closed with the garbage.
+var taken sync.Map
 
 // free tries the ports that a node uses on the addresses of the first nodes.
 func free(prefix string) error {
