@@ -15,13 +15,19 @@ const Supported = true
 //go:linkname clockGettime runtime.vdsoClockgettimeSym
 var clockGettime uintptr
 
-var (
-	// original is the kernel's function, and offset lies in the file.
-	original uintptr
-	offset   *int64
-)
+// original is the kernel's function.
+//
+//lint:ignore U1000 read by shifted
+var original uintptr
+
+// offset lies in the file.
+//
+//lint:ignore U1000 read by shifted
+var offset *int64
 
 // shifted has the C calling convention, and is not for calls from Go.
+//
+//lint:ignore U1000 entry tells its address
 func shifted()
 
 // entry is the address of shifted.
