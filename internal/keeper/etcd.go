@@ -37,6 +37,9 @@ const (
 	keepRevisions = 10000
 )
 
+// etcd has it for the whole process; set again for each member it would be read by those that run already.
+func init() { wal.SegmentSizeBytes = walSegment }
+
 // memberSettings are what differs between members.
 type memberSettings struct {
 	dir  string
@@ -61,7 +64,6 @@ func memberConfig(m memberSettings, logger *zap.Logger) serverSettings {
 	if m.client != "" {
 		client.Host = m.client
 	}
-	wal.SegmentSizeBytes = walSegment
 	return serverSettings{
 		Name: m.name, DataDir: m.dir, NewCluster: true,
 		PeerURLs: types.URLs{peer}, ClientURLs: types.URLs{client},

@@ -176,7 +176,6 @@ func (d directory) createLog(built string, self, cluster uint64) (*wal.WAL, erro
 	if err != nil {
 		return nil, err
 	}
-	wal.SegmentSizeBytes = walSegment
 	return wal.Create(d.logger, etcdDirs(built).wal, metadata)
 }
 
