@@ -243,6 +243,9 @@ func (l *Log) undo(before int, size int64) error {
 func (l *Log) noteEpochs(set batchSet) error {
 	es := *l.epochs.Load()
 	if set.firstEpoch == set.lastEpoch && es.latest() == set.firstEpoch {
+		if l.unwritten {
+			return l.writeEpochs()
+		}
 		return nil
 	}
 	for rest := set.bytes; len(rest) > 0; {

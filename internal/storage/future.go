@@ -110,7 +110,7 @@ func (s *Store) CreateFuture(of *Log, d *Directory, start record.Offset) (*Log, 
 			return nil, err
 		}
 	}
-	l, err := s.createAt(d, of.tp, of.id, of.Config(), start, filepath.Join(d.path, futureDirName(of.tp)))
+	l, err := s.createAt(d, newLog(d, of.tp, of.id, filepath.Join(d.path, futureDirName(of.tp)), of.Config()), start, true)
 	if err != nil {
 		return nil, err
 	}

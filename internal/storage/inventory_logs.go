@@ -45,6 +45,9 @@ func (l *Log) describe() (i inventoried, ok bool) {
 		epochs: *l.epochs.Load(), snapshots: l.producers.snapshots, producers: len(l.producers.producers) > 0,
 		active: inventoriedEnd{active.sinceIndex, active.offsets.last, active.times.last, active.max},
 	}
+	if l.unwritten {
+		i.epochs = i.epochs.truncateEnd(i.end)
+	}
 	for _, s := range l.list() {
 		if len(s.offsets.tail.Load().added()) > 0 || len(s.times.pending) > 0 {
 			return i, false

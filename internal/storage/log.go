@@ -45,6 +45,7 @@ type Log struct {
 	// disk, never for a sync.
 	mu        sync.Mutex
 	producers *producerTable
+	unwritten bool  // the file of epochs lacks the last one, of which the log has no record yet
 	unsynced  bool  // the directory's entries or its small files changed since they were synced
 	unnamed   bool  // the name of the segment that is appended to may not be on the disk
 	cuts      int   // truncations under way: the recovery point stays where they have put it
@@ -181,8 +182,9 @@ func (l *Log) EpochEnd(epoch record.Epoch) (record.Epoch, record.Offset) {
 // EpochAt is the epoch of the record at an offset; NoEpoch if that isn't known.
 func (l *Log) EpochAt(o record.Offset) record.Epoch { return l.epochs.Load().at(o) }
 
-// SetEpoch notes that a leader's epoch begins at offset start. ErrInvalidEpoch if the log knows a
-// later one; ErrStorage.
+// SetEpoch notes that a leader's epoch begins at offset start. One that begins at the end is on the disk before its first
+// record is: of an epoch without records nobody needs to know after a restart, and a broker that becomes the leader of
+// 10,000 partitions need not write as many files. ErrInvalidEpoch if the log knows a later one; ErrStorage.
 func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -192,18 +194,30 @@ func (l *Log) SetEpoch(epoch record.Epoch, start record.Offset) error {
 	if latest := l.LatestEpoch(); epoch < latest {
 		return fmt.Errorf("%s: epoch %d after %d: %w", l, epoch, latest, ErrInvalidEpoch)
 	}
-	return l.failed("write leader epochs", l.setEpochs(l.epochs.Load().assign(epoch, start)))
+	old := *l.epochs.Load()
+	es := old.assign(epoch, start)
+	if start == l.EndOffset() && !slices.Equal(old, es) {
+		l.epochs.Store(&es)
+		l.unwritten = true
+		return nil
+	}
+	return l.failed("write leader epochs", l.setEpochs(es))
 }
 
-// setEpochs publishes and writes the epochs. The caller holds mu.
+// setEpochs publishes the epochs and, if they are others, writes them. The caller holds mu.
 func (l *Log) setEpochs(es leaderEpochs) error {
 	old := *l.epochs.Load()
 	if slices.Equal(old, es) {
 		return nil
 	}
 	l.epochs.Store(&es)
-	l.unsynced = true
-	return replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), es.encode())
+	return l.writeEpochs()
+}
+
+// writeEpochs writes the epochs. The caller holds mu.
+func (l *Log) writeEpochs() error {
+	l.unwritten, l.unsynced = false, true
+	return replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), l.epochs.Load().encode())
 }
 
 func (l *Log) path() string { return *l.where.Load() }

@@ -93,6 +93,7 @@ func (l *Log) reload(cleaned record.Offset) error {
 	l.truncations.Add(1)
 	defer l.truncations.Add(1)
 	l.boundaries.clear()
+	l.unwritten = false // what the file says counts
 	err := l.load(loading{
 		trusted:       record.Offset(l.recoveryPoint.Load()),
 		recoveryPoint: record.Offset(l.recoveryPoint.Load()),

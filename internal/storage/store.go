@@ -326,31 +326,35 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 		}
 	}
 	path := filepath.Join(d.path, tp.String())
-	_, missing := s.fs.Stat(path)
-	l, err := s.createAt(d, tp, id, c, start, path)
-	if err != nil && errors.Is(missing, fs.ErrNotExist) {
+	_, err := s.fs.Stat(path)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	l, err := s.createAt(d, newLog(d, tp, id, path, c), start, isNew)
+	if err != nil && isNew {
 		// Else the partition, which gets another directory now, would be in two when this one is back.
 		err = errors.Join(err, s.fs.RemoveAll(path))
 	}
 	return l, err
 }
 
-func (s *Store) createAt(
-	d *Directory, tp ident.TopicPartition, id ident.TopicID, c LogConfig, start record.Offset, path string,
-) (*Log, error) {
+// createAt makes the log's directory, if isNew says that it is not there, and the files in it.
+func (s *Store) createAt(d *Directory, l *Log, start record.Offset, isNew bool) (*Log, error) {
+	path := l.path()
 	if err := s.fs.MkdirAll(path, 0o755); err != nil {
-		return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
+		return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
 	}
 	d.made.Add(1)
-	l := newLog(d, tp, id, path, c)
-	if !id.IsZero() {
+	if !l.id.IsZero() {
 		metadata := filepath.Join(path, partitionMetadataName)
-		if err := replaceFile(s.fs, metadata, encodePartitionMetadata(id)); err != nil {
-			return nil, d.fail(fmt.Errorf("create %s: %w", tp, err))
+		if err := replaceFile(s.fs, metadata, encodePartitionMetadata(l.id)); err != nil {
+			return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
 		}
 	}
 	l.unsynced = true
-	if err := l.load(loading{start: start}); err != nil {
+	load := func() error { return l.load(loading{start: start}) }
+	if isNew {
+		load = func() error { return l.loadEmpty(nil, start) }
+	}
+	if err := load(); err != nil {
 		return nil, l.failed("create", err)
 	}
 	return l, nil
