@@ -373,11 +373,7 @@ func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
 	b.fetchers.apply(delta)
 	b.answers.apply(image, delta)
 	b.pulses.apply(delta)
-	for _, change := range delta.Brokers {
-		if change.ID == b.id {
-			b.session.heard(change)
-		}
-	}
+	b.session.heard(image)
 	var deleted []group.DeletedTopic
 	for _, change := range delta.Topics {
 		if change.New != nil {

@@ -20,7 +20,7 @@ type session struct {
 	current func() metadata.Broker // the registration as it should be now
 	// known, if given, is the revision up to which this broker knows the metadata.
 	known   func() metadata.Revision
-	evicted chan struct{} // one place: others have ended the registration
+	evicted chan struct{} // one place: others may have ended the registration
 	// readmit, if given, returns when a broker whose registration others have ended may make it anew.
 	readmit func(context.Context)
 
@@ -141,6 +141,9 @@ func (s *session) keep(ctx context.Context) {
 			s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
 				"timeout", s.ttl.String())
 		case <-s.evicted:
+			if s.isClosed() || !s.isEvicted(ctx) {
+				continue
+			}
 			s.logger.Warn("the registration was ended by other brokers, which could not reach this one")
 			if wait = min(max(2*wait, sessionRetry), maxSessionPause); time.Since(ended) > calmAfter {
 				wait = 0

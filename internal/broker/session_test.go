@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"testing"
@@ -33,4 +34,51 @@ func TestNotWithKeepersOfThePast(t *testing.T) {
 	if err := s.open(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// A registration that others have ended is made anew, also where this broker has never seen that it went: it was made and ended
+// while the metadata were read anew. A word that is of an earlier registration changes nothing.
+func TestAnEndThatWasNotSeen(t *testing.T) {
+	store := memstore.New().Open(memstore.Faults{})
+	defer store.Close()
+	s := &session{
+		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1),
+		current: func() metadata.Broker {
+			return metadata.Broker{ID: 1, Stores: []ident.StoreID{ident.NewStoreID()}}
+		},
+	}
+	if err := s.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	kept := make(chan struct{})
+	go func() {
+		s.keep(ctx)
+		close(kept)
+	}()
+	first := s.epoch()
+	empty := func(revision metadata.Revision) *metadata.Image {
+		image, err := metadata.ImageOf(revision, func(func(string, []byte) bool) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return image
+	}
+	s.heard(empty(first - 1)) // of before it was made
+	s.heard(empty(first))     // it is there all the same
+	ended, err := store.Txn(ctx, metadata.Txn{Then: []metadata.Op{metadata.Delete(metadata.BrokerKey(1))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.epoch() == first && ctx.Err() == nil {
+		s.heard(empty(ended.Revision))
+		pause(ctx, time.Millisecond)
+	}
+	again := s.epoch()
+	if _, found, err := store.Get(ctx, metadata.BrokerKey(1)); err != nil || !found || again <= ended.Revision {
+		t.Errorf("registered %v at %d, error %v, want a registration after %d", found, again, err, ended.Revision)
+	}
+	cancel()
+	<-kept
 }
