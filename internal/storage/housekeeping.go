@@ -32,7 +32,7 @@ func (s *Store) keepHouse(stop <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		now := s.clock()
+		now := time.Now() // not the wall clock, which may be set
 		for i := range chores {
 			if c := &chores[i]; !now.Before(c.due) {
 				c.do()
@@ -43,7 +43,7 @@ func (s *Store) keepHouse(stop <-chan struct{}) {
 }
 
 func (s *Store) chores() []chore {
-	now, soon := s.clock(), s.settings.InitialTaskDelay
+	now, soon := time.Now(), s.settings.InitialTaskDelay
 	all := []chore{
 		{every: s.settings.ProbeInterval, do: s.probeOffline},
 		{every: houseTick, do: func() { s.deletions.run(s) }},
