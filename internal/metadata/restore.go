@@ -80,7 +80,7 @@ func (r *Restoration) Run(ctx context.Context) error {
 	}
 	for _, b := range bids {
 		if b.Broker == r.Broker {
-			return r.putBack(ctx, own)
+			break
 		}
 		done, found, err := r.await(ctx)
 		if err != nil {
@@ -127,7 +127,8 @@ func (r *Restoration) say(ctx context.Context, own bid) error {
 	return err
 }
 
-// hear waits for the bids of those that served, and returns them, the furthest first.
+// hear waits for the bids of those that served, and returns them, the furthest first. It ends when one of them has put back
+// what it knows: the bids are taken away then.
 func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
 	waitFor := map[ident.BrokerID]bool{}
 	for _, id := range r.Image.serving() {
@@ -145,6 +146,9 @@ func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
 				bids[b.Broker] = b
 				delete(waitFor, b.Broker)
 			}
+		}
+		if _, found, err := r.restored(ctx); err != nil || found {
+			return nil, err
 		}
 		if len(waitFor) == 0 || time.Now().After(end) {
 			if len(waitFor) > 0 {
@@ -184,8 +188,14 @@ func (r *Restoration) late(ctx context.Context, done bid) error {
 	return r.write(ctx, func(key string) bool { return strings.HasPrefix(key, partitionPrefix) })
 }
 
-// putBack writes all that is known, and says so.
+// putBack writes all that is known, and says so; where another one has done it, only what is newer.
 func (r *Restoration) putBack(ctx context.Context, own bid) error {
+	if done, found, err := r.restored(ctx); err != nil || found {
+		if err != nil {
+			return err
+		}
+		return r.late(ctx, done)
+	}
 	began := time.Now()
 	if err := r.write(ctx, func(string) bool { return true }); err != nil {
 		return err
@@ -224,6 +234,9 @@ func (r *Restoration) write(ctx context.Context, wanted func(key string) bool) e
 		return flush()
 	}
 	for key, value := range r.Image.Contents() {
+		if deletedSince(there, key) {
+			continue
+		}
 		kv, found := there[key]
 		delete(there, key)
 		if !wanted(key) || found && !r.newer(kv, value) {
@@ -242,6 +255,17 @@ func (r *Restoration) write(ctx context.Context, wanted func(key string) bool) e
 		}
 	}
 	return flush()
+}
+
+// deletedSince tells whether a key is of a topic that the store remembers as deleted: nobody who knows it still brings it back.
+func deletedSince(there map[string]KV, key string) bool {
+	id, ok := strings.CutPrefix(key, topicPrefix)
+	if !ok {
+		id, ok = strings.CutPrefix(key, partitionPrefix)
+		id, _, _ = strings.Cut(id, "/")
+	}
+	_, deleted := there[deletionPrefix+id]
+	return ok && deleted
 }
 
 // newer tells whether what is known is newer than what the store has.

@@ -109,6 +109,38 @@ func TestRebornFromTheFurthest(t *testing.T) {
 	}
 }
 
+// A topic that is deleted as soon as one broker has put back the metadata is not brought back by another one, which has waited
+// for the others meanwhile, nor by one that comes late and knows more.
+func TestDeletedAfterARebirth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		defer store.Close()
+		second := make(chan error)
+		go func() { second <- restoreInto(t, store, 2, knownAt(t, 100, 100, "100", 3), "a") }()
+		synctest.Wait() // for the others
+		if err := restoreInto(t, store, 1, knownAt(t, 100, 100, "100", 0), "a"); err != nil {
+			t.Fatal(err)
+		}
+		_, err := store.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
+			metadata.Delete(metadata.TopicKey(lifeTopic)), metadata.DeletePrefix(metadata.PartitionsOf(lifeTopic)),
+			metadata.Put(metadata.DeletionKey(lifeTopic), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})),
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-second; err != nil {
+			t.Fatal(err)
+		}
+		if err := restoreInto(t, store, 3, knownAt(t, 110, 110, "110", 0), "a"); err != nil {
+			t.Fatal(err)
+		}
+		page, err := store.Range(t.Context(), metadata.RangeRequest{Prefix: metadata.PartitionsOf(lifeTopic)})
+		if err != nil || len(page.KVs) > 0 {
+			t.Errorf("the topic's partitions are back: %v, error %v", page.KVs, err)
+		}
+	})
+}
+
 func revision64(r metadata.Revision) string { return string(metadata.EncodeProducers(int64(r))) }
 
 // An ensemble was recovered from an older log: what is newer is put back, and what had been deleted since goes again.
