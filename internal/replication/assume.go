@@ -38,8 +38,8 @@ type turn struct {
 // changed reports whether coordinators have to load or unload.
 func (t turn) changed() bool { return t.led || t.leads }
 
-// assume takes over what the image says. A new leader epoch begins at the log end, is written to the epoch
-// checkpoint first, and ends all waiting of the one before.
+// assume takes over what the image says. A new leader epoch begins at the log end, is on the disk before its first
+// record, and ends all waiting of the one before.
 func (p *Partition) assume(a assignment, log *storage.Log) (turn, error) {
 	p.mu.Lock()
 	t, woken, err := p.assumeLocked(a, log)
