@@ -114,6 +114,9 @@ const (
 	// keptFor is how long a broker whose directories outlive it waits for those that could take over. A pod of a StatefulSet
 	// that is scaled to zero waits in vain for the one that went before it, and loses nothing by going.
 	keptFor = 5 * time.Second
+	// reliedOnFor is how long one that does not answer is waited for before others are told: longer than the others take to
+	// shut it out.
+	reliedOnFor = 5 * time.Second
 	// askedAtOnce bounds how many other brokers are asked whether they are there.
 	askedAtOnce = 16
 	// namedRisks bounds how many partitions are named in the log one by one.
@@ -133,6 +136,7 @@ func (b *Broker) depart(ctx context.Context) bool {
 	alone := began // since when nobody is there to receive
 	ctx, cancel := context.WithTimeout(ctx, config.LeaveTimeout.In(b.config.View()))
 	defer cancel()
+	b.awaitReliedOn(ctx)
 	b.leaving.Store(true)
 	if !b.announceLeave(ctx) {
 		return false
@@ -156,7 +160,7 @@ func (b *Broker) depart(ctx context.Context) bool {
 			kept: b.kept && b.feed.Current().Successor(b.id) == nil, // what a successor takes over would not be there
 		}
 		switch {
-		case left.done():
+		case left.done() && (wait.kept || b.allAnswer(ctx, controller.ReliedOn(b.feed.Current(), me))):
 			b.logger.Info("other brokers lead now, and every partition keeps its data", "took", waited.Round(time.Millisecond).String())
 			return true
 		case wait.over() && wait.kept:
@@ -168,6 +172,9 @@ func (b *Broker) depart(ctx context.Context) bool {
 		case wait.over():
 			b.logger.Info("nobody is there to take over what this broker has", "led", left.led, "atRisk", len(left.atRisk))
 			return false
+		case left.done(): // somebody it relies on does not answer: the others are about to notice, or it is back soon
+			pause(ctx, slowLeavePoll)
+			continue
 		case waited < leaveSoon || b.feed.Current().Successor(b.id) != nil:
 			pause(ctx, leavePoll)
 			continue
@@ -269,7 +276,35 @@ func (b *Broker) hearsOthers(ctx context.Context, image *metadata.Image) bool {
 	defer cancel()
 	others := slices.DeleteFunc(slices.Clone(image.Brokers()), func(o *metadata.Broker) bool { return o.ID == b.id })
 	rand.Shuffle(len(others), func(i, j int) { others[i], others[j] = others[j], others[i] })
-	others = others[:min(len(others), askedAtOnce)]
+	return b.answering(ctx, others[:min(len(others), askedAtOnce)], 1) > 0
+}
+
+// awaitReliedOn waits, before others are told that this broker leaves, for those that it would rely on to answer, or to be shut
+// out: told to leave, it is taken out of in-sync sets in which one stays then that may have died a moment ago.
+func (b *Broker) awaitReliedOn(ctx context.Context) {
+	for end := time.Now().Add(reliedOnFor); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, slowLeavePoll) {
+		image := b.feed.Current()
+		me := image.Broker(b.id)
+		if me == nil || b.kept && image.Successor(b.id) == nil || b.allAnswer(ctx, controller.ReliedOn(image, me)) {
+			return
+		}
+	}
+}
+
+// allAnswer tells whether each of some brokers answers now.
+func (b *Broker) allAnswer(ctx context.Context, others []*metadata.Broker) bool {
+	ctx, cancel := context.WithTimeout(ctx, announceWithin)
+	defer cancel()
+	for some := range slices.Chunk(others, askedAtOnce) {
+		if b.answering(ctx, some, len(some)) < len(some) {
+			return false
+		}
+	}
+	return true
+}
+
+// answering counts who answers of brokers that are asked side by side, until enough have.
+func (b *Broker) answering(ctx context.Context, others []*metadata.Broker, enough int) (count int) {
 	heard := make(chan bool, len(others))
 	for _, other := range others {
 		go func() {
@@ -282,10 +317,13 @@ func (b *Broker) hearsOthers(ctx context.Context, image *metadata.Image) bool {
 	}
 	for range others {
 		if <-heard {
-			return true
+			count++
+		}
+		if count >= enough {
+			break
 		}
 	}
-	return false
+	return count
 }
 
 // hearsKeepers tells whether the metadata store answers now: while it does not, the image tells nothing new.

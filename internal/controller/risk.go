@@ -107,6 +107,25 @@ func othersHolding(img *metadata.Image, p *metadata.Partition, leaver *metadata.
 	return n
 }
 
+// ReliedOn are the registrations, by broker, of the other live stores for whose sake a broker may go: who leaves had better hear
+// that they are there. A machine that has just gone down is registered for a moment longer, and may come back without its end.
+func ReliedOn(img *metadata.Image, leaver *metadata.Broker) []*metadata.Broker {
+	var all []*metadata.Broker
+	for topic := range img.Topics() {
+		for _, p := range topic.Partitions() {
+			if !holds(p, leaver) {
+				continue
+			}
+			for _, m := range slices.Concat(p.ISR, p.ELR) {
+				if b := img.Holder(m); b != nil && !isOf(m, leaver) && stays(img, m, leaver) && !slices.Contains(all, b) {
+					all = append(all, b)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // stays tells whether a copy lives, and will when the leaver has gone.
 func stays(img *metadata.Image, m metadata.Member, leaver *metadata.Broker) bool {
 	switch standingOf(img, m) {

@@ -95,6 +95,34 @@ func TestKeepersAreSilentWhileABrokerLeaves(t *testing.T) {
 	checkAlone(t, c)
 }
 
+// TestNobodyLeavesToOneThatDoesNotAnswer stops a broker at the moment at which the only other one with its records has stopped
+// answering, and is registered still: it goes when a third one has them.
+func TestNobodyLeavesToOneThatDoesNotAnswer(t *testing.T) {
+	c := start(t, 3)
+	admin := kadm.NewClient(newClient(t, c))
+	var move kadm.AlterPartitionAssignmentsReq
+	createAlone(t, c, admin)
+	for partition := range int32(len(c.nodes)) {
+		move.Assign("alone", partition, []int32{1, 2})
+	}
+	if _, err := admin.AlterPartitionAssignments(t.Context(), move); err != nil {
+		t.Fatal(err)
+	}
+	c.await("the records to be on brokers 1 and 2", func() bool {
+		topics, err := admin.ListTopics(t.Context(), "alone")
+		moved := err == nil
+		for _, p := range topics["alone"].Partitions {
+			moved = moved && len(p.ISR) == 2 && !slices.Contains(p.Replicas, 0)
+		}
+		return moved
+	})
+	c.nodes[2].command.Process.Signal(syscall.SIGSTOP)
+	c.nodes[1].command.Process.Signal(syscall.SIGTERM)
+	c.await("the broker to go", c.nodes[1].ended)
+	c.nodes[2].command.Process.Kill()
+	checkAlone(t, c)
+}
+
 // ended tells whether the process is gone.
 func (n *node) ended() bool {
 	select {
