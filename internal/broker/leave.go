@@ -157,7 +157,7 @@ func (b *Broker) depart(ctx context.Context) bool {
 		waited := time.Since(began)
 		wait := leaveWait{
 			departure: left, waited: waited, alone: time.Since(alone),
-			kept: b.kept && b.feed.Current().Successor(b.id) == nil, // what a successor takes over would not be there
+			kept: b.keeps(b.feed.Current()),
 		}
 		switch {
 		case left.done() && (wait.kept || b.allAnswer(ctx, controller.ReliedOn(b.feed.Current(), me))):
@@ -208,6 +208,11 @@ func (b *Broker) nameRisks(left departure) {
 		}
 		b.logger.Warn("at risk", "partition", risk.TopicPartition.String(), "why", risk.String())
 	}
+}
+
+// keeps tells whether what this broker has will be there when it is back. What a successor takes over would not be.
+func (b *Broker) keeps(image *metadata.Image) bool {
+	return b.kept && image.Successor(b.id) == nil
 }
 
 // expectsSuccessor tells whether somebody may be about to take over who has not said so yet: the address for clients leads
@@ -264,7 +269,7 @@ func (b *Broker) mayBeReceived(ctx context.Context) bool {
 	switch {
 	case image.Successor(b.id) != nil:
 		return true // it may be known already, and answer in this broker's voice
-	case b.kept:
+	case b.keeps(image):
 		return false
 	}
 	return b.expectsSuccessor(ctx) || b.hearsOthers(ctx, image)
@@ -285,7 +290,7 @@ func (b *Broker) awaitReliedOn(ctx context.Context) {
 	for end := time.Now().Add(reliedOnFor); time.Now().Before(end) && ctx.Err() == nil; pause(ctx, slowLeavePoll) {
 		image := b.feed.Current()
 		me := image.Broker(b.id)
-		if me == nil || b.kept && image.Successor(b.id) == nil || b.allAnswer(ctx, controller.ReliedOn(image, me)) {
+		if me == nil || b.keeps(image) || b.allAnswer(ctx, controller.ReliedOn(image, me)) {
 			return
 		}
 	}

@@ -57,7 +57,7 @@ func AtRisk(img *metadata.Image, view *config.View, leaver *metadata.Broker) []R
 			}
 			r := Risk{
 				TopicPartition: ident.TopicPartition{Topic: topic.Name, Partition: n},
-				Others:         othersHolding(img, p, leaver),
+				Others:         len(othersHolding(img, p, leaver)),
 				Need:           max(1, min(minISR, len(p.Replicas)-1)),
 			}
 			if r.Kind = r.kind(p, leaver); r.Kind != 0 {
@@ -91,20 +91,13 @@ func (r *Risk) kind(p *metadata.Partition, leaver *metadata.Broker) RiskKind {
 	return 0
 }
 
-// othersHolding counts the other live stores that hold every acknowledged record: those in sync, and the eligible,
+// othersHolding are the copies on the other live stores that hold every acknowledged record: those in sync, and the eligible,
 // for below the minimum nothing is acknowledged that they lack (KIP-966).
-func othersHolding(img *metadata.Image, p *metadata.Partition, leaver *metadata.Broker) (n int) {
-	for _, m := range p.ISR {
-		if !isOf(m, leaver) && stays(img, m, leaver) {
-			n++
-		}
-	}
-	for _, m := range p.ELR {
-		if !isOf(m, leaver) && standingOf(img, m) != torn && stays(img, m, leaver) {
-			n++
-		}
-	}
-	return n
+func othersHolding(img *metadata.Image, p *metadata.Partition, leaver *metadata.Broker) []metadata.Member {
+	others := filter(p.ISR, func(m metadata.Member) bool { return !isOf(m, leaver) && stays(img, m, leaver) })
+	return append(others, filter(p.ELR, func(m metadata.Member) bool {
+		return !isOf(m, leaver) && standingOf(img, m) != torn && stays(img, m, leaver)
+	})...)
 }
 
 // ReliedOn are the registrations, by broker, of the other live stores for whose sake a broker may go: who leaves had better hear
@@ -116,8 +109,8 @@ func ReliedOn(img *metadata.Image, leaver *metadata.Broker) []*metadata.Broker {
 			if !holds(p, leaver) {
 				continue
 			}
-			for _, m := range slices.Concat(p.ISR, p.ELR) {
-				if b := img.Holder(m); b != nil && !isOf(m, leaver) && stays(img, m, leaver) && !slices.Contains(all, b) {
+			for _, m := range othersHolding(img, p, leaver) {
+				if b := img.Holder(m); !slices.Contains(all, b) {
 					all = append(all, b)
 				}
 			}

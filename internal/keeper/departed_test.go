@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -13,22 +12,7 @@ import (
 // three are members of an ensemble in this process.
 func three(t *testing.T) []*Member {
 	t.Helper()
-	p := newPending(t)
-	var members []*Member
-	for n := 1; n <= 3; n++ {
-		o := p.options(n, t.TempDir())
-		o.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
-		m, err := StartMember(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stopMember(m) })
-		members = append(members, m)
-	}
-	for _, m := range members {
-		awaitReady(t, m)
-	}
-	return members
+	return newPending(t).start(t.TempDir(), t.TempDir(), t.TempDir())
 }
 
 func awaitThat(t *testing.T, what string, holds func() bool) {

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
-	"strconv"
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -19,7 +17,6 @@ import (
 	"go.uber.org/zap"
 
 	"barnabas/internal/keeper/rollcall"
-	"barnabas/test/loopback"
 )
 
 // pending is an ensemble of three as a crash left it: keeper 3 was wiped and came back, is a learner, and the leader has
@@ -35,18 +32,8 @@ type pending struct {
 func newPending(t *testing.T) *pending {
 	t.Helper()
 	p := &pending{t: t, charter: charter{Ensemble: newEnsemble(), Revision: 1000}}
+	p.servers = serversAt(t, 3)
 	for n := 1; n <= 3; n++ {
-		s := Server{Number: n}
-		for _, port := range []*int{&s.PeerPort, &s.RollCallPort, &s.ClientPort} {
-			address, err := loopback.Address()
-			if err != nil {
-				t.Fatal(err)
-			}
-			host, number, _ := net.SplitHostPort(address)
-			s.Host, s.ClientHost = host, host
-			*port, _ = strconv.Atoi(number)
-		}
-		p.servers = append(p.servers, s)
 		p.charter.Members = append(p.charter.Members, rollcall.Member{Number: n, Peer: p.peer(n)})
 	}
 	cluster, err := p.charter.cluster(directory{logger: p.engineLog()})
@@ -60,6 +47,23 @@ func newPending(t *testing.T) *pending {
 	}
 	p.newcomer = membership.NewMemberAsLearner(nameOf(3), urls, "later", nil)
 	return p
+}
+
+// start has the members run, on directories in the order of their numbers, and returns when all are ready.
+func (p *pending) start(dirs ...string) (members []*Member) {
+	p.t.Helper()
+	for i, dir := range dirs {
+		m, err := StartMember(p.options(i+1, dir))
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		p.t.Cleanup(func() { stopMember(m) })
+		members = append(members, m)
+	}
+	for _, m := range members {
+		awaitReady(p.t, m)
+	}
+	return members
 }
 
 func (p *pending) peer(number int) string {
@@ -167,18 +171,7 @@ func TestVoterLearnerAndEmpty(t *testing.T) {
 	dirs := []string{
 		p.directory(1, p.founders.MemberByName(nameOf(1)).ID).path, t.TempDir(), p.directory(3, p.newcomer.ID).path,
 	}
-	var members []*Member
-	for i, dir := range dirs {
-		m, err := StartMember(p.options(i+1, dir))
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stopMember(m) })
-		members = append(members, m)
-	}
-	for _, m := range members {
-		awaitReady(t, m)
-	}
+	members := p.start(dirs...)
 	client := v3client.New(members[1].running())
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), memberPatience)

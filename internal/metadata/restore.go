@@ -190,17 +190,18 @@ func (r *Restoration) late(ctx context.Context, done bid) error {
 
 // putBack writes all that is known, and says so; where another one has done it, only what is newer.
 func (r *Restoration) putBack(ctx context.Context, own bid) error {
-	if done, found, err := r.restored(ctx); err != nil || found {
-		if err != nil {
-			return err
-		}
+	done, found, err := r.restored(ctx)
+	if err != nil {
+		return err
+	}
+	if found {
 		return r.late(ctx, done)
 	}
 	began := time.Now()
 	if err := r.write(ctx, func(string) bool { return true }); err != nil {
 		return err
 	}
-	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(own)), DeletePrefix(bidPrefix)}})
+	_, err = r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(own)), DeletePrefix(bidPrefix)}})
 	if err == nil {
 		r.Logger.Warn("the metadata that the keepers lost was put back", "cluster", r.Image.ClusterID().String(),
 			"revision", int64(r.Image.Revision()), "took", time.Since(began).Round(time.Millisecond).String())

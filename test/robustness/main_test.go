@@ -4,10 +4,8 @@
 package robustness
 
 import (
-	"cmp"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"sync"
 	"testing"
 
@@ -20,11 +18,7 @@ var program string
 // chance is the same in every run, but for SEED=7 another one: a run that fails can be repeated, and what one commit has
 // passed the next one does not fail by chance.
 func chance(t *testing.T) *rand.Rand {
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("SEED"), "1"), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rand.New(rand.NewPCG(seed, 0))
+	return rand.New(rand.NewPCG(launch.Seed(t, false), 0))
 }
 
 // workDir is where the common broker lives.

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"barnabas/test/launch"
 )
 
 // trouble is one that can be made and mended.
@@ -58,16 +60,7 @@ func TestSoak(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	usual := "1" // the short run is one that has been passed before
-	if os.Getenv("SOAK") != "" {
-		usual = strconv.FormatUint(rand.Uint64(), 10)
-	}
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("SEED"), usual), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("SEED=%d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := rand.New(rand.NewPCG(launch.Seed(t, os.Getenv("SOAK") != ""), 0))
 	w := newWorld(t, nil)
 	order := slices.Clone(troubles)
 	for end := time.Now().Add(long); time.Now().Before(end) && !t.Failed(); {

@@ -1,7 +1,6 @@
 package histories
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -188,15 +186,7 @@ func (e *ensemble) signal(n *nodes.Node, s syscall.Signal) {
 // Keepers are a register for each key whatever befalls them, as long as what is wiped is one at a time.
 func TestKeepers(t *testing.T) {
 	t.Parallel()
-	usual := "1" // the short run is one that has been passed before
-	if os.Getenv("LONG") != "" {
-		usual = strconv.FormatUint(rand.Uint64(), 10)
-	}
-	seed, err := strconv.ParseUint(cmp.Or(os.Getenv("SEED"), usual), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("SEED=%d", seed)
+	seed := launch.Seed(t, os.Getenv("LONG") != "")
 	random := rand.New(rand.NewPCG(seed, 0))
 	e := startEnsemble(t, seed)
 	e.goesOn("at the beginning")
