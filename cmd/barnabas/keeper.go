@@ -14,6 +14,7 @@ import (
 
 	"barnabas/internal/cli"
 	"barnabas/internal/config"
+	"barnabas/internal/footprint"
 	"barnabas/internal/keeper"
 	"barnabas/internal/kubernetes"
 )
@@ -61,14 +62,25 @@ func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Lo
 		return err
 	}
 	defer health.Stop()
-	select {
-	case s := <-signals:
-		logger.Info("told to stop", "signal", s.String())
-		return stop(stoppingMember{member}, signals, logger)
-	case <-member.Done():
-		return member.Err()
+	quiet := time.NewTimer(quietAfter)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-quiet.C:
+			if err := footprint.GiveBack(); err != nil {
+				logger.Debug("the start's memory stays", "why", err)
+			}
+		case s := <-signals:
+			logger.Info("told to stop", "signal", s.String())
+			return stop(stoppingMember{member}, signals, logger)
+		case <-member.Done():
+			return member.Err()
+		}
 	}
 }
+
+// quietAfter is when a keeper that starts has become a member, as a rule, and gives back the memory that it needed for that.
+const quietAfter = 4 * time.Second
 
 // stoppingMember is a member as stop has it.
 type stoppingMember struct{ *keeper.Member }

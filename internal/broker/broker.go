@@ -199,7 +199,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	b.background.Go(func() { b.newAsking().run(run) })
 	if !b.options.Guest {
-		b.background.Go(func() { giveBack(run) })
+		b.background.Go(func() { giveBack(run, b.logger) })
 	}
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.partitions.MoveLogs(run, b.exchange) })

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"barnabas/internal/footprint"
 )
 
 // limitMemory tells the garbage collector about the container's bound, so that it collects more eagerly before the
@@ -43,10 +45,13 @@ const (
 )
 
 // giveBack returns what the start has needed, the keeper's log above all, to the system once things are quiet.
-func giveBack(ctx context.Context) {
+func giveBack(ctx context.Context, logger *slog.Logger) {
 	pause(ctx, 2*time.Second)
-	if ctx.Err() == nil {
-		debug.FreeOSMemory()
+	if ctx.Err() != nil {
+		return
+	}
+	if err := footprint.GiveBack(); err != nil {
+		logger.Debug("the start's memory stays", "why", err)
 	}
 }
 

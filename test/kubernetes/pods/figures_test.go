@@ -42,6 +42,12 @@ func TestFigures(t *testing.T) {
 		}
 	}
 	w.say("FIGURE six pods at rest: %s", total)
+	if total.resident > mostAtRest {
+		t.Errorf("six pods at rest take %d bytes, of at most %d", total.resident, mostAtRest)
+	}
+	if broker.resident > mostOfBroker {
+		t.Errorf("a broker at rest takes %d bytes, of at most %d", broker.resident, mostOfBroker)
+	}
 	counted := 0
 	for _, h := range hosts {
 		counted += h.resident + h.anonymous
@@ -49,6 +55,12 @@ func TestFigures(t *testing.T) {
 	w.say("FIGURE six pods at rest, the program once on each host, as cgroups count: %.1f MiB", float64(counted)/(1<<20))
 	w.say("FIGURE the largest broker at rest: %s", broker)
 }
+
+// What is promised of memory at rest, in bytes: resident, where the program counts once for each process.
+const (
+	mostAtRest   = 200 << 20
+	mostOfBroker = 64 << 20
+)
 
 // memory of a process, in bytes.
 type memory struct{ resident, share, anonymous int }
