@@ -2,7 +2,6 @@ package broker
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -94,13 +93,5 @@ func (r residence) write(path string) error {
 	if err != nil {
 		return err
 	}
-	temporary := path + ".tmp"
-	err = os.WriteFile(temporary, append(raw, '\n'), 0o644)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		err = errors.Join(err, os.Remove(temporary))
-	}
-	return err
+	return vfs.ReplaceFile(vfs.OS, path, append(raw, '\n'))
 }

@@ -113,19 +113,8 @@ func parseCheckpoint(data []byte, entry func(fields []string) error) error {
 	return nil
 }
 
-// replaceFile replaces a small file in one step as far as running processes can see. Until it is
-// synced, a crash of the machine may leave it empty.
 func replaceFile(fsys vfs.FS, path string, data []byte) error {
-	temporary := path + ".tmp"
-	f, err := fsys.Create(temporary)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(data, 0)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return fsys.Rename(temporary, path)
+	return vfs.ReplaceFile(fsys, path, data)
 }
 
 // syncFile makes a small file's content survive a crash of the machine. One that doesn't exist needs

@@ -8,6 +8,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
+	"barnabas/internal/vfs"
 )
 
 // checkpointKind is one of the offsets that a directory keeps on disk for all of its logs.
@@ -208,7 +209,7 @@ func (d *Directory) saveCheckpoint(kind checkpointKind, logs []*Log) error {
 		if !d.torn.Load() {
 			c[bootMark(d.store.boot)] = 0
 		}
-		err = replaceFile(d.store.fs, filepath.Join(d.path, checkpointNames[kind]), c.encode())
+		err = vfs.ReplaceFile(d.store.fs, filepath.Join(d.path, checkpointNames[kind]), c.encode())
 	} else {
 		err = d.writeCheckpoint(checkpointNames[kind], c)
 	}

@@ -68,7 +68,7 @@ type cleanMark struct {
 func (d *Directory) markClean(found inventory) error {
 	mark := cleanMark{BrokerEpoch: -1}
 	content := found.encode()
-	if err := replaceFile(d.store.fs, filepath.Join(d.path, inventoryName), content); err != nil {
+	if err := vfs.ReplaceFile(d.store.fs, filepath.Join(d.path, inventoryName), content); err != nil {
 		d.store.logger.Warn("cannot write the inventory of the logs: the next start takes longer", "dir", d.path, "error", err)
 	} else {
 		mark.Inventory = hashOf(content)

@@ -109,6 +109,21 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 	return data[:n], nil
 }
 
+// ReplaceFile replaces a small file in one step as far as running processes can see, by way of name+".tmp". Until it is
+// synced, a crash of the machine may leave the old content, the new, or none.
+func ReplaceFile(fsys FS, name string, data []byte) error {
+	temporary := name + ".tmp"
+	f, err := fsys.Create(temporary)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return fsys.Rename(temporary, name)
+}
+
 // WriteFileAtomic replaces a file's content so that a crash leaves either the old or the new content:
 // it writes name+".tmp", syncs it, renames it and syncs the directory.
 func WriteFileAtomic(fsys FS, name string, data []byte) error {

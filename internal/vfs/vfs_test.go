@@ -154,9 +154,14 @@ func TestDirectories(t *testing.T) {
 			t.Fatalf("info %v", info)
 		}
 		must(t, fsys.RemoveAll(filepath.Join(dir, "z")))
-		must(t, WriteFileAtomic(fsys, filepath.Join(dir, "a"), []byte("new")))
-		if got := read(t, fsys, filepath.Join(dir, "a")); got != "new" {
-			t.Fatalf("read %q", got)
+		for content, replace := range map[string]func(FS, string, []byte) error{"newer": ReplaceFile, "new": WriteFileAtomic} {
+			must(t, replace(fsys, filepath.Join(dir, "a"), []byte(content)))
+			if got := read(t, fsys, filepath.Join(dir, "a")); got != content {
+				t.Fatalf("read %q", got)
+			}
+			if _, err := fsys.Stat(filepath.Join(dir, "a.tmp")); err == nil {
+				t.Fatal("the temporary file is left")
+			}
 		}
 		space, err := fsys.Free(dir)
 		must(t, err)
