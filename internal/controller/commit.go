@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"barnabas/internal/metadata"
 )
@@ -17,15 +19,21 @@ var errFenced = fmt.Errorf("%w: another one was elected", ErrNotController)
 // maxBytes bounds the values of one transaction, well below etcd's 1.5 MiB for a request.
 const maxBytes = 1 << 20
 
+// maxAtOnce bounds the transactions that are on their way together: the store's log takes them with one sync.
+const maxAtOnce = 16
+
 // batch is a transaction in the making.
 type batch struct {
 	ops    []metadata.Op
 	guards []metadata.Compare
 	bytes  int
+	// ordered: those before it have to be done first, as what it does makes theirs seen or depends on it.
+	ordered bool
 }
 
 // batches packs units into as few transactions as the store's bounds allow. A unit that fits into one is
-// never torn; of a longer one the parts follow each other, the last operation last.
+// never torn; of a longer one the part with the last operation is ordered. So are units without a guard; those with one are
+// about a partition each, and none waits for another.
 func batches(units []unit) []batch {
 	var packed []batch
 	var b batch
@@ -42,6 +50,7 @@ func batches(units []unit) []batch {
 		if u.guard != nil {
 			b.guards = append(b.guards, *u.guard)
 		}
+		whole := len(packed)
 		for _, op := range u.ops {
 			// One comparison is the fence.
 			if len(b.ops) == metadata.MaxOps || b.bytes+len(op.Value) > maxBytes && len(b.ops) > 0 {
@@ -50,6 +59,7 @@ func batches(units []unit) []batch {
 			b.ops = append(b.ops, op)
 			b.bytes += len(op.Key) + len(op.Value)
 		}
+		b.ordered = b.ordered || u.guard == nil || len(packed) > whole
 	}
 	flush()
 	return packed
@@ -65,24 +75,59 @@ func (b *batch) holds(u unit) bool {
 }
 
 // commit writes changes in fenced transactions, and waits until every subscriber of the feed has seen
-// them. errConflict: the transactions before the conflict are done, the rest is not. errFenced: this broker is not the
-// controller any more. Any other error: whether the last transaction is done is unknown.
+// them. errConflict: some transactions are done, those with the conflict and after it are not. errFenced: this broker is not
+// the controller any more. Any other error: whether the last transactions are done is unknown.
 func (c *Controller) commit(ctx context.Context, made changes) error {
 	var last metadata.Revision
-	for _, b := range batches(made.units) {
-		result, err := c.options.Store.Txn(ctx, metadata.Txn{
-			If:   append([]metadata.Compare{c.fence()}, b.guards...),
-			Then: b.ops,
-		})
+	for left := batches(made.units); len(left) > 0; {
+		n := together(left)
+		revision, err := c.commitTogether(ctx, left[:n])
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return err
 		}
-		if !result.OK {
-			return c.refusal(ctx, result.Revision)
-		}
-		last = result.Revision
+		last, left = revision, left[n:]
 	}
 	return c.options.Feed.Await(ctx, last)
+}
+
+// together is how many of the batches may be on their way at once.
+func together(left []batch) int {
+	if left[0].ordered {
+		return 1
+	}
+	n := slices.IndexFunc(left, func(b batch) bool { return b.ordered })
+	if n < 0 {
+		n = len(left)
+	}
+	return min(n, maxAtOnce)
+}
+
+// commitTogether returns once all of the batches are done or refused, with the latest revision.
+func (c *Controller) commitTogether(ctx context.Context, group []batch) (last metadata.Revision, err error) {
+	results, errs := make([]metadata.TxnResult, len(group)), make([]error, len(group))
+	write := func(i int) {
+		results[i], errs[i] = c.options.Store.Txn(ctx, metadata.Txn{
+			If:   append([]metadata.Compare{c.fence()}, group[i].guards...),
+			Then: group[i].ops,
+		})
+	}
+	var others sync.WaitGroup
+	for i := 1; i < len(group); i++ {
+		others.Go(func() { write(i) })
+	}
+	write(0)
+	others.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	refused := false
+	for _, result := range results {
+		last, refused = max(last, result.Revision), refused || !result.OK
+	}
+	if refused {
+		return 0, c.refusal(ctx, last)
+	}
+	return last, nil
 }
 
 // refusal tells why a transaction's comparisons failed, once the feed has what they saw.
