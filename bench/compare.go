@@ -14,9 +14,12 @@ import (
 //
 //	go run ./bench -compare old/barnabas,new/barnabas,limit -case small -slices 20
 func compare(programs string, c string, slicesEach int) error {
+	if c == "idle3" {
+		return compareIdle(programs, slicesEach)
+	}
 	load, known := comparisons[c]
 	if !known {
-		return fmt.Errorf("%q can't be compared; small, produce1k, produce100 and fetch can", c)
+		return fmt.Errorf("%q can't be compared; small, produce1k, produce100, fetch and idle3 can", c)
 	}
 	var all []*compared
 	defer func() {

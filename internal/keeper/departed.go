@@ -25,12 +25,10 @@ const (
 // sameNumber are members of one number that count.
 type sameNumber []*membership.Member
 
-// dismiss takes members out that are gone while another one of their number counts, and lives. The leader does it.
-func (m *Member) dismiss(ctx context.Context, server *etcdServer) {
-	if server.Leader() != server.MemberID() {
-		return
-	}
-	byNumber, twice := map[int]sameNumber{}, false
+// dismiss takes members out that are gone while another one of their number counts, and lives, and tells whether there is
+// such a number. For the leader.
+func (m *Member) dismiss(ctx context.Context, server *etcdServer) (twice bool) {
+	byNumber := map[int]sameNumber{}
 	for _, member := range server.Cluster().Members() {
 		if n := numberOf(member.Name); n != 0 && !member.IsLearner {
 			byNumber[n] = append(byNumber[n], member)
@@ -38,7 +36,7 @@ func (m *Member) dismiss(ctx context.Context, server *etcdServer) {
 		}
 	}
 	if !twice || time.Since(m.lastDismissal) < departedEvery || !m.dismissing.TryLock() {
-		return
+		return twice
 	}
 	m.lastDismissal = time.Now()
 	m.background.Go(func() {
@@ -51,6 +49,7 @@ func (m *Member) dismiss(ctx context.Context, server *etcdServer) {
 		}
 		m.silentSince = silent
 	})
+	return twice
 }
 
 // dismissOf does so for one number. m.dismissing is held.

@@ -52,6 +52,8 @@ type answer struct {
 	Self    *rollcall.Standing `json:"self,omitempty"`
 	// Seen is the caller's IP address as the other end has it.
 	Seen string `json:"seen,omitempty"`
+	// Here is the other end's own IP address, as it has it itself.
+	Here string `json:"here,omitempty"`
 	// Known is the name under which the other end was told of the caller.
 	Known string `json:"known,omitempty"`
 	// Admission is given to a newcomer. Refused says why something is not to be had now.
@@ -184,6 +186,7 @@ func (h *hall) attend(conn net.Conn) (stays bool) {
 		a = h.answer(ctx, q, from)
 	}
 	a.Version = rollcall.Version
+	a.Here, _, _ = net.SplitHostPort(conn.LocalAddr().String())
 	line, err := json.Marshal(a)
 	if err != nil {
 		return false

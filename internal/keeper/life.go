@@ -20,10 +20,11 @@ const (
 	hasWaited  = 10 * time.Second
 	// sayEvery is how often the log says for whom a member waits.
 	sayEvery = 5 * time.Second
-	// watchEvery is how often a running member looks after the ensemble while something is under way, and calmEvery how
-	// often it does otherwise.
+	// watchEvery is how often a running member looks after the ensemble while something is under way, calmEvery how
+	// often it does otherwise, and restEvery where it need not even call on anybody: of another leader it hears at once.
 	watchEvery = 20 * time.Millisecond
 	calmEvery  = 100 * time.Millisecond
+	restEvery  = 500 * time.Millisecond
 	// leaderless is for how long a running member hopes for an election, in election timeouts, before it calls the roll.
 	leaderless = 4
 )
@@ -288,6 +289,7 @@ func (m *Member) serve(ctx context.Context) (err error) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	attached, began, led := false, time.Now(), time.Now()
+	m.maintains.mapped = 0
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -298,6 +300,7 @@ func (m *Member) serve(ctx context.Context) (err error) {
 			f.result <- errors.New("it is in an ensemble")
 			continue
 		case <-m.wake:
+		case <-server.LeaderChangedNotify():
 		case <-tick.C:
 		}
 		if server.Leader() == 0 || m.forsaken(server, began) {
@@ -314,16 +317,19 @@ func (m *Member) serve(ctx context.Context) (err error) {
 		m.setResting(nil)
 		led = time.Now()
 		m.tellLed()
-		m.call(ctx, server)
+		calls := m.call(ctx, server)
 		m.hurry(ctx, server)
 		if over := m.grow(ctx, began); over {
 			return nil
 		}
 		attached = m.settleIn(ctx, server, attached)
-		if waiting := m.usher(ctx, server); attached && !waiting {
-			tick.Reset(calmEvery)
-		} else {
+		switch waiting, twice := m.usher(ctx, server); {
+		case waiting || !attached:
 			tick.Reset(watchEvery)
+		case twice || calls:
+			tick.Reset(calmEvery)
+		default:
+			tick.Reset(restEvery)
 		}
 		m.maintains.look(ctx, server)
 	}
@@ -369,37 +375,8 @@ func (m *Member) settleIn(ctx context.Context, server *etcdServer, attached bool
 	return true
 }
 
-const (
-	// callEvery is how often the leader calls on the others by their names, and followEvery how often the others do: so
-	// those hear of it to whom the names lead by now.
-	callEvery   = 200 * time.Millisecond
-	followEvery = 300 * time.Millisecond
-	// newbornFor is how long an ensemble that was just founded listens before it lets clients in.
-	newbornFor = 600 * time.Millisecond
-)
-
-// call says to whoever answers under the others' names that this member lives.
-func (m *Member) call(ctx context.Context, server *etcdServer) {
-	every := followEvery
-	if server.Leader() == server.MemberID() {
-		every = callEvery
-	}
-	if time.Since(m.lastCall) < every || !m.calling.TryLock() {
-		return
-	}
-	m.lastCall = time.Now()
-	m.background.Go(func() {
-		defer m.calling.Unlock()
-		for _, s := range m.options.Servers {
-			if s.Number == m.options.Number {
-				continue
-			}
-			if a, err := m.ask(ctx, join(s.Host, s.RollCallPort), question{Number: s.Number}, askWithin); err == nil {
-				m.learn(a)
-			}
-		}
-	})
-}
+// newbornFor is how long an ensemble that was just founded listens before it lets clients in.
+const newbornFor = 600 * time.Millisecond
 
 func (m *Member) newborn() bool {
 	m.mu.Lock()

@@ -29,6 +29,7 @@ type maintenance struct {
 	quota      int64
 	logger     *slog.Logger
 	pages      pages
+	mapped     int64 // the file's size when its mapping was looked at
 }
 
 // look does what is due.
@@ -51,15 +52,21 @@ func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
 			t.logger.Warn("keeper: the metadata's file can't be packed", "error", err)
 			return
 		}
+		t.mapped = 0
 		t.logger.Info("keeper: the metadata's file is packed", "bytes", server.Backend().Size(), "before", size,
 			"took", time.Since(began).Round(time.Millisecond).String())
 	}
 	if alarmed[uint64(server.MemberID())] {
 		t.disarm(ctx, server)
 	}
+	if size == t.mapped {
+		return // it is mapped anew when it grows, or is packed
+	}
 	if err := t.pages.forget(server.Cfg.BackendPath()); err != nil {
 		t.logger.Debug("keeper: more memory is resident than needed", "error", err)
+		return
 	}
+	t.mapped = size
 }
 
 // full are the members whose file has reached its quota.

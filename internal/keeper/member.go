@@ -114,6 +114,7 @@ type Member struct {
 	// acquainted are the members that were heard of, their numbers by their addresses. Guarded by mu.
 	acquainted map[string]int
 	redirected map[uint64]string    // guarded by mu; where members are that the ensemble knows elsewhere
+	findings   map[int]finding      // guarded by mu; who answered at the configured addresses, by number
 	lastSaid   map[string]time.Time // the goroutine's
 	closeOnce  sync.Once
 	maintains  maintenance

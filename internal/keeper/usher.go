@@ -243,13 +243,13 @@ func (m *Member) add(ctx context.Context, server *etcdServer, from rollcall.Stan
 }
 
 // usher promotes the newcomer that has caught up. The leader does it. One that has gone again is taken out when the
-// next one comes. True while there is a newcomer that has not caught up.
-func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
+// next one comes. It tells whether there is a newcomer that has not caught up, and whether a number counts twice.
+func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting, twice bool) {
 	m.register(ctx, server)
-	m.dismiss(ctx, server)
 	if server.Leader() != server.MemberID() {
-		return false
+		return false, false
 	}
+	twice = m.dismiss(ctx, server)
 	for _, member := range server.Cluster().Members() {
 		if !member.IsLearner {
 			continue
@@ -267,7 +267,7 @@ func (m *Member) usher(ctx context.Context, server *etcdServer) (waiting bool) {
 			m.say("keeper: a newcomer can't be promoted yet", "keeper", numberOf(member.Name), "error", err)
 		}
 	}
-	return waiting
+	return waiting, twice
 }
 
 // register tells the ensemble the own address where it is not the one that it knows.
