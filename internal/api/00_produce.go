@@ -19,7 +19,8 @@ import (
 // Version 5 adds the log start offset, 7 allows zstd, 8 errors of single records (KIP-467), 9 is flexible, 10
 // tells the new leader (KIP-951), 13 names topics by id (KIP-516). A request holds exactly one batch of format 2 for each
 // partition. Partitions fail one by one. With acks=0 there is no answer, and an error closes the connection.
-// acks=all waits for the high watermark up to the request's timeout without keeping a goroutine.
+// acks=all waits for the high watermark up to the request's timeout without keeping a goroutine; with fsync.on.ack, where that
+// passes only what is on the disk, acks=1 waits for this broker's disk in the same way.
 
 const adminClient = "__admin_client" // the client id that may write to internal topics
 
@@ -66,11 +67,12 @@ func (p *produceCall) recycle() {
 	produceCalls.Put(p)
 }
 
-// produceWait is a partition whose records are not on all in-sync replicas yet; part says where the answer
-// speaks of it.
+// produceWait is a partition whose records are not on all in-sync replicas yet or, with acks=1 and fsync.on.ack, not on
+// this one's disk; part says where the answer speaks of it.
 type produceWait struct {
 	part      int
 	partition *replication.Partition
+	mark      replication.Mark // what has to pass the records: AtHighWatermark or AtSynced
 	epoch     record.Epoch
 	required  record.Offset
 }
@@ -114,10 +116,13 @@ func (p *produceCall) appendPartition(topic string, i int) {
 		part.logAppendTime = record.Batch(part.records).MaxTimestamp() // as Kafka does
 	}
 	part.logStart = int64(appended.LogStartOffset)
+	w := produceWait{i, partition, replication.AtHighWatermark, appended.Epoch, appended.LastOffset + 1}
 	if p.acks != replication.AcksAll {
-		return
+		if p.acks == 0 || !appended.AwaitSync {
+			return
+		}
+		w.mark = replication.AtSynced
 	}
-	w := produceWait{i, partition, appended.Epoch, appended.LastOffset + 1}
 	if !p.settle(w) {
 		p.waits = append(p.waits, w)
 	}
@@ -196,9 +201,13 @@ func (p *produceCall) addBroker(id ident.BrokerID) {
 	}
 }
 
-// settle asks whether a partition's records are committed, and notes an error if they never will be.
+// settle asks whether a partition's records are as safe as they have to be, and notes an error if they never will be.
 func (p *produceCall) settle(w produceWait) bool {
-	done, err := w.partition.Committed(w.epoch, w.required)
+	safe := w.partition.Committed
+	if w.mark == replication.AtSynced {
+		safe = w.partition.OnDisk
+	}
+	done, err := safe(w.epoch, w.required)
 	if done && err != nil {
 		p.refuse(&p.parts[w.part], w.partition.Name(), codeOf(err), err)
 	}

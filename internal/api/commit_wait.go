@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// commitWait is a Produce with acks=all between its append and its answer. No goroutine stands behind it: it is
-// called by whoever moves a high watermark, and by its timer.
+// commitWait is a Produce with acks=all, or one that waits for the disk, between its append and its answer. No goroutine stands
+// behind it: it is called by whoever moves a high watermark or has synced a log, and by its timer.
 type commitWait struct {
 	produce *produceCall
 	waiter  *replication.Waiter
@@ -30,7 +30,7 @@ func (w *commitWait) start(timeout time.Duration) {
 	w.timer = time.AfterFunc(max(timeout, 0), w.expire)
 	w.mu.Unlock()
 	for _, one := range waits {
-		one.partition.Watch(w.waiter, replication.AtHighWatermark, one.required-1)
+		one.partition.Watch(w.waiter, one.mark, one.required-1)
 	}
 }
 
@@ -62,7 +62,7 @@ func (w *commitWait) rewatch(left []produceWait) {
 		one.partition.Unwatch(w.waiter)
 	}
 	for _, one := range left {
-		one.partition.Watch(w.waiter, replication.AtHighWatermark, one.required-1)
+		one.partition.Watch(w.waiter, one.mark, one.required-1)
 	}
 }
 

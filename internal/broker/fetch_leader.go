@@ -85,6 +85,10 @@ func (l *leaderFetch) run() {
 			l.rest(wait)
 			continue
 		}
+		if len(plan.Unsynced) > 0 {
+			l.sync(plan.Unsynced)
+			continue
+		}
 		err := l.round(plan)
 		if err == nil || l.disconnected() {
 			l.reached(err)
@@ -102,8 +106,29 @@ func (l *leaderFetch) plan() (replication.FetchPlan, time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	plan, wait, ok := l.core.Next(time.Now())
-	l.asking = ok
+	l.asking = ok && len(plan.Unsynced) == 0
 	return plan, wait, ok
+}
+
+// sync puts on the disk what the next fetch will say that this broker has (fsync.on.ack): one sync for all that the last answer
+// brought to a log. What can't be synced pauses.
+func (l *leaderFetch) sync(keys []replication.FetchKey) {
+	var replicas []replication.Replica
+	l.mu.Lock()
+	for _, key := range keys {
+		if r := l.core.Replica(key); r != nil {
+			replicas = append(replicas, r)
+		}
+	}
+	l.mu.Unlock()
+	l.partitions.SyncReplicas(replicas)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, key := range keys {
+		if r := l.core.Replica(key); r != nil && !r.Synced() {
+			l.core.Failed(key, time.Now())
+		}
+	}
 }
 
 // rest waits for as long as given, for ever for 0, or until there is news.

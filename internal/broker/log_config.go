@@ -30,6 +30,7 @@ func logConfig(v *config.View) storage.LogConfig {
 
 		FlushMessages: config.FlushMessages.In(v),
 		FlushMs:       config.FlushMs.In(v),
+		SyncOnAck:     config.FsyncOnAck.In(v),
 
 		MinCleanableDirtyRatio: config.MinCleanableDirtyRatio.In(v),
 		MinCompactionLagMs:     config.MinCompactionLagMs.In(v),

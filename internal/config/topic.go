@@ -80,6 +80,10 @@ var (
 			{Name: "log.flush.scheduler.interval.ms", Default: maxLong}},
 		Doc: "After how long a partition's records are synced to the disk."})
 
+	FsyncOnAck = topicBool(Row{Name: "fsync.on.ack", Default: "false", Room: inStorage,
+		Update: ClusterWide, Family: []Synonym{{Name: "barnabas.fsync.on.ack"}, {Name: "fsync.on.ack", Default: "false"}},
+		Doc: "Whether records count as had by a replica only once they are on its disk: a leader acknowledges, with acks=1 too, and shows records to consumers after its own sync, and a follower says that it has records after its own. What waits for a partition shares one sync (a sync group), and while it is under way the next one gathers, so it costs less the more clients there are; flush.messages=1 has each append wait for a sync of its own. Barnabas' own setting."})
+
 	Preallocate = topicBool(Row{Name: "preallocate", Default: "false",
 		Update: ClusterWide, Family: one("log.preallocate"),
 		Doc: "Accepted and without effect: Barnabas never allocates a segment ahead of its records."})

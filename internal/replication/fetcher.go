@@ -33,7 +33,11 @@ type FetchKey struct {
 }
 
 // Replica is a copy that is fetched into.
-type Replica interface{ Position() FetchPosition }
+type Replica interface {
+	Position() FetchPosition
+	// Synced tells whether it may say that it has all that is below its position.
+	Synced() bool
+}
 
 // FetchAsk is one partition of a request.
 type FetchAsk struct {
@@ -49,6 +53,8 @@ type FetchPlan struct {
 	Session, Epoch int32
 	Partitions     []FetchAsk
 	Forgotten      []FetchKey
+	// Unsynced, if there are any, have to be synced before anything is asked; then the next plan is due.
+	Unsynced []FetchKey
 	// Within, if not 0, is when a partition that pauses wants to be asked for again: the leader is not to hold the
 	// answer back for longer.
 	Within time.Duration
@@ -111,6 +117,9 @@ func (f *Fetcher) forget(row *fetchRow) {
 // Next is what to ask now. When there is nothing, ok is false, and wait is how long until there will be, 0 for
 // not before the next Add.
 func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bool) {
+	if unsynced := f.unsynced(now); len(unsynced) > 0 {
+		return FetchPlan{Unsynced: unsynced}, 0, true
+	}
 	plan = FetchPlan{Session: f.session, Epoch: f.epoch}
 	active := 0
 	for _, row := range f.order {
@@ -142,6 +151,25 @@ func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bo
 	f.forgotten = nil
 	plan.Within = wait
 	return plan, 0, true
+}
+
+// unsynced are the partitions of which a fetch would tell more than is on the disk (fsync.on.ack).
+func (f *Fetcher) unsynced(now time.Time) []FetchKey {
+	var keys []FetchKey
+	for _, row := range f.order {
+		if !row.until.After(now) && !row.replica.Synced() {
+			keys = append(keys, row.key)
+		}
+	}
+	return keys
+}
+
+// Replica is what is copied into; nil for a partition that is not fetched any more.
+func (f *Fetcher) Replica(key FetchKey) Replica {
+	if row := f.rows[key]; row != nil {
+		return row.replica
+	}
+	return nil
 }
 
 // Asked is what was asked last of a partition; false if it is not fetched any more.

@@ -23,9 +23,13 @@ func TestFetchScenarios(t *testing.T) {
 }
 
 // copyAt is a replica that is only a position.
-type copyAt struct{ FetchPosition }
+type copyAt struct {
+	FetchPosition
+	unsynced bool
+}
 
 func (c *copyAt) Position() FetchPosition { return c.FetchPosition }
+func (c *copyAt) Synced() bool            { return !c.unsynced }
 
 // fetchStage is a fetcher and the replicas that it fetches into, by number.
 type fetchStage struct {
@@ -40,14 +44,17 @@ func (s *fetchStage) event(t *testing.T, verb string, args map[string]string) st
 	switch verb {
 	case "add": // p=1 at=10 epoch=3
 		if s.copies[n] == nil {
-			s.copies[n] = &copyAt{FetchPosition{Offset: number(args["at"]), LastEpoch: record.NoEpoch}}
+			s.copies[n] = &copyAt{FetchPosition: FetchPosition{Offset: number(args["at"]), LastEpoch: record.NoEpoch}}
 		}
 		s.fetcher.Add(key, record.Epoch(number(args["epoch"])), s.copies[n])
 	case "remove":
 		s.fetcher.Remove(key)
 	case "copied": // p=1 n=5
 		s.copies[n].Offset += number(args["n"])
+		s.copies[n].unsynced = args["unsynced"] != ""
 		s.fetcher.Succeeded(key)
+	case "synced":
+		s.copies[n].unsynced = false
 	case "failed":
 		return "pauses for " + s.fetcher.Failed(key, s.now).String()
 	case "answered": // session=7
@@ -72,6 +79,13 @@ func (s *fetchStage) next() string {
 	plan, wait, ok := s.fetcher.Next(s.now)
 	if !ok {
 		return fmt.Sprintf("nothing, look again in %s", wait)
+	}
+	if len(plan.Unsynced) > 0 {
+		text := "sync first:"
+		for _, key := range plan.Unsynced {
+			text += fmt.Sprintf(" p%d", key.Partition)
+		}
+		return text
 	}
 	text := fmt.Sprintf("session=%d/%d", plan.Session, plan.Epoch)
 	slices.SortFunc(plan.Partitions, func(a, b FetchAsk) int { return int(a.Partition - b.Partition) })

@@ -34,6 +34,9 @@ type future struct {
 	// broken: it has missed something since the in-sync set was asked to name it. Nothing is acknowledged until it is known
 	// which of the two is named.
 	broken bool
+	// counts: the in-sync set is about to be asked to name it, so what is acknowledged has to be on its disk as well
+	// with fsync.on.ack.
+	counts bool
 	// proposed is the revision of the state in which the set was asked, 0 where it was not, or did not come to name it.
 	proposed metadata.Revision
 	// wanted is where the replica is to be in the end: given up for another directory, or for where it was, this one goes.

@@ -9,7 +9,8 @@ import (
 	"barnabas/internal/record"
 )
 
-// nextHighWatermark is the offset below which records are safe: the least log end of the leader, of every
+// nextHighWatermark is the offset below which records are safe: the least log end of the leader (with
+// fsync.on.ack what of its log is on its disk; followers tell no more than that either), of every
 // member of the maximal in-sync set, and of every follower that is about to join it. Waiting for the last kind
 // lets a slow follower ever reach the mark and join. It never moves back, and does not move while fewer
 // than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores; nor while a
@@ -21,7 +22,7 @@ func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 	if len(r.InSync.Committed) < r.MinISR || slices.ContainsFunc(r.InSync.Committed, unnamed) {
 		return r.HighWatermark
 	}
-	mark := r.LogEnd
+	mark := r.Synced
 	counted := 0
 	for i := range r.Followers {
 		f := &r.Followers[i]

@@ -70,6 +70,7 @@ func (f *Follower) joining(r Replicas, now time.Time) bool {
 type Replicas struct {
 	Leader        metadata.Member
 	LogEnd        record.Offset
+	Synced        record.Offset // up to where the leader may say that it has records: see AtSynced
 	HighWatermark record.Offset
 	EpochStart    record.Offset // the leader's log end when its epoch began
 	InSync        InSync

@@ -84,6 +84,7 @@ func (m *Manager) moveOne(ctx context.Context, p *Partition, exchange func(conte
 	}
 	unwanted, behind := f.wanted != f.log.Directory() && f.proposed == 0, !f.mirrored && !f.broken
 	_, due := p.exchange(v)
+	f.counts = f.counts || due
 	p.mu.Unlock()
 	switch {
 	case unwanted:

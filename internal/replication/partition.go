@@ -36,6 +36,8 @@ type Partition struct {
 	followers []Follower    // guarded by mu; nil unless leading more than one replica
 	asked     record.Offset // guarded by mu: the ceiling that has been proposed and not heard of, or 0
 	future    *future       // guarded by mu; nil unless the replica is being moved to another log directory
+	// onSynced is syncedMore, made once; guarded by mu, nil before it is needed.
+	onSynced func()
 	// wish is where the replica is to be moved next, nil for nowhere; guarded by mu.
 	wish *storage.Directory
 }
@@ -163,6 +165,7 @@ func (p *Partition) replicasNow(v *view) Replicas {
 	return Replicas{
 		Leader:        metadata.Member{Broker: p.local.broker, Store: v.log.Directory().ID()},
 		LogEnd:        v.log.EndOffset(),
+		Synced:        p.synced(v.log),
 		HighWatermark: v.log.HighWatermark(),
 		EpochStart:    v.epochStart,
 		InSync:        v.inSync,
@@ -176,6 +179,7 @@ func (p *Partition) replicasNow(v *view) Replicas {
 // holds mu, and makes the calls once it has let go.
 func (p *Partition) advance(v *view) calls {
 	var now time.Time
+	p.syncSoon(v.log)
 	if len(p.followers) > 0 { // else nobody's lag is asked for, and every append would read the clock
 		now = p.local.clock()
 	}
@@ -187,14 +191,23 @@ func (p *Partition) advance(v *view) calls {
 	if len(p.watches) == 0 {
 		return nil
 	}
-	return p.watches.passed(marksOf(v.log))
+	return p.watches.passed(p.marks(v.log))
 }
 
+// marks are all marks of a replica. The caller holds mu.
+func (p *Partition) marks(log *storage.Log) marks {
+	m := marksOf(log)
+	m.synced = p.synced(log)
+	return m
+}
+
+// marksOf are the marks by which a log is read. A follower has nothing to acknowledge: who waits for its disk looks again.
 func marksOf(log *storage.Log) marks {
 	return marks{
 		highWatermark: log.HighWatermark(),
 		lastStable:    log.LastStableOffset(),
 		logEnd:        log.EndOffset(),
+		synced:        log.EndOffset(),
 	}
 }
 
@@ -204,7 +217,7 @@ func (p *Partition) Watch(w *Waiter, mark Mark, after record.Offset) {
 	p.mu.Lock()
 	v := p.view.Load()
 	// A replica whose directory is offline gets no progress to wake for: look again, and be refused.
-	due := !v.online() || marksOf(v.log).at(mark) > after
+	due := !v.online() || p.marks(v.log).at(mark) > after
 	if !due {
 		p.watches = append(p.watches, watch{waiter: w, mark: mark, after: after})
 	}

@@ -75,7 +75,7 @@ func (p *Partition) Read(req ReadRequest) (ReadResult, error) {
 	if done, err := diverges(log, v, req, &result); done || err != nil {
 		return result, err
 	}
-	end := marks{result.HighWatermark, result.LastStable, result.LogEnd}.at(req.UpTo)
+	end := marks{highWatermark: result.HighWatermark, lastStable: result.LastStable, logEnd: result.LogEnd}.at(req.UpTo)
 	if req.Offset < result.LogStart || req.Offset > result.LogEnd {
 		return result, outOfRange(p, req.Offset, result)
 	}

@@ -28,7 +28,8 @@ func TestScenarios(t *testing.T) {
 // stage is a leader without a log: the pure decisions and the events that drive them.
 type stage struct {
 	Replicas
-	now time.Time
+	now   time.Time
+	fsync bool // fsync.on.ack
 }
 
 // event carries out one line and describes the outcome.
@@ -38,6 +39,8 @@ func (s *stage) event(t *testing.T, verb string, args map[string]string) string 
 		s.lead(args)
 	case "append":
 		s.LogEnd += number(args["n"])
+	case "synced": // to=10, on the leader's disk
+		s.fsync, s.Synced = true, number(args["to"])
 	case "wait":
 		d, err := time.ParseDuration(args["for"])
 		if err != nil {
@@ -59,6 +62,9 @@ func (s *stage) event(t *testing.T, verb string, args map[string]string) string 
 		s.follower(member(args["who"])).Eligible = false
 	default:
 		t.Fatalf("unknown event %q", verb)
+	}
+	if !s.fsync {
+		s.Synced = s.LogEnd
 	}
 	s.HighWatermark = nextHighWatermark(s.Replicas, s.now)
 	return s.String()

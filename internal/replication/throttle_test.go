@@ -68,3 +68,4 @@ func TestFetcherLeavesOutTheThrottled(t *testing.T) {
 type still struct{ at FetchPosition }
 
 func (s *still) Position() FetchPosition { return s.at }
+func (s *still) Synced() bool            { return true }

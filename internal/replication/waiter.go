@@ -14,6 +14,9 @@ const (
 	AtLastStable
 	// AtLogEnd bounds what a follower reads.
 	AtLogEnd
+	// AtSynced is how far this replica may say that it has records: the log end, or what of it is on the disk with
+	// fsync.on.ack. It is what a producer with acks=1 waits for then.
+	AtSynced
 )
 
 // Waiter waits for the progress of many partitions through one channel: no goroutine stands behind it.
@@ -66,7 +69,7 @@ type watch struct {
 type watches []watch
 
 // marks are a partition's positions at one moment.
-type marks struct{ highWatermark, lastStable, logEnd record.Offset }
+type marks struct{ highWatermark, lastStable, logEnd, synced record.Offset }
 
 func (m marks) at(mark Mark) record.Offset {
 	switch mark {
@@ -74,6 +77,8 @@ func (m marks) at(mark Mark) record.Offset {
 		return m.logEnd
 	case AtLastStable:
 		return m.lastStable
+	case AtSynced:
+		return m.synced
 	default:
 		return m.highWatermark
 	}

@@ -43,6 +43,8 @@ type Appended struct {
 	// Duplicate says that an idempotent producer sent this batch before, and nothing was written
 	// (KIP-98).
 	Duplicate bool
+	// AwaitSync says that nothing may be acknowledged before Synced has passed LastOffset (fsync.on.ack).
+	AwaitSync bool
 	// Records and Bytes are how much was written.
 	Records, Bytes int64
 	// RecordErrors and Message accompany ErrInvalidRecord and ErrInvalidTimestamp (KIP-467).
@@ -72,6 +74,7 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (Appended, error) {
 		return done, err
 	}
 	c := l.config.Load()
+	done.AwaitSync = c.SyncOnAck
 	set, err := l.check(batches, opts, c, &done)
 	if err != nil || set.count == 0 {
 		return done, err

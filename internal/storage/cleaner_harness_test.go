@@ -94,7 +94,7 @@ func (c *compacted) roll() {
 	c.log.mu.Lock()
 	err := c.log.roll(c.log.EndOffset())
 	c.log.mu.Unlock()
-	if err := errors.Join(err, c.log.flush(true)); err != nil {
+	if err := errors.Join(err, c.log.flush(sealedSegments)); err != nil {
 		c.t.Fatal(err)
 	}
 }

@@ -25,6 +25,8 @@ type LogConfig struct {
 
 	FlushMessages int64 // flush.messages
 	FlushMs       int64 // flush.ms
+	// SyncOnAck is fsync.on.ack: no record counts as had by this replica before it is on the disk.
+	SyncOnAck bool
 
 	MinCleanableDirtyRatio float64 // min.cleanable.dirty.ratio
 	MinCompactionLagMs     int64   // min.compaction.lag.ms

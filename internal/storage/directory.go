@@ -31,10 +31,15 @@ type Directory struct {
 	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
 	made, madeSynced atomic.Int64
 
+	syncing syncGroups
+
 	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while
 	// it's held.
 	mu   sync.Mutex
 	lock vfs.Lock // nil while the directory was never opened
+	// together: many logs are being synced at once, and togetherTurn ends when they are.
+	together     bool
+	togetherTurn sync.Cond
 	// stale are partitions without a log of which the checkpoint files speak: a new log of that name
 	// must not be mistaken, after a crash, for the one they mean.
 	stale map[ident.TopicPartition]struct{}

@@ -12,21 +12,33 @@ import (
 )
 
 // Flush makes all that is appended survive a crash of the machine. Errors: ErrStorage, ErrDeleted.
-func (l *Log) Flush() error { return l.flush(false) }
+func (l *Log) Flush() error { return l.flush(wholeLog) }
 
-// flush syncs what was appended since the last time; with sealed only the segments that are no
-// longer appended to. Nothing waits for it but the caller.
-func (l *Log) flush(sealed bool) error {
-	f, err := l.beginFlush(sealed)
+// extent is how much of a log a sync is of.
+type extent uint8
+
+const (
+	// wholeLog is records and indexes: nothing below the end needs recovery any more.
+	wholeLog extent = iota
+	// sealedSegments are those that are no longer appended to.
+	sealedSegments
+	// recordsOnly leaves the indexes of the active segment to recovery, which makes them anew: a third of the work.
+	recordsOnly
+)
+
+// flush syncs what was appended since the last time. Nothing waits for it but the caller, and other syncs of the log.
+func (l *Log) flush(what extent) error {
+	f, err := l.beginFlush(what)
 	if err != nil {
 		return err
 	}
 	return f.run()
 }
 
-// flushing is a log on the way to be synced.
+// flushing is a log on the way to be synced. Whoever has begun one ends it by run or finish.
 type flushing struct {
 	log         *Log
+	what        extent
 	segments    []*segment
 	active      *segment
 	entries     bool          // the directory's entries and small files too
@@ -34,35 +46,51 @@ type flushing struct {
 	truncations int64
 }
 
-// beginFlush notes what is to be synced, and writes what is only in memory.
-func (l *Log) beginFlush(sealed bool) (flushing, error) {
+// beginFlush waits for the sync before, notes what is to be synced, and writes what is only in memory.
+func (l *Log) beginFlush(what extent) (flushing, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	for l.flushing {
+		l.turn.Wait()
+	}
 	if err := l.usable(); err != nil {
 		return flushing{}, err
 	}
-	f := flushing{log: l, active: l.active(), end: l.EndOffset(), truncations: l.truncations.Load()}
+	f := flushing{log: l, what: what, active: l.active(), end: l.EndOffset(), truncations: l.truncations.Load()}
 	list := l.list()
-	f.segments = list[max(0, segmentAt(list, record.Offset(l.recoveryPoint.Load()))):]
-	if sealed {
+	from := l.recoveryPoint.Load()
+	if what == recordsOnly {
+		from = l.synced.Load()
+	}
+	f.segments = list[max(0, segmentAt(list, record.Offset(from))):]
+	switch what {
+	case sealedSegments:
 		last := len(f.segments) - 1
 		f.end, f.segments = f.segments[last].base, f.segments[:last]
-	} else if err := l.active().flushIndexes(); err != nil {
-		return flushing{}, l.failed("flush", err)
+	case wholeLog:
+		if err := l.active().flushIndexes(); err != nil {
+			return flushing{}, l.failed("flush", err)
+		}
 	}
 	f.entries = l.unsynced
-	l.unsynced = false
+	if what == recordsOnly && !f.entries && l.synced.Load() >= int64(f.end) {
+		f.segments = nil // the sync before was late enough
+	}
+	l.unsynced, l.flushing = false, true
 	return f, nil
 }
 
 // run syncs file by file.
 func (f *flushing) run() error {
 	l := f.log
+	if len(f.segments) == 0 && !f.entries {
+		return f.finish(nil)
+	}
 	start := time.Now()
 	path := l.path()
-	err := l.syncAll(f.segments, f.entries)
+	err := l.syncAll(f.segments, f.what, f.entries)
 	if errors.Is(err, fs.ErrNotExist) && l.renamedSince(path) {
-		err = l.syncAll(f.segments, f.entries)
+		err = l.syncAll(f.segments, f.what, f.entries)
 	}
 	if l.store.flushed != nil {
 		l.store.flushed(time.Since(start))
@@ -70,11 +98,13 @@ func (f *flushing) run() error {
 	return f.finish(err)
 }
 
-// finish notes what is synced, or that it is not.
+// finish notes what is synced, or that it is not, and lets the next sync begin.
 func (f *flushing) finish(err error) error {
 	l := f.log
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.flushing = false
+	defer l.turn.Broadcast()
 	if err != nil {
 		l.unsynced = l.unsynced || f.entries
 		return l.failed("flush", err)
@@ -83,16 +113,21 @@ func (f *flushing) finish(err error) error {
 		l.unnamed = false
 	}
 	if l.truncations.Load() == f.truncations && l.cuts == 0 {
-		l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(f.end)))
+		l.synced.Store(max(l.synced.Load(), int64(f.end)))
+		if f.what != recordsOnly {
+			l.recoveryPoint.Store(max(l.recoveryPoint.Load(), int64(f.end)))
+		}
 	}
-	l.flushedMs = l.store.nowMs()
+	if f.what != recordsOnly {
+		l.flushedMs = l.store.nowMs()
+	}
 	return nil
 }
 
 // syncAll syncs segments, and the directory with its small files if they have changed.
-func (l *Log) syncAll(list []*segment, entries bool) error {
+func (l *Log) syncAll(list []*segment, what extent, entries bool) error {
 	for _, s := range list {
-		err := s.sync()
+		err := s.syncExtent(what)
 		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(l.list(), s) {
 			continue // removed meanwhile
 		}
@@ -201,7 +236,7 @@ func (f *flusher) run(stop <-chan struct{}) {
 		}
 		for d, logs := range byDirectory {
 			// What fails has taken the directory offline and said so.
-			_ = d.flushLogs(logs, true, func() bool { return isClosed(stop) })
+			_ = d.flushLogs(logs, sealedSegments, func() bool { return isClosed(stop) })
 		}
 	}
 }

@@ -7,30 +7,32 @@ import (
 )
 
 // flushLogs syncs logs of the directory, file by file where there are few. givenUp, if given, ends it between two logs.
-func (d *Directory) flushLogs(logs []*Log, sealed bool, givenUp func() bool) error {
+func (d *Directory) flushLogs(logs []*Log, what extent, givenUp func() bool) error {
 	if len(logs) >= d.store.settings.SyncTogether {
-		return d.flushTogether(logs, sealed)
+		return d.flushTogether(logs, what)
 	}
 	threads := closeThreads
-	if sealed { // in the background: it has time
+	if what == sealedSegments { // in the background: it has time
 		threads = 1
 	}
 	return inParallel(threads, logs, func(l *Log) error {
 		if givenUp != nil && givenUp() {
 			return nil
 		}
-		return l.flush(sealed)
+		return l.flush(what)
 	})
 }
 
 // flushTogether syncs logs by one call for the whole volume: a file alone costs the disk a commit of the file system's
 // journal, and 10,000 partitions have 50,000.
-func (d *Directory) flushTogether(logs []*Log, sealed bool) error {
+func (d *Directory) flushTogether(logs []*Log, what extent) error {
+	d.beginTogether()
+	defer d.endTogether()
 	made := d.made.Load()
 	var all []flushing
 	var errs []error
 	for _, l := range logs {
-		f, err := l.beginFlush(sealed)
+		f, err := l.beginFlush(what)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -47,6 +49,23 @@ func (d *Directory) flushTogether(logs []*Log, sealed bool) error {
 		errs = append(errs, all[i].finish(nil))
 	}
 	return errors.Join(errs...)
+}
+
+// beginTogether waits until no other sync of many logs is under way: two that each wait for a log of the other's would for ever.
+func (d *Directory) beginTogether() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for d.together {
+		d.togetherTurn.Wait()
+	}
+	d.together = true
+}
+
+func (d *Directory) endTogether() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.together = false
+	d.togetherTurn.Broadcast()
 }
 
 // runAll is run, with the producers' snapshot, which was left to the volume's sync.
@@ -101,9 +120,9 @@ func (d *Directory) settleLogs(logs []*Log) error {
 		}
 	}
 	if together && len(left) > 0 {
-		return d.flushTogether(left, false)
+		return d.flushTogether(left, wholeLog)
 	}
-	return d.flushLogs(left, false, nil)
+	return d.flushLogs(left, wholeLog, nil)
 }
 
 // settled writes what is only in memory, and tells whether nothing needs to be synced. The producers' snapshot is synced

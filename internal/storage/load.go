@@ -63,6 +63,7 @@ func (l *Log) begin(segments []*segment, end record.Offset, from loading) (start
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(min(max(from.highWatermark, start), end)))
 	l.recoveryPoint.Store(int64(min(from.recoveryPoint, end)))
+	l.synced.Store(l.recoveryPoint.Load())
 	// A process that was killed may have made files whose names only the page cache knows. The name of
 	// an empty segment may be one of these however the process ended: who appends to it will sync it.
 	if l.active().size.Load() == 0 || !from.clean && end > from.recoveryPoint {
@@ -90,6 +91,7 @@ func (l *Log) loadEmpty(segments []*segment, start record.Offset) error {
 	l.start.Store(int64(start))
 	l.highWatermark.Store(int64(start))
 	l.recoveryPoint.Store(int64(start))
+	l.synced.Store(int64(start))
 	l.unsynced = true
 	if err := l.producers.truncateFully(l.store.fs, l.path(), start); err != nil {
 		return err

@@ -34,6 +34,7 @@ type Log struct {
 	highWatermark atomic.Int64
 	ceiling       atomic.Int64
 	recoveryPoint atomic.Int64 // below it everything is synced
+	synced        atomic.Int64 // below it the records are; not below the recovery point, to which indexes are synced too
 	firstUnstable atomic.Int64 // where the first undecided transaction begins, MaxInt64 for none
 	cutTo         atomic.Int64 // the lowest offset that the end moved down to since the cleaner looked, MaxInt64 for none
 	truncations   atomic.Int64 // moves before the end moves down and after: what spans one proves nothing
@@ -50,7 +51,13 @@ type Log struct {
 	unnamed   bool  // the name of the segment that is appended to may not be on the disk
 	cuts      int   // truncations under way: the recovery point stays where they have put it
 	flushedMs int64 // when the log was last synced
-	jitterMs  int64 // what the next roll by time is early by
+	// turn ends when flushing does: one sync at a time, for an error of the disk is told once, and another sync of the same
+	// file that runs beside it would be told that all is well.
+	turn     sync.Cond
+	flushing bool // a sync is under way
+
+	wanted   syncWant // guarded by the directory's syncing.mu
+	jitterMs int64    // what the next roll by time is early by
 }
 
 // unknownOffset stands for what a checkpoint file may or may not say of a log until it's written again.
@@ -65,6 +72,7 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 		producers: newProducerTable(d.store.producerIDExpirationMs.Load()),
 		flushedMs: d.store.nowMs(),
 	}
+	l.turn.L = &l.mu
 	l.where.Store(&path)
 	l.config.Store(&c)
 	l.segments.Store(new([]*segment))
@@ -148,6 +156,9 @@ func (l *Log) Ceiling() record.Offset { return record.Offset(l.ceiling.Load()) }
 
 // Config is the settings that the log obeys.
 func (l *Log) Config() LogConfig { return *l.config.Load() }
+
+// SyncOnAck is whether fsync.on.ack is set.
+func (l *Log) SyncOnAck() bool { return l.config.Load().SyncOnAck }
 
 // SetConfig replaces the settings.
 func (l *Log) SetConfig(c LogConfig) {

@@ -167,8 +167,15 @@ func (s *segment) flushIndexes() error {
 }
 
 // sync makes the segment's files survive a crash of the machine. It takes no lock.
-func (s *segment) sync() error {
-	for _, f := range s.files() {
+func (s *segment) sync() error { return s.syncExtent(wholeLog) }
+
+func (s *segment) syncExtent(what extent) error {
+	all := s.files()
+	files := all[:]
+	if what == recordsOnly {
+		files = files[:1]
+	}
+	for _, f := range files {
 		h, err := f.pin()
 		if err != nil {
 			return err

@@ -146,6 +146,8 @@ func newStore(o Options) *Store {
 func (s *Store) openDirs(paths []string) error {
 	for _, path := range paths {
 		d := &Directory{store: s, path: filepath.Clean(path)}
+		d.togetherTurn.L = &d.mu
+		d.syncing.dir = d
 		s.dirs = append(s.dirs, d)
 	}
 	seen := make(map[ident.StoreID]string)
@@ -428,6 +430,9 @@ func (s *Store) Close(clean bool) error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	for _, d := range s.dirs {
+		d.syncing.close()
+	}
 	close(s.stop)
 	s.cleaner.close()
 	s.done.Wait()

@@ -44,6 +44,7 @@ func (l *Log) expectCut(where func() (base, end record.Offset, err error)) (due 
 		if err == nil {
 			l.cuts++
 			l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(base)))
+			l.synced.Store(min(l.synced.Load(), int64(base)))
 			l.highWatermark.Store(min(l.highWatermark.Load(), max(int64(end), l.start.Load())))
 		}
 	}
@@ -218,6 +219,7 @@ func (l *Log) restartAt(o record.Offset) error {
 	l.dir.startsChanged.Store(true)
 	l.highWatermark.Store(int64(o))
 	l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(o)))
+	l.synced.Store(min(l.synced.Load(), int64(o)))
 	l.unsynced = true
 	if err := l.producers.truncateFully(l.store.fs, l.path(), o); err != nil {
 		return l.failed("truncate", err)
