@@ -83,7 +83,7 @@ func (e *election) inquire(p *metadata.Partition, why metadata.Inquiry) (*metada
 	}
 	answers := e.answers(p)
 	for _, id := range p.Replicas {
-		if e.awaited(p, id) && answers[id] == nil {
+		if e.awaited(p, id, answers[id]) {
 			return nil, nil
 		}
 	}
@@ -109,10 +109,14 @@ func (e *election) answers(p *metadata.Partition) map[ident.BrokerID]*metadata.A
 	return valid
 }
 
-// awaited tells whether a replica's answer is needed. Those that live always answer. Of those that are away each may hold
-// more than the others, unless what it had is known to be destroyed; an unclean election does without them.
-func (e *election) awaited(p *metadata.Partition, id ident.BrokerID) bool {
-	if e.img.Broker(id) != nil {
+// awaited tells whether a replica's answer is needed still. Those that live always answer. Of those that are away, and those in a
+// directory that can't be read, each may hold more than the others, unless what it had is known to be destroyed; an unclean
+// election does without them.
+func (e *election) awaited(p *metadata.Partition, id ident.BrokerID, answer *metadata.Answer) bool {
+	if answer != nil && !answer.Offline {
+		return false
+	}
+	if answer == nil && e.img.Broker(id) != nil {
 		return true
 	}
 	switch p.Inquiry {

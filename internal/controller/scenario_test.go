@@ -316,7 +316,10 @@ func (s *stage) elect(args []string) []string {
 func (s *stage) answer(args []string) []string {
 	topic, p := s.partition(args[1])
 	b := s.img.Broker(brokerID(args[0]))
-	a := metadata.Answer{BrokerEpoch: b.Epoch, LeaderEpoch: p.LeaderEpoch, LastEpoch: record.NoEpoch, Store: b.Stores[0]}
+	a := metadata.Answer{BrokerEpoch: b.Epoch, LeaderEpoch: p.LeaderEpoch, LastEpoch: record.NoEpoch}
+	if len(b.Stores) > 0 {
+		a.Store = b.Stores[0]
+	}
 	for _, arg := range args[2:] {
 		switch name, value, _ := strings.Cut(arg, "="); name {
 		case "start":

@@ -41,6 +41,7 @@ type client struct {
 	rng         *rand.Rand
 	conns       map[string]net.Conn
 	leaders     map[[16]byte][]int32 // as far as known
+	epochs      map[[16]byte][]int32 // the latest leader epochs that were heard of
 	coordinator string
 	formatter   *kmsg.RequestFormatter
 	correlation int32
@@ -49,7 +50,7 @@ type client struct {
 func (e *Env) client(name string, number uint64) *client {
 	return &client{
 		Env: e, name: name, rng: rand.New(rand.NewPCG(e.Seed, 0xc11e<<16|number)),
-		conns: map[string]net.Conn{}, leaders: map[[16]byte][]int32{},
+		conns: map[string]net.Conn{}, leaders: map[[16]byte][]int32{}, epochs: map[[16]byte][]int32{},
 		formatter: kmsg.NewRequestFormatter(kmsg.FormatterClientID(name)),
 	}
 }
@@ -149,13 +150,23 @@ func (c *client) learn(t *Topic) {
 	if err != nil || len(answer.Topics) != 1 || answer.Topics[0].ErrorCode != 0 {
 		return
 	}
-	leaders := make([]int32, t.Partitions)
+	c.believe(t, answer.Topics[0].Partitions)
+}
+
+// believe takes over who leads. What is of an older epoch than one that was heard of comes from a broker that does not hear of
+// changes: its leader has been deposed (KIP-320). Every client that counts treats it so.
+func (c *client) believe(t *Topic, partitions []kmsg.MetadataResponseTopicPartition) {
+	leaders, epochs := make([]int32, t.Partitions), c.epochs[t.ID]
+	if epochs == nil {
+		epochs = make([]int32, t.Partitions)
+		c.epochs[t.ID] = epochs
+	}
 	for i := range leaders {
 		leaders[i] = -1
 	}
-	for _, p := range answer.Topics[0].Partitions {
-		if p.Partition < t.Partitions {
-			leaders[p.Partition] = p.Leader
+	for _, p := range partitions {
+		if p.Partition < t.Partitions && p.LeaderEpoch >= epochs[p.Partition] {
+			leaders[p.Partition], epochs[p.Partition] = p.Leader, p.LeaderEpoch
 		}
 	}
 	c.leaders[t.ID] = leaders
