@@ -98,7 +98,12 @@ func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 		return cut, nil, err
 	}
 	if len(c.Batches) > 0 {
-		if err := appendCopy(log, c.Batches); err != nil {
+		err := appendCopy(log, c.Batches)
+		if errors.Is(err, storage.ErrUnexpectedOffset) && log.StartOffset() < log.EndOffset() && log.EndOffset() <= c.LogStart {
+			defer p.cutFuture(log)
+			return Cut{}, nil, failed(log.TruncateFullyTo(c.LogStart)) // the leader's log begins behind all of it, within a batch
+		}
+		if err != nil {
 			return Cut{}, nil, failed(err)
 		}
 		p.cutFuture(log)

@@ -189,6 +189,25 @@ func TestFollowerBeginsWhereTheLeaderDoes(t *testing.T) {
 	copyAll(t, leads, follows)
 }
 
+// A follower whose records of an earlier leader the new one's log begins behind, in the middle of a batch, gets that batch.
+func TestFollowerBeginsAnewWithinABatch(t *testing.T) {
+	p := newPair(t)
+	deposed, _ := p.roles(1)
+	p.write(deposed, 6)
+	p.write(deposed, 3)
+	p.swap()
+	leads, follows := p.roles(2)
+	p.write(leads, 5)
+	p.write(leads, 3) // [5, 8)
+	leads.Log().SetHighWatermark(8)
+	if err := leads.Log().AdvanceStart(6); err != nil {
+		t.Fatal(err)
+	}
+	copyAll(t, leads, follows)
+	p.write(leads, 1)
+	copyAll(t, leads, follows)
+}
+
 func TestFollowerIgnoresWhatComesTooLate(t *testing.T) {
 	p := newPair(t)
 	_, follows := p.roles(1)
