@@ -78,7 +78,7 @@ func (b *Broker) proveAll(ctx context.Context) bool {
 	var now []proof
 	for _, e := range b.elsewhereEndpoints() {
 		p := b.proven.of(e.Listener, addressOf(e))
-		p.err = b.prove(ctx, p.address)
+		p.err = b.prove(ctx, e)
 		if ctx.Err() != nil {
 			return true
 		}
@@ -131,19 +131,22 @@ func (b *Broker) elsewhereEndpoints() []metadata.Endpoint {
 }
 
 // prove connects to an address, and looks who is there. The error is errMisled where it is somebody else, with who that is.
-func (b *Broker) prove(ctx context.Context, address string) error {
+func (b *Broker) prove(ctx context.Context, e metadata.Endpoint) error {
 	ctx, cancel := context.WithTimeout(ctx, proveWithin)
 	defer cancel()
-	err := b.proveIs(ctx, address, b.id)
+	err := b.proveIs(ctx, e, b.id)
+	if isAlert(err) {
+		return nil // somebody is there, and this broker is no client to its taste: who it is can't be told
+	}
 	if err == nil || !errors.Is(err, errMisled) {
 		return err
 	}
-	return fmt.Errorf("%w: it is %s", errMisled, b.whoIsAt(ctx, address))
+	return fmt.Errorf("%w: it is %s", errMisled, b.whoIsAt(ctx, e))
 }
 
 // proveIs connects to an address, and looks whether a certain broker of this cluster is there.
-func (b *Broker) proveIs(ctx context.Context, address string, id ident.BrokerID) error {
-	peer, err := wire.DialPeer(ctx, b.options.Dial, address, peerName(b.id))
+func (b *Broker) proveIs(ctx context.Context, e metadata.Endpoint, id ident.BrokerID) error {
+	peer, err := wire.DialPeer(ctx, b.secrets.prover(e.Protocol, e.Host), addressOf(e), peerName(b.id))
 	if err != nil {
 		return err
 	}
@@ -151,21 +154,21 @@ func (b *Broker) proveIs(ctx context.Context, address string, id ident.BrokerID)
 	stop := context.AfterFunc(ctx, peer.Close)
 	defer stop()
 	if err := greet(peer, b.cluster, id, proveWithin); err != nil {
-		return fmt.Errorf("%s: %w", address, err)
+		return fmt.Errorf("%s: %w", addressOf(e), err)
 	}
 	return nil
 }
 
 // whoIsAt names the broker, or the cluster, to which a misleading address leads.
-func (b *Broker) whoIsAt(ctx context.Context, address string) string {
-	if cluster := b.clusterAt(ctx, address); cluster != "" && cluster != b.cluster.String() {
+func (b *Broker) whoIsAt(ctx context.Context, e metadata.Endpoint) string {
+	if cluster := b.clusterAt(ctx, e); cluster != "" && cluster != b.cluster.String() {
 		return "a broker of another cluster, " + cluster
 	}
 	for i, other := range b.feed.Current().Brokers() {
 		if i == maxSuspects || ctx.Err() != nil {
 			break
 		}
-		if other.ID != b.id && b.proveIs(ctx, address, other.ID) == nil {
+		if other.ID != b.id && b.proveIs(ctx, e, other.ID) == nil {
 			return fmt.Sprintf("broker %d", other.ID)
 		}
 	}
@@ -173,8 +176,8 @@ func (b *Broker) whoIsAt(ctx context.Context, address string) string {
 }
 
 // clusterAt is the cluster that answers at an address; empty where that can't be told.
-func (b *Broker) clusterAt(ctx context.Context, address string) string {
-	peer, err := wire.DialPeer(ctx, b.options.Dial, address, peerName(b.id))
+func (b *Broker) clusterAt(ctx context.Context, e metadata.Endpoint) string {
+	peer, err := wire.DialPeer(ctx, b.secrets.prover(e.Protocol, e.Host), addressOf(e), peerName(b.id))
 	if err != nil {
 		return ""
 	}
@@ -228,7 +231,7 @@ func (b *Broker) warnings() []string {
 			list = append(list, fmt.Sprintf("listener %s is advertised as %s: %v", p.listener, p.address, err))
 		}
 	}
-	return append(list, b.declared.warnings()...)
+	return append(append(list, b.secrets.warnings()...), b.declared.warnings()...)
 }
 
 // AdvertisedAddresses implements metrics.PodSource.

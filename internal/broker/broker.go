@@ -76,6 +76,7 @@ type Broker struct {
 	pulses     *pulses
 	answers    *answers
 	roads      *roads
+	secrets    *secrets
 	unfollow   func() // ends what fetchers and pulses hear
 	controller *controller.Controller
 	producers  *txn.Producers
@@ -201,6 +202,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	if !b.options.Guest {
 		b.background.Go(func() { giveBack(run, b.logger) })
 	}
+	b.background.Go(func() { b.keepSecrets(run) })
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.partitions.MoveLogs(run, b.exchange) })
 	b.background.Go(func() { b.watchKeeper(run) })

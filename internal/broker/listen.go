@@ -22,9 +22,14 @@ func (b *Broker) listen() error {
 		MaxQueuedBytes: config.QueuedMaxRequestBytes.In(view), Backlog: config.SocketBacklog.In(view),
 		Listen: b.options.Listen,
 	}
+	o.HandshakeTimeout, o.MaxHandshakes = config.SSLHandshakeTimeout.In(view), config.SSLHandshakesMax.In(view)
+	var err error
+	if b.secrets, err = b.openSecrets(view); err != nil {
+		return err
+	}
 	for _, l := range b.config.Listeners {
 		o.Listeners = append(o.Listeners, server.Listener{
-			Name: l.Name, Address: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)),
+			Name: l.Name, Address: net.JoinHostPort(l.Host, strconv.Itoa(l.Port)), TLS: b.secrets.of(l.Name),
 		})
 	}
 	s, err := server.Listen(o)

@@ -24,7 +24,7 @@ import (
 type roads struct {
 	broker  ident.BrokerID
 	cluster ident.ClusterID
-	dial    wire.Dial
+	secrets *secrets
 	logger  *slog.Logger
 
 	mu    sync.Mutex
@@ -56,7 +56,7 @@ var errMisled = errors.New("another broker, or another cluster, answers there")
 
 func (b *Broker) newRoads() *roads {
 	return &roads{
-		broker: b.id, cluster: b.cluster, dial: b.options.Dial, logger: b.logger, known: map[registered]*road{},
+		broker: b.id, cluster: b.cluster, secrets: b.secrets, logger: b.logger, known: map[registered]*road{},
 	}
 }
 
@@ -88,7 +88,7 @@ func (r *roads) try(ctx context.Context, b *metadata.Broker, address string, sho
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	peer, err := wire.DialPeer(ctx, r.dial, address, peerName(r.broker))
+	peer, err := wire.DialPeer(ctx, r.secrets.dialler(b.Internal.Protocol, namesOf(b.Internal)...), address, peerName(r.broker))
 	if err != nil {
 		return nil, err
 	}

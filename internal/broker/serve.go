@@ -23,6 +23,7 @@ func (b *Broker) startAPI() {
 	b.server.SetHandler(server.HandlerFunc(func(x *server.Exchange) { b.api.Handle(x) }))
 	b.settings.onChange(func(v *config.View) {
 		b.server.SetLimits(serverLimits(v))
+		b.secrets.set(v)
 		b.store.SetCleaner(cleanerSettings(v))
 		b.store.SetProducerIDExpiration(config.ProducerIDExpiration.In(v).Milliseconds())
 	})

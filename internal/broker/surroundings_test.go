@@ -172,6 +172,19 @@ func TestOutsideUnknown(t *testing.T) {
 	}
 }
 
+func endpointAt(t *testing.T, address string) metadata.Endpoint {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return metadata.Endpoint{Listener: "PLAINTEXT", Host: host, Port: int32(number), Protocol: "PLAINTEXT"}
+}
+
 // TestAdvertisedAddresses: a broker finds out that what it advertises is another's, another cluster's, or nobody's.
 func TestAdvertisedAddresses(t *testing.T) {
 	w := newWorld(t)
@@ -184,7 +197,7 @@ func TestAdvertisedAddresses(t *testing.T) {
 	}
 	second := w.start("broker.id=2", "barnabas.advertised.check.interval.ms=0")
 	awaitState(t, "both brokers", func() bool { return second.feed.Current().NumBrokers() == 2 }, func() string { return "" })
-	at := func(b *Broker) string { return b.Addresses()["PLAINTEXT"].String() }
+	at := func(b *Broker) metadata.Endpoint { return b.endpoints()[0] }
 	if err := second.prove(t.Context(), at(second)); err != nil {
 		t.Errorf("its own: %v", err)
 	}
@@ -194,7 +207,7 @@ func TestAdvertisedAddresses(t *testing.T) {
 	if err := second.prove(t.Context(), at(elsewhere)); !errors.Is(err, errMisled) || !strings.Contains(err.Error(), "another cluster, "+elsewhere.cluster.String()) {
 		t.Errorf("another cluster's: %v", err)
 	}
-	if err := second.prove(t.Context(), nobody); err == nil || errors.Is(err, errMisled) {
+	if err := second.prove(t.Context(), endpointAt(t, nobody)); err == nil || errors.Is(err, errMisled) {
 		t.Errorf("nobody's: %v", err)
 	}
 }

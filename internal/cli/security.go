@@ -1,20 +1,23 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
+	"net"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"barnabas/internal/tlsstore"
 )
 
 func (p properties) isSecurity(name string) bool {
@@ -30,11 +33,11 @@ func (p properties) security() ([]kgo.Opt, error) {
 	case "", "PLAINTEXT":
 		return nil, nil
 	case "SSL", "SASL_SSL":
-		config, err := p.tlsConfig()
+		material, err := tlsstore.Read(tlsstore.Settings(p))
 		if err != nil {
 			return nil, err
 		}
-		opts = append(opts, kgo.DialTLSConfig(config))
+		opts = append(opts, kgo.Dialer(dialTLS(material, p.dialWithin())))
 	case "SASL_PLAINTEXT":
 	default:
 		return nil, sayf("Invalid value %s for configuration security.protocol: "+
@@ -50,74 +53,35 @@ func (p properties) security() ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-// tlsConfig reads the trust store and key store. Only PEM is read: JKS and PKCS12 are Java's.
-func (p properties) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	trusted, err := p.store("ssl.truststore", "ssl.truststore.certificates")
-	if err != nil {
-		return nil, err
+// dialWithin bounds a connection with its TLS handshake; unless it is given as kgo does for those without.
+func (p properties) dialWithin() time.Duration {
+	ms, err := strconv.ParseInt(strings.TrimSpace(p["socket.connection.setup.timeout.ms"]), 10, 32)
+	if err != nil || ms <= 0 {
+		return 10 * time.Second
 	}
-	if trusted != nil {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(trusted) {
-			return nil, errors.New("ssl.truststore holds no certificate")
-		}
-	}
-	chain, err := p.store("ssl.keystore", "ssl.keystore.certificate.chain")
-	if err != nil {
-		return nil, err
-	}
-	if chain != nil {
-		key := chain
-		if p["ssl.keystore.key"] != "" {
-			key = []byte(p["ssl.keystore.key"])
-		}
-		pair, err := tls.X509KeyPair(chain, key)
+	return time.Duration(ms) * time.Millisecond
+}
+
+// dialTLS connects by TLS to brokers, whose certificates are to be for the hosts that are dialled.
+func dialTLS(material *tlsstore.Material, within time.Duration) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
 		if err != nil {
-			return nil, fmt.Errorf("ssl.keystore: %w", err)
+			return nil, err
 		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	if name, set := p["ssl.endpoint.identification.algorithm"]; set && name == "" {
-		skipHostname(config)
-	}
-	return config, nil
-}
-
-// skipHostname keeps the check of the certificate chain and drops that of the host name, which is
-// what an empty ssl.endpoint.identification.algorithm means.
-func skipHostname(config *tls.Config) {
-	config.InsecureSkipVerify = true
-	config.VerifyConnection = func(state tls.ConnectionState) error {
-		intermediates := x509.NewCertPool()
-		for _, certificate := range state.PeerCertificates[1:] {
-			intermediates.AddCert(certificate)
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
 		}
-		_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-			Roots: config.RootCAs, Intermediates: intermediates,
-		})
-		return err
+		secured := tls.Client(conn, material.Client(host))
+		if err := secured.HandshakeContext(ctx); err != nil {
+			conn.Close()
+			return nil, fmt.Errorf("SSL handshake failed with %s: %w", address, err)
+		}
+		return secured, nil
 	}
-}
-
-// store returns PEM text given inline, or read from the location; nil when neither is set.
-func (p properties) store(prefix, inline string) ([]byte, error) {
-	if p[inline] != "" {
-		return []byte(p[inline]), nil
-	}
-	path := p[prefix+".location"]
-	if path == "" {
-		return nil, nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s.location: %w", prefix, err)
-	}
-	if block, _ := pem.Decode(data); block == nil {
-		return nil, fmt.Errorf("%s.location: %s is no PEM file (%s.type=PEM is what is read here; "+
-			"convert a JKS or PKCS12 store with keytool and openssl)", prefix, path, prefix)
-	}
-	return data, nil
 }
 
 var jaasOption = regexp.MustCompile(`([A-Za-z.]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]+))`)

@@ -88,7 +88,7 @@ func (v *View) DescribeBroker(brokers int) []Entry {
 // and Kafka's own without a meaning here.
 func (l *layers) describeUnlisted() []Entry {
 	names := map[string]bool{}
-	for _, layer := range []map[string]string{l.brokerDynamic, l.clusterDynamic} {
+	for _, layer := range []map[string]string{l.brokerDynamic, l.clusterDynamic, l.static} {
 		for name := range layer {
 			names[name] = server[name] == nil
 		}
@@ -99,8 +99,11 @@ func (l *layers) describeUnlisted() []Entry {
 			continue
 		}
 		e := Entry{Name: name, Sensitive: sensitiveUnlisted(name), ReadOnly: !dynamicUnlisted(name)}
+		if value, ok := l.static[name]; ok {
+			e.Value, e.Synonyms = text(value), []SynonymEntry{{name, text(value), StaticBroker}}
+		}
 		if value, ok := l.clusterDynamic[name]; ok {
-			e.Value, e.Synonyms = text(value), []SynonymEntry{{name, text(value), DynamicClusterDefault}}
+			e.Value, e.Synonyms = text(value), append([]SynonymEntry{{name, text(value), DynamicClusterDefault}}, e.Synonyms...)
 		}
 		if value, ok := l.brokerDynamic[name]; ok {
 			e.Value, e.Synonyms = text(value), append([]SynonymEntry{{name, text(value), DynamicBroker}}, e.Synonyms...)

@@ -90,5 +90,6 @@ func Secret(name string) bool {
 func sensitiveUnlisted(name string) bool {
 	base := listenerPrefix().ReplaceAllString(name, "")
 	_, real := unusedSettings()[base]
+	real = real || server[base] != nil
 	return !real && !dynamicNames()[base] || slices.Contains(strings.Fields(secretInKafka), base)
 }

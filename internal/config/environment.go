@@ -47,42 +47,44 @@ var imageVariables = map[string]string{
 	"KAFKA_INIT_MAX_TIMEOUT":           ofImage,
 	"KAFKA_INITIAL_CLUSTER_DIRECTORY":  ofImage,
 	"KAFKA_SKIP_KRAFT_STORAGE_INIT":    ofImage,
-	"KAFKA_CERTIFICATE_PASSWORD":       noTLS,
-	"KAFKA_TLS_TYPE":                   noTLS,
-	"KAFKA_TLS_CLIENT_AUTH":            noTLS,
-	"KAFKA_CLIENT_USERS":               noTLS,
-	"KAFKA_CLIENT_PASSWORDS":           noTLS,
-	"KAFKA_INTER_BROKER_USER":          noTLS,
-	"KAFKA_INTER_BROKER_PASSWORD":      noTLS,
-	"KAFKA_CONTROLLER_USER":            noTLS,
-	"KAFKA_CONTROLLER_PASSWORD":        noTLS,
-	"KAFKA_ZOOKEEPER_PROTOCOL":         noTLS,
-	"KAFKA_SSL_KEYSTORE_FILENAME":      noTLS,
-	"KAFKA_SSL_KEYSTORE_CREDENTIALS":   noTLS,
-	"KAFKA_SSL_KEY_CREDENTIALS":        noTLS,
-	"KAFKA_SSL_TRUSTSTORE_FILENAME":    noTLS,
-	"KAFKA_SSL_TRUSTSTORE_CREDENTIALS": noTLS,
+	"KAFKA_SSL_KEYSTORE_FILENAME":      "",
+	"KAFKA_SSL_KEYSTORE_CREDENTIALS":   "",
+	"KAFKA_SSL_KEY_CREDENTIALS":        "",
+	"KAFKA_SSL_TRUSTSTORE_FILENAME":    "",
+	"KAFKA_SSL_TRUSTSTORE_CREDENTIALS": "",
+	"KAFKA_CERTIFICATE_PASSWORD":       ofBitnami,
+	"KAFKA_TLS_TYPE":                   ofBitnami,
+	"KAFKA_TLS_CLIENT_AUTH":            ofBitnami,
+	"KAFKA_CLIENT_USERS":               noSASL,
+	"KAFKA_CLIENT_PASSWORDS":           noSASL,
+	"KAFKA_INTER_BROKER_USER":          noSASL,
+	"KAFKA_INTER_BROKER_PASSWORD":      noSASL,
+	"KAFKA_CONTROLLER_USER":            noSASL,
+	"KAFKA_CONTROLLER_PASSWORD":        noSASL,
+	"KAFKA_ZOOKEEPER_PROTOCOL":         noSASL,
 }
 
 const (
-	noJVM   = "is for a Java virtual machine; Barnabas has none"
-	noJMX   = "is for JMX; Barnabas serves its metrics over HTTP (http.listener)"
-	noLog4j = "is for log4j; Barnabas has --log-level"
-	ofImage = "belongs to another image, and has no meaning in this one"
-	noTLS   = "is for TLS or SASL, which are not served yet"
+	noJVM     = "is for a Java virtual machine; Barnabas has none"
+	noJMX     = "is for JMX; Barnabas serves its metrics over HTTP (http.listener)"
+	noLog4j   = "is for log4j; Barnabas has --log-level"
+	ofImage   = "belongs to another image, and has no meaning in this one"
+	ofBitnami = "is bitnami's own way to say ssl.* settings: give these, as KAFKA_SSL_KEYSTORE_TYPE and KAFKA_SSL_KEYSTORE_LOCATION"
+	noSASL    = "is for SASL, which is not served yet"
 )
 
 // environment reads a broker's settings from variables.
 type environment struct {
 	vars     map[string]string
 	run      func(command string) (string, error)
+	read     func(file string) ([]byte, error)
 	settings []given
 	notices  []Notice
 	problems []Problem
 }
 
-func readEnvironment(env []string, run func(string) (string, error)) *environment {
-	e := &environment{vars: map[string]string{}, run: run}
+func readEnvironment(env []string, run func(string) (string, error), read func(string) ([]byte, error)) *environment {
+	e := &environment{vars: map[string]string{}, run: run, read: read}
 	for _, variable := range env {
 		name, value, ok := strings.Cut(variable, "=")
 		if ok && value != "" { // every image takes an empty one for one that is not there
@@ -94,6 +96,7 @@ func readEnvironment(env []string, run func(string) (string, error)) *environmen
 		e.variable(name)
 	}
 	e.protocolNames()
+	e.secretFiles()
 	return e
 }
 
@@ -127,6 +130,37 @@ func (e *environment) variable(name string) {
 // underscore, three are a dash.
 func settingName(variable string) string {
 	return strings.NewReplacer("___", "-", "__", "_", "_", ".").Replace(strings.ToLower(variable))
+}
+
+// secretsDir is where the images of apache/kafka and confluentinc/cp-kafka have key stores and the files of their passwords.
+const secretsDir = "/etc/kafka/secrets/"
+
+// secretFiles reads the variables of these images that name files in that directory: a store itself, or one that has a password in it.
+func (e *environment) secretFiles() {
+	for _, v := range []struct {
+		variable, setting string
+		content           bool
+	}{
+		{"KAFKA_SSL_KEYSTORE_FILENAME", SSLKeystoreLocation.Name, false},
+		{"KAFKA_SSL_TRUSTSTORE_FILENAME", SSLTruststoreLocation.Name, false},
+		{"KAFKA_SSL_KEYSTORE_CREDENTIALS", SSLKeystorePassword.Name, true},
+		{"KAFKA_SSL_KEY_CREDENTIALS", SSLKeyPassword.Name, true},
+		{"KAFKA_SSL_TRUSTSTORE_CREDENTIALS", SSLTruststorePassword.Name, true},
+	} {
+		value := e.vars[v.variable]
+		if value == "" {
+			continue
+		}
+		if value = secretsDir + value; v.content {
+			data, err := e.read(value)
+			if err != nil {
+				e.problems = append(e.problems, Problem{v.variable, v.setting, v.variable + ": " + err.Error()})
+				continue
+			}
+			value = strings.TrimRight(string(data), "\r\n")
+		}
+		e.settings = append(e.settings, given{v.setting, value, v.variable})
+	}
 }
 
 // serviceLink has the names that Kubernetes gives; serviceURL a value of the one that could be a setting's.

@@ -84,6 +84,18 @@ func (l *loading) listeners() {
 	}
 	l.distinct()
 	l.interBroker()
+	l.ownSSL()
+}
+
+// ownSSL names the ssl settings of listeners that are not there.
+func (l *loading) ownSSL() {
+	for _, name := range sortedKeys(l.static) {
+		listener, is := sslOfListener(name)
+		if !is || slices.ContainsFunc(l.broker.Listeners, func(x Listener) bool { return strings.EqualFold(x.Name, listener) }) {
+			continue
+		}
+		l.notices = append(l.notices, Notice{l.static[name].where, name, "is for a listener " + strings.ToUpper(listener) + ", and there is none", false})
+	}
 }
 
 func (l *loading) endpoints(d *Def) []endpoint {
@@ -167,11 +179,11 @@ func (l *loading) listener(e endpoint, advertised map[string]endpoint, protocols
 		listener.Host = ""
 	}
 	switch listener.Protocol {
-	case "PLAINTEXT":
-	case "SSL", "SASL_PLAINTEXT", "SASL_SSL":
-		l.problem(Listeners.Def, fmt.Sprintf("listener %s wants %s, and only PLAINTEXT is served yet: TLS and SASL come in a later release", e.name, listener.Protocol))
+	case "PLAINTEXT", "SSL":
+	case "SASL_PLAINTEXT", "SASL_SSL":
+		l.problem(Listeners.Def, fmt.Sprintf("listener %s wants %s, and only PLAINTEXT and SSL are served yet: SASL comes in a later release", e.name, listener.Protocol))
 	case "":
-		l.problem(ListenerSecurityProtocols.Def, fmt.Sprintf("no security protocol for listener %s: add %s:PLAINTEXT", e.name, e.name))
+		l.problem(ListenerSecurityProtocols.Def, fmt.Sprintf("no security protocol for listener %s: add %s:PLAINTEXT or %s:SSL", e.name, e.name, e.name))
 	default:
 		l.problem(ListenerSecurityProtocols.Def, fmt.Sprintf("%s is not a security protocol", listener.Protocol))
 	}

@@ -22,6 +22,8 @@ type Sources struct {
 	Overrides []string // key=value, as --override takes them
 	// Run runs a command of HOSTNAME_COMMAND and its like, and returns what it prints; nil is /bin/sh.
 	Run func(command string) (string, error)
+	// ReadFile reads the files of passwords that variables name; nil is os.ReadFile.
+	ReadFile func(name string) ([]byte, error)
 	// Hostname is the machine's name, which an address that is every address advertises; nil is os.Hostname.
 	Hostname func() (string, error)
 }
@@ -52,12 +54,15 @@ func Load(sources Sources) (*Broker, []Notice, error) {
 	if sources.Run == nil {
 		sources.Run = runShell
 	}
+	if sources.ReadFile == nil {
+		sources.ReadFile = os.ReadFile
+	}
 	if sources.Hostname == nil {
 		sources.Hostname = os.Hostname
 	}
 	l := &loading{sources: sources, static: map[string]given{}, broker: &Broker{}}
 	l.readFile()
-	env := readEnvironment(sources.Env, sources.Run)
+	env := readEnvironment(sources.Env, sources.Run, sources.ReadFile)
 	l.notices = append(l.notices, env.notices...)
 	l.problems = append(l.problems, env.problems...)
 	l.take(env.settings)
@@ -145,6 +150,9 @@ func (l *loading) checkValues() {
 	for _, name := range slices.Sorted(maps.Keys(l.static)) {
 		g := l.static[name]
 		d := server[name]
+		if _, own := sslOfListener(name); own {
+			d = server[listenerPrefix().ReplaceAllString(name, "")]
+		}
 		if d == nil {
 			l.unused(g)
 			continue
@@ -155,7 +163,7 @@ func (l *loading) checkValues() {
 	}
 	static := make(map[string]string, len(l.static))
 	for name, g := range l.static {
-		if server[name] != nil {
+		if _, own := sslOfListener(name); server[name] != nil || own {
 			static[name] = g.value
 		}
 	}

@@ -71,7 +71,7 @@ func TestAllMistakesTogether(t *testing.T) {
 num.partitions=many
 log.dirs = /a, \
    /a
-listeners=PLAINTEXT://0.0.0.0:9092,SSL://:9093
+listeners=PLAINTEXT://0.0.0.0:9092,SASL_SSL://:9093
 
 advertised.listeners=PLAINTEXT://0.0.0.0:9092
 authorizer.class.name=org.example.Authorizer
@@ -83,7 +83,7 @@ authorizer.class.name=org.example.Authorizer
 	want := []string{
 		"server.properties:2: Invalid value many for configuration num.partitions: Not a number of type INT",
 		"server.properties:3: log.dirs: /a is there twice",
-		"server.properties:5: listeners: listener SSL wants SSL, and only PLAINTEXT is served yet: TLS and SASL come in a later release",
+		"server.properties:5: listeners: listener SASL_SSL wants SASL_SSL, and only PLAINTEXT and SSL are served yet: SASL comes in a later release",
 		"server.properties:7: advertised.listeners: PLAINTEXT advertises 0.0.0.0, which no client can dial: give the address that clients use",
 		"server.properties:8: authorizer.class.name: access control is not served yet, and this broker would let everyone in",
 		`KAFKA_CREATE_TOPICS: barnabas.create.topics: "a:b:c": b is not a number of partitions`,
@@ -99,7 +99,7 @@ authorizer.class.name=org.example.Authorizer
 
 func TestNotices(t *testing.T) {
 	_, notices, err := load(t, `num.network.threads=3
-listener.name.internal.ssl.keystore.location=/x
+listener.name.internal.ssl.principal.mapping.rules=/x
 num.partitons=3
 retention.ms=5
 brand.new.thing=1
@@ -120,7 +120,7 @@ confluent.license=x
 		"KAFKA_HEAP_OPTS is for a Java virtual machine; Barnabas has none",
 		"server.properties:5: brand.new.thing is not a setting of Kafka or of Barnabas",
 		"server.properties:6: confluent.license is of another vendor's Kafka",
-		"server.properties:2: listener.name.internal.ssl.keystore.location is for TLS, SASL or access control, which are not served yet",
+		"server.properties:2: listener.name.internal.ssl.principal.mapping.rules is for SASL or access control, which are not served yet",
 		"KAFKA_LOG_RETENTION_HUORS: log.retention.huors is not a setting; did you mean log.retention.hours?",
 		"server.properties:1: num.network.threads sizes a thread pool or a buffer of Kafka that Barnabas does not have",
 		"server.properties:3: num.partitons is not a setting; did you mean num.partitions?",
@@ -152,7 +152,7 @@ func TestListeners(t *testing.T) {
 
 		{"no port", "listeners=PLAINTEXT://a", `! server.properties:1: listeners: "PLAINTEXT://a": missing port in address`},
 		{"a port too large", "listeners=PLAINTEXT://a:65536", `! server.properties:1: listeners: "PLAINTEXT://a:65536": 65536 is not a port`},
-		{"no protocol", "listeners=A://:1", "! listener.security.protocol.map: no security protocol for listener A: add A:PLAINTEXT"},
+		{"no protocol", "listeners=A://:1", "! listener.security.protocol.map: no security protocol for listener A: add A:PLAINTEXT or A:SSL"},
 		{"one port twice", "listeners=PLAINTEXT://:1,B://:1\nlistener.security.protocol.map=B:PLAINTEXT,PLAINTEXT:PLAINTEXT",
 			"! server.properties:1: listeners: PLAINTEXT and B have one port, 1"},
 		{"one name twice", "listeners=PLAINTEXT://:1,PLAINTEXT://:2", "! server.properties:1: listeners: two listeners are called PLAINTEXT"},

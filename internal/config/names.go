@@ -39,7 +39,7 @@ metadata.max.retention.bytes metadata.max.retention.ms
 server.max.startup.time.ms unstable.api.versions.enable unstable.feature.versions.enable
 unstable.metadata.versions.enable
 `},
-	{"is for TLS, SASL or access control, which are not served yet", `
+	{"is for SASL or access control, which are not served yet", `
 allow.everyone.if.no.acl.found authorizer.class.name connection.failed.authentication.delay.ms
 connections.max.reauth.ms delegation.token.expiry.check.interval.ms delegation.token.expiry.time.ms
 delegation.token.master.key delegation.token.max.lifetime.ms delegation.token.secret.key
@@ -67,13 +67,7 @@ sasl.oauthbearer.jwks.endpoint.retry.backoff.ms sasl.oauthbearer.jwks.endpoint.u
 sasl.oauthbearer.jwt.retriever.class sasl.oauthbearer.jwt.validator.class sasl.oauthbearer.scope
 sasl.oauthbearer.scope.claim.name sasl.oauthbearer.sub.claim.name
 sasl.oauthbearer.token.endpoint.url sasl.server.callback.handler.class sasl.server.max.receive.size
-security.providers ssl.allow.dn.changes ssl.allow.san.changes ssl.cipher.suites ssl.client.auth
-ssl.enabled.protocols ssl.endpoint.identification.algorithm ssl.engine.factory.class
-ssl.key.password ssl.keymanager.algorithm ssl.keystore.certificate.chain ssl.keystore.key
-ssl.keystore.location ssl.keystore.password ssl.keystore.type ssl.principal.mapping.rules
-ssl.protocol ssl.provider ssl.secure.random.implementation ssl.trustmanager.algorithm
-ssl.truststore.certificates ssl.truststore.location ssl.truststore.password ssl.truststore.type
-super.users
+ssl.principal.mapping.rules super.users
 `},
 	{"is for tiered storage, which Barnabas does not have", `
 follower.fetch.last.tiered.offset.enable remote.fetch.max.wait.ms
@@ -161,7 +155,9 @@ producer.purgatory.purge.interval.requests
 alter.config.policy.class.name auto.include.jmx.reporter config.providers
 create.topic.policy.class.name kafka.csv.metrics.reporter.enabled
 kafka.metrics.polling.interval.secs kafka.metrics.reporters metric.reporters metrics.num.samples
-metrics.recording.level metrics.sample.window.ms replica.selector.class
+metrics.recording.level metrics.sample.window.ms replica.selector.class security.providers
+ssl.engine.factory.class ssl.keymanager.algorithm ssl.provider ssl.secure.random.implementation
+ssl.trustmanager.algorithm
 `},
 	{"is for copying between brokers and moving leaders, which Barnabas does by rules of its own", `
 controlled.shutdown.max.retries controlled.shutdown.retry.backoff.ms
@@ -169,6 +165,9 @@ cordoned.log.dirs leader.imbalance.per.broker.percentage
 log.dir.failure.timeout.ms replica.lag.max.messages
 replica.socket.receive.buffer.bytes socket.connection.setup.timeout.max.ms
 socket.connection.setup.timeout.ms unclean.leader.election.interval.ms
+`},
+	{"allows a renewed certificate to have other names, which is always allowed here", `
+ssl.allow.dn.changes ssl.allow.san.changes
 `},
 	{"has gone from Kafka itself", `
 log.message.downconversion.enable log.message.format.version

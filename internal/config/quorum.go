@@ -113,7 +113,8 @@ func (l *loading) quorum() {
 
 // controllerVariables gives a keeper what the variables of a KRaft controller say, in ZooKeeper's words.
 func controllerVariables(env []string) map[string]string {
-	e := readEnvironment(env, func(string) (string, error) { return "", nil })
+	noFile := func(string) ([]byte, error) { return nil, nil }
+	e := readEnvironment(env, func(string) (string, error) { return "", nil }, noFile)
 	said := map[string]string{}
 	for _, g := range e.settings {
 		if d := server[g.name]; d != nil {

@@ -24,7 +24,7 @@ var (
 
 	ListenerSecurityProtocols = listInString(Row{Name: "listener.security.protocol.map", Room: inServer,
 		Default: "SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT",
-		Doc:     "The security protocol of each listener name. Only PLAINTEXT can be served yet."})
+		Doc:     "The security protocol of each listener name. PLAINTEXT and SSL are served; SASL is not yet."})
 
 	InterBrokerListener = stringSetting(Row{Name: "inter.broker.listener.name", Null: true, Room: inServer,
 		Doc: "The listener that brokers use among themselves; by default the first one with the protocol of security.inter.broker.protocol."})

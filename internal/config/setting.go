@@ -61,6 +61,7 @@ const (
 	inReplication Room = "replication"
 	inServer      Room = "server"
 	inStorage     Room = "storage"
+	inTLSStore    Room = "tlsstore"
 )
 
 // Row is one line of the table: everything said about a setting but its type.

@@ -14,7 +14,7 @@ type Connections struct {
 }
 
 type listener struct {
-	opened, closed, refused Counter
+	opened, closed, refused, failed Counter
 }
 
 // Opened counts an accepted connection.
@@ -25,6 +25,9 @@ func (c *Connections) Closed(name string) { c.get(name).closed.Add(1) }
 
 // Refused counts a connection over one of the bounds.
 func (c *Connections) Refused(name string) { c.get(name).refused.Add(1) }
+
+// Failed counts a connection whose TLS handshake failed.
+func (c *Connections) Failed(name string) { c.get(name).failed.Add(1) }
 
 func (c *Connections) get(name string) *listener {
 	c.mu.Lock()
@@ -59,6 +62,7 @@ func (c *Connections) Collect(w *Writer) {
 		}},
 		{"connection_creation_total", "Connections accepted.", CounterType, func(l *listener) int64 { return l.opened.Load() }},
 		{"connection_close_total", "Connections ended.", CounterType, func(l *listener) int64 { return l.closed.Load() }},
+		{"failed_authentication_total", "Connections whose TLS handshake failed.", CounterType, func(l *listener) int64 { return l.failed.Load() }},
 		{"connection_refused_total", "Connections closed at once for a bound on their number.", CounterType, func(l *listener) int64 { return l.refused.Load() }},
 	} {
 		w.Family(prefix+family.name, family.kind, family.help)

@@ -95,6 +95,8 @@ func (fixture) LogDirStates() []LogDir {
 	return []LogDir{{Path: "/data", TotalBytes: 100, FreeBytes: 40}, {Path: "/disk2", Offline: true}}
 }
 
+func (fixture) Certificates() []Certificate { return []Certificate{{"SSL", time.Unix(2e9, 0)}} }
+
 func (fixture) AdvertisedAddresses() []Address {
 	return []Address{{"OUTSIDE", "203.0.113.1:30901", true}}
 }

@@ -1,5 +1,7 @@
 package metrics
 
+import "time"
+
 // Address is an address that the broker advertises and does not itself listen on.
 type Address struct {
 	Listener, Address string
@@ -14,9 +16,16 @@ type Declared struct {
 	Topics, Pending, Problems int
 }
 
+// Certificate is that of a listener that speaks TLS.
+type Certificate struct {
+	Listener string
+	Expires  time.Time
+}
+
 // PodSource tells of a broker's place: its addresses, its documents, and what it could not tell Kubernetes.
 type PodSource interface {
 	AdvertisedAddresses() []Address
+	Certificates() []Certificate
 	// DeclaredTopics is false where there are no documents.
 	DeclaredTopics() (Declared, bool)
 	DroppedEvents() int64
@@ -33,6 +42,13 @@ func (c pod) Collect(w *Writer) {
 		"1 where a connection to an address that is advertised, and not simply listened on, ends at this broker.")
 	for _, a := range c.source.AdvertisedAddresses() {
 		w.Count(one(a.Reachable), "listener", a.Listener, "address", a.Address)
+	}
+	if certificates := c.source.Certificates(); len(certificates) > 0 {
+		w.Family("barnabas_certificate_expiry_seconds", GaugeType,
+			"When the certificate of a listener that speaks TLS, or one of those that issued it, expires, in seconds since 1970.")
+		for _, certificate := range certificates {
+			w.Count(certificate.Expires.Unix(), "listener", certificate.Listener)
+		}
 	}
 	w.Family("barnabas_kubernetes_events_dropped_total", CounterType, "Kubernetes Events that came faster than they may be written.")
 	w.Count(c.source.DroppedEvents())

@@ -29,7 +29,7 @@ func (s *Server) accept(l listening) {
 			}
 			continue
 		}
-		s.admit(l.name, socket)
+		s.admit(l, socket)
 	}
 }
 
@@ -73,8 +73,8 @@ func (s *Server) isStopping() bool {
 }
 
 // admit starts a connection unless its address has too many.
-func (s *Server) admit(listener string, socket net.Conn) {
-	remote := remoteOf(socket)
+func (s *Server) admit(l listening, socket net.Conn) {
+	listener, remote := l.name, remoteOf(socket)
 	limits := s.limits.Load()
 	s.mu.Lock()
 	limit, own := limits.PerIPOverrides[remote]
@@ -94,6 +94,9 @@ func (s *Server) admit(listener string, socket net.Conn) {
 	}
 	s.numbered++
 	c := newConn(s, socket, remote, listener, s.numbered)
+	if l.tls != nil {
+		c.secure(l.tls)
+	}
 	s.conns[c] = struct{}{}
 	s.perIP[remote]++
 	s.running.Add(1)
@@ -137,7 +140,10 @@ func (s *Server) forget(c *conn, reason error) {
 	}
 	defer s.running.Done()
 	s.watch.Closed(c.client.Listener)
-	if isUsual(reason) {
+	if errors.Is(reason, errHandshake) {
+		s.watch.Failed(c.client.Listener)
+	}
+	if isUsual(reason) || isMistake(reason) && !s.mistakes.isNews(c.client.Listener, c.remote, time.Duration(s.now())) {
 		s.logger.Debug("connection closed", "listener", c.client.Listener,
 			"remote", c.socket.RemoteAddr(), "reason", reason)
 		return
@@ -148,6 +154,9 @@ func (s *Server) forget(c *conn, reason error) {
 
 // isUsual says whether connections end this way every day: the peer went, sat idle, or we stop.
 func isUsual(reason error) bool {
+	if errors.Is(reason, errHandshake) {
+		return false
+	}
 	for _, usual := range []error{
 		nil, io.EOF, net.ErrClosed, errDraining, errIdle, os.ErrDeadlineExceeded,
 		syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT,

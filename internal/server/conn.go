@@ -14,6 +14,7 @@ import (
 type conn struct {
 	server *Server
 	socket net.Conn
+	under  *encrypted // what socket is on, where that is TLS
 	remote netip.Addr
 	client wire.Client
 	done   chan struct{}
@@ -52,7 +53,10 @@ func newConn(s *Server, socket net.Conn, remote netip.Addr, listener string, num
 // serve reads and handles until the connection ends. A draining one is closed by whoever sends its
 // last reply.
 func (c *conn) serve() {
-	reason := c.readLoop()
+	reason := c.handshake()
+	if reason == nil {
+		reason = c.readLoop()
+	}
 	c.mu.Lock()
 	draining := c.closing && c.owed > 0
 	c.mu.Unlock()
@@ -227,12 +231,19 @@ func (c *conn) send(x *Exchange) error {
 	now, size := c.server.now(), x.reply.Size()
 	c.lastActive.Store(now)
 	c.writeUntil.Store(now + int64(writeTime(size)))
-	err := x.reply.SendTo(c.socket)
+	err := c.sendReply(&x.reply)
 	c.writeUntil.Store(0)
 	if size > longReply {
 		c.lastActive.Store(c.server.now())
 	}
 	return err
+}
+
+func (c *conn) sendReply(r *wire.Reply) error {
+	if c.under != nil {
+		return c.under.send(r, c.socket)
+	}
+	return r.SendTo(c.socket)
 }
 
 // A client has writePatience for each reply, and more for a large one, at slowestLink bytes a second.
@@ -272,6 +283,9 @@ func (c *conn) close(reason error) {
 		c.closing = true
 		c.mu.Unlock()
 		c.release()
+		if c.under != nil {
+			c.under.last.Store(true)
+		}
 		c.socket.Close()
 		c.server.forget(c, reason)
 	})

@@ -193,7 +193,7 @@ func protocolOf(head []byte) string {
 		return "SSH"
 	}
 	if head[0] == 0x16 && head[1] == 3 {
-		return "TLS, and this listener speaks PLAINTEXT"
+		return "TLS, and this listener speaks PLAINTEXT: give the client security.protocol=PLAINTEXT, or the port of an SSL listener"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -26,6 +27,8 @@ func (f HandlerFunc) Handle(x *Exchange) { f(x) }
 type Listener struct {
 	Name    string // as in listeners=NAME://host:port
 	Address string // host:port; port 0 takes any
+	// TLS is spoken on it, unless nil. Its GetConfigForClient may give each connection another one.
+	TLS *tls.Config
 }
 
 // Limits may change while the server runs. Zero means none, except where stated.
@@ -54,6 +57,10 @@ type Options struct {
 	// Backlog is how many connections may wait to be accepted (socket.listen.backlog.size); zero leaves
 	// it to the system.
 	Backlog int
+	// HandshakeTimeout bounds a TLS handshake, the wait for its turn included (barnabas.ssl.handshake.timeout.ms); zero means 10 s.
+	HandshakeTimeout time.Duration
+	// MaxHandshakes is how many are under way at once (barnabas.ssl.handshakes.max); zero means 1000.
+	MaxHandshakes int
 	// Listen binds an address in place of TCP; the simulator's network does.
 	Listen func(address string) (net.Listener, error)
 	Logger *slog.Logger
@@ -67,7 +74,15 @@ type Watch interface {
 	Closed(listener string)
 	// Refused: over a bound of connections.
 	Refused(listener string)
+	// Failed: the TLS handshake.
+	Failed(listener string)
 }
+
+// The bounds of handshakes where Options give none.
+const (
+	defaultHandshakeTimeout = 10 * time.Second
+	defaultHandshakes       = 1000
+)
 
 // defaultInFlight is enough for clients that pipeline: they use 5.
 const defaultInFlight = 32

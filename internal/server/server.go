@@ -1,7 +1,9 @@
 package server
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +23,10 @@ type Server struct {
 	limits  atomic.Pointer[Limits]
 	began   time.Time
 
+	handshakeTimeout time.Duration
+	handshakes       chan struct{} // one for each TLS handshake that is under way
+	mistakes         mistakes
+
 	listeners []listening
 	stop      chan struct{}
 	running   sync.WaitGroup // accept loops, sweeper, connections
@@ -37,6 +43,7 @@ type Server struct {
 type listening struct {
 	name   string
 	socket net.Listener
+	tls    *tls.Config // nil for none
 }
 
 // errDraining ends a connection because the server stops.
@@ -49,6 +56,8 @@ func Listen(o Options) (*Server, error) {
 		budget: newBudget(o.MaxQueuedBytes), began: time.Now(),
 		stop: make(chan struct{}), freed: make(chan struct{}, 1),
 		conns: make(map[*conn]struct{}), perIP: make(map[netip.Addr]int),
+		handshakeTimeout: cmp.Or(o.HandshakeTimeout, defaultHandshakeTimeout),
+		handshakes:       make(chan struct{}, cmp.Or(o.MaxHandshakes, defaultHandshakes)),
 	}
 	if s.watch == nil {
 		s.watch = nobody{}
@@ -64,7 +73,7 @@ func Listen(o Options) (*Server, error) {
 			s.closeListeners()
 			return nil, fmt.Errorf("listener %s: %w", l.Name, err)
 		}
-		s.listeners = append(s.listeners, listening{l.Name, socket})
+		s.listeners = append(s.listeners, listening{l.Name, socket, l.TLS})
 	}
 	return s, nil
 }
@@ -161,3 +170,4 @@ type nobody struct{}
 func (nobody) Opened(string)  {}
 func (nobody) Closed(string)  {}
 func (nobody) Refused(string) {}
+func (nobody) Failed(string)  {}

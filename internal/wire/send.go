@@ -65,7 +65,7 @@ func (s *sender) sendRange(part Range) error {
 // copyRange reads the range in pieces of at most sendfileFrom, which bounds what is gathered.
 func (s *sender) copyRange(part Range) error {
 	for part.Length > 0 {
-		n := min(part.Length, sendfileFrom)
+		n := min(part.Length, sendfileFrom-len(s.out.Bytes)%sendfileFrom) // a whole number of TLS's records, once flushed
 		start := len(s.out.Bytes)
 		s.grow(n)
 		if read, err := part.File.ReadAt(s.out.Bytes[start:], part.Position); read < n {
