@@ -28,6 +28,8 @@ type Deps struct {
 	Store      *storage.Store
 	// Config are the broker's settings as they are now, dynamic ones included.
 	Config func() *config.View
+	// CheckSettings, if given, looks whether this broker could carry out a change of its dynamic settings, which are own; nil deletes one.
+	CheckSettings func(own map[string]string, changes map[string]*string) error
 	// InternalTopic is what an internal topic is created with; false for topics that are not internal.
 	InternalTopic func(name string) (controller.NewTopic, bool)
 	// Forward brings a request, header and body, to the controller at another broker, and its answer back. It

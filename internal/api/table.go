@@ -65,7 +65,7 @@ func rows() []row {
 		{key: 37, min: 0, max: 3, handle: now((*API).createPartitions), controller: true},
 		{key: 42, min: 0, max: 3, handle: later((*API).deleteGroups)},
 		{key: 43, min: 0, max: 2, handle: now((*API).electLeaders), controller: true},
-		{key: 44, min: 0, max: 1, handle: now((*API).incrementalAlterConfigs), controller: true},
+		{key: 44, min: 0, max: 1, raw: (*API).alterIncrementally, controller: true},
 		{key: 45, min: 0, max: 1, handle: now((*API).alterReassignments), controller: true},
 		{key: 46, min: 0, max: 0, handle: now((*API).listReassignments), controller: true},
 		{key: 47, min: 0, max: 0, handle: later((*API).offsetDelete)},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -69,24 +70,26 @@ func (b *Broker) openSecrets(view *config.View) (*secrets, error) {
 // expiresSoon is when a certificate's end is worth a word.
 const expiresSoon = 14 * 24 * time.Hour
 
-// certificateWarning says what is wrong with a listener's certificate and does not keep it from being served; empty for nothing.
-func certificateWarning(l config.Listener, m *tlsstore.Material, now time.Time) string {
+// certificateWarnings say what is wrong with a listener's certificate and does not keep it from being served.
+func certificateWarnings(l config.Listener, m *tlsstore.Material, now time.Time) []string {
+	var list []string
 	until := m.Expires()
 	switch left := until.Sub(now); {
 	case left < 0:
-		return fmt.Sprintf("the certificate of listener %s has expired on %s, and clients refuse it: replace it in ssl.keystore.location",
-			l.Name, until.Format(time.DateOnly))
+		list = append(list, fmt.Sprintf("the certificate of listener %s has expired on %s, and clients refuse it: replace it in ssl.keystore.location",
+			l.Name, until.Format(time.DateOnly)))
 	case left < expiresSoon:
-		return fmt.Sprintf("the certificate of listener %s expires on %s: replace it in ssl.keystore.location", l.Name, until.Format(time.DateOnly))
-	case !l.Outside && !m.Covers(l.AdvertisedHost):
-		return fmt.Sprintf("the certificate of listener %s is for %s, and not for %s, which it advertises: clients refuse it",
-			l.Name, m.Names(), l.AdvertisedHost)
+		list = append(list, fmt.Sprintf("the certificate of listener %s expires on %s: replace it in ssl.keystore.location", l.Name, until.Format(time.DateOnly)))
 	}
-	return ""
+	if !l.Outside && !m.Covers(l.AdvertisedHost) {
+		list = append(list, fmt.Sprintf("the certificate of listener %s is for %s, and not for %s, which it advertises: clients refuse it",
+			l.Name, m.Names(), l.AdvertisedHost))
+	}
+	return list
 }
 
 func (b *Broker) judgeCertificate(l config.Listener, m *tlsstore.Material) {
-	if warning := certificateWarning(l, m, time.Now()); warning != "" {
+	for _, warning := range certificateWarnings(l, m, time.Now()) {
 		b.logger.Warn(warning, "listener", l.Name)
 	}
 }
@@ -197,6 +200,34 @@ func (s *secrets) tell(l secret, changed bool, err error) {
 	}
 }
 
+// checkSecrets looks whether a change of this broker's dynamic settings leaves each listener that speaks TLS with stores that can be read.
+func (b *Broker) checkSecrets(own map[string]string, changes map[string]*string) error {
+	next, concerned := map[string]string{}, false
+	maps.Copy(next, own)
+	for name, value := range changes {
+		concerned = concerned || strings.Contains(name, "ssl.")
+		if value == nil {
+			delete(next, name)
+		} else {
+			next[name] = *value
+		}
+	}
+	if !concerned {
+		return nil
+	}
+	view := b.config.View().WithDynamic(b.feed.Current().Config(metadata.Resource{Type: metadata.BrokerResource}), next)
+	for _, l := range b.secrets.listeners {
+		material, err := tlsstore.Read(view.SSL(l.listener.Name))
+		if err == nil {
+			_, err = material.Server()
+		}
+		if err != nil {
+			return fmt.Errorf("listener %s: %w", l.listener.Name, err)
+		}
+	}
+	return nil
+}
+
 // keepSecrets looks at the files of the stores now and then, until ctx ends.
 func (b *Broker) keepSecrets(ctx context.Context) {
 	interval := config.SSLReloadInterval.In(b.config.View())
@@ -215,9 +246,7 @@ func (b *Broker) keepSecrets(ctx context.Context) {
 func (s *secrets) warnings() []string {
 	var list []string
 	for _, l := range s.listeners {
-		if warning := certificateWarning(l.listener, l.Material(), time.Now()); warning != "" {
-			list = append(list, warning)
-		}
+		list = append(list, certificateWarnings(l.listener, l.Material(), time.Now())...)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,7 +17,7 @@ func (b *Broker) startAPI() {
 	b.producers = txn.NewProducers(b.producerIDs, b.logger)
 	b.api = api.New(api.Deps{
 		Broker: b.id, Partitions: b.partitions, Metadata: b.feed, Controller: b.controller, Groups: b.groups,
-		Producers: b.producers, Store: b.store, Config: b.settings.view, InternalTopic: b.internalTopic, Forward: b.forward,
+		Producers: b.producers, Store: b.store, Config: b.settings.view, InternalTopic: b.internalTopic, CheckSettings: b.checkSecrets, Forward: b.forward,
 		Metrics: b.registry, Logger: b.logger,
 	})
 	b.server.SetHandler(server.HandlerFunc(func(x *server.Exchange) { b.api.Handle(x) }))

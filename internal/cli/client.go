@@ -78,6 +78,9 @@ func (c *client) timeout() time.Duration {
 	return time.Duration(n) * time.Millisecond
 }
 
+// alert is the operation of errors by which the other end refuses TLS.
+const alert = "remote error"
+
 // await waits for the first broker that takes a connection: as Kafka's, a tool may be started
 // before its broker.
 func (c *client) await(ctx context.Context) error {
@@ -85,7 +88,7 @@ func (c *client) await(ctx context.Context) error {
 	for {
 		err := c.Ping(ctx)
 		var network *net.OpError
-		if err == nil || !errors.As(err, &network) {
+		if err == nil || !errors.As(err, &network) || network.Op == alert {
 			return err
 		}
 		select {

@@ -61,7 +61,7 @@ func walkDER(der []byte, depth int) error {
 		}
 		der = rest
 		isNumber := value.Class == asn1.ClassUniversal && value.Tag == asn1.TagInteger
-		if salted && isNumber && new(big.Int).SetBytes(value.Bytes).Cmp(big.NewInt(maxIterations)) > 0 {
+		if salted && isNumber && new(big.Int).SetBytes(value.Bytes).Cmp(big.NewInt(int64(maxIterations))) > 0 {
 			return fmt.Errorf("it asks for more than %d iterations", maxIterations)
 		}
 		salted = value.Class == asn1.ClassUniversal && value.Tag == asn1.TagOctetString

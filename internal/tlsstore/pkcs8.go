@@ -23,7 +23,7 @@ var (
 )
 
 // maxIterations bounds what a file may ask for to make a key of a password: openssl asks for 2,048, keytool for 10,000.
-const maxIterations = 10_000_000
+var maxIterations = 2_000_000
 
 type encryptedKey struct {
 	Algorithm pkix.AlgorithmIdentifier

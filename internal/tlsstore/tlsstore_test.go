@@ -342,6 +342,7 @@ func FuzzStores(f *testing.F) {
 	for _, name := range []string{"keytool.jks", "keytool.p12", "keytool-trust.jks", "keytool-trust.p12", "openssl.p12", "cert.pem", "aes256.pem", "des3.pem"} {
 		f.Add(testdata(f, name))
 	}
+	maxIterations = 20_000 // there are better things to find than time
 	f.Fuzz(func(t *testing.T, data []byte) {
 		password := []byte(certificates.Password)
 		for _, kind := range []string{kindPEM, kindJKS} {

@@ -46,7 +46,7 @@ func NewAuthority(t testing.TB, name string) *Authority {
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}
-	a.key, a.cert = a.sign(template, nil, time.Now().Add(-time.Hour), time.Now().Add(240*time.Hour))
+	a.key, a.cert = a.sign(template, nil, time.Now().Add(-time.Hour), time.Now().Add(2400*time.Hour))
 	return a
 }
 
@@ -82,7 +82,7 @@ func (a *Authority) sign(template, parent *x509.Certificate, from, until time.Ti
 
 // Issue makes a certificate for names and addresses; without any it has a common name alone.
 func (a *Authority) Issue(common string, names ...string) *Entry {
-	return a.IssueUntil(time.Now().Add(100*time.Hour), common, names...)
+	return a.IssueUntil(time.Now().Add(1000*time.Hour), common, names...)
 }
 
 // IssueUntil is Issue with an end, which may have been.
@@ -100,7 +100,7 @@ func (a *Authority) IssueUntil(until time.Time, common string, names ...string) 
 		}
 	}
 	e := &Entry{t: a.t, ca: a.cert}
-	e.key, e.Leaf = a.sign(template, a.cert, until.Add(-200*time.Hour), until)
+	e.key, e.Leaf = a.sign(template, a.cert, until.Add(-2000*time.Hour), until)
 	return e
 }
 
