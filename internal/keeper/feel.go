@@ -23,7 +23,7 @@ const (
 	// lookAgain and looks bound how often an address is asked that neither refuses nor answers: a process is dying there.
 	lookAgain = 5 * time.Millisecond
 	looks     = 10
-	// hurryTick and hurryFor are the heartbeat, and for how long, of one that knows that the leader is dead.
+	// hurryTick and hurryFor are the tick, and for how long, of one that knows that the leader is dead.
 	hurryTick = 2 * time.Millisecond
 	hurryFor  = 300 * time.Millisecond
 )
@@ -154,16 +154,15 @@ func (m *Member) hurry(ctx context.Context, server *etcdServer) {
 	if dead == 0 || server.Leader() != dead {
 		return
 	}
-	t, err := ticker(server)
-	if err != nil {
+	if m.pace == nil {
 		return // it takes its time
 	}
 	m.logger.Info("keeper: the leader's process is gone, another one is elected", "keeper", m.options.Number)
-	t.Reset(hurryTick)
+	m.pace.hurry(true)
 	for end := time.Now().Add(hurryFor); (server.Leader() == dead || server.Leader() == 0) && time.Now().Before(end) && ctx.Err() == nil; {
 		pause(ctx, hurryTick)
 	}
-	t.Reset(m.options.Tick)
+	m.pace.hurry(false)
 }
 
 // exchange puts a question to a connection and reads the answer.

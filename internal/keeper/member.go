@@ -40,7 +40,8 @@ type MemberOptions struct {
 	Servers []Server
 	// Dir is the member's own directory; it is made if it does not exist.
 	Dir string
-	// Tick is the heartbeat between members, 0 for DefaultTick. An election takes six to twelve of them.
+	// Tick is in what time is counted between members, 0 for DefaultTick. A heartbeat comes every two, and an election takes
+	// six to twelve of them.
 	Tick time.Duration
 	// Quota bounds the metadata on the disk in bytes, 0 for DefaultQuota.
 	Quota int64
@@ -53,10 +54,10 @@ type MemberOptions struct {
 	Tell func(Tiding)
 }
 
-// DefaultTick is the heartbeat between members.
+// DefaultTick is half of the time between two heartbeats.
 const DefaultTick = 100 * time.Millisecond
 
-// ensembleElectionTicks is after how many heartbeats that were missed a new leader is elected, once to twice.
+// ensembleElectionTicks is after how many ticks without a heartbeat a new leader is elected, once to twice.
 const ensembleElectionTicks = 6
 
 // Member is a member of an ensemble in this process: its ports, its directory, and the etcd server that runs while the
@@ -118,6 +119,7 @@ type Member struct {
 	lastSaid   map[string]time.Time // the goroutine's
 	closeOnce  sync.Once
 	maintains  maintenance
+	pace       *pace // of the server that runs, nil where etcd has its own; the goroutine's
 }
 
 // status is what became of the last decision.
@@ -320,6 +322,9 @@ func (m *Member) startServer() error {
 		return err
 	}
 	m.peers.attach(server, m.zap)
+	if m.pace, err = paced(server, m.options.Tick); err != nil {
+		m.logger.Debug("keeper: it idles with a heartbeat for each tick", "error", err)
+	}
 	server.Start()
 	m.mu.Lock()
 	m.server, m.id = server, id
@@ -349,6 +354,10 @@ func (m *Member) stopServer() error {
 		m.logger.Info("keeper: the leadership was not handed on", "keeper", m.options.Number, "why", err)
 	}
 	server.HardStop()
+	if m.pace != nil {
+		m.pace.stop()
+		m.pace = nil
+	}
 	m.peers.detach()
 	held, err := m.directory.readLog()
 	if err != nil {

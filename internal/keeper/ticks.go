@@ -4,7 +4,6 @@ import (
 	"errors"
 	"reflect"
 	"time"
-	"unsafe"
 
 	"go.etcd.io/etcd/server/v3/etcdserver"
 )
@@ -20,15 +19,11 @@ var errNoTicker = errors.New("keeper: etcd's heartbeat can't be reached")
 // election short; it offers no way to lengthen it afterwards, so this reaches inside. A test tells when a
 // new release of etcd has it elsewhere; the keeper then goes on with the short one.
 func ticker(server *etcdserver.EtcdServer) (*time.Ticker, error) {
-	node := reflect.ValueOf(server).Elem().FieldByName("r")
-	if !node.IsValid() || node.Kind() != reflect.Struct {
+	field := within[*time.Ticker](reflect.ValueOf(server), "r", "ticker")
+	if field == nil {
 		return nil, errNoTicker
 	}
-	field := node.FieldByName("ticker")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[*time.Ticker]() {
-		return nil, errNoTicker
-	}
-	return *(**time.Ticker)(unsafe.Pointer(field.UnsafeAddr())), nil
+	return *field, nil
 }
 
 // rest lengthens the heartbeat once the member is elected. It must be alone.

@@ -1,0 +1,131 @@
+package keeper
+
+import (
+	"reflect"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+const paceTick = 100 * time.Millisecond
+
+// inPace runs a scenario with a pace in a bubble; passed tells how many ticks were given since it was last asked.
+func inPace(t *testing.T, leads *bool, scenario func(p *pace, passed func(after time.Duration) int)) {
+	synctest.Test(t, func(*testing.T) {
+		p := newPace(paceTick, func() bool { return *leads })
+		defer p.stop()
+		scenario(p, func(after time.Duration) int {
+			synctest.Wait()
+			given := 0
+			for end := time.NewTimer(after); ; {
+				select {
+				case <-p.ticks:
+					given++
+					continue
+				case <-end.C:
+				}
+				synctest.Wait()
+				return given + drained(p)
+			}
+		})
+	})
+}
+
+func drained(p *pace) (given int) {
+	for len(p.ticks) > 0 {
+		<-p.ticks
+		given++
+	}
+	return given
+}
+
+func expect(t *testing.T, what string, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: %d ticks, %d were expected", what, got, want)
+	}
+}
+
+func TestPaceOfAFollower(t *testing.T) {
+	leads := false
+	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
+		expect(t, "without a leader", passed(5*paceTick), 5)
+		for range 10 {
+			p.hear()
+			expect(t, "while it is heard", passed(beatTicks*paceTick), 0)
+		}
+		p.hear()
+		expect(t, "before a word is late", passed(graceTicks*paceTick-1), 0)
+		expect(t, "when it is late", passed(1), graceTicks)
+		expect(t, "and afterwards", passed(3*paceTick), 3)
+	})
+}
+
+func TestPaceOfALeader(t *testing.T) {
+	leads := true
+	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
+		expect(t, "at first", passed(paceTick), 1)
+		expect(t, "between heartbeats", passed(beatTicks*paceTick-1), 0)
+		expect(t, "at a heartbeat", passed(1), beatTicks)
+		expect(t, "five later", passed(5*beatTicks*paceTick), 5*beatTicks)
+		leads = false
+		expect(t, "of the last one as a leader", passed(beatTicks*paceTick), beatTicks)
+		expect(t, "as a follower", passed(2*paceTick), 2)
+	})
+}
+
+func TestPaceInAHurry(t *testing.T) {
+	leads := false
+	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
+		p.hear()
+		p.hurry(true)
+		p.hear()
+		expect(t, "in a hurry", passed(10*hurryTick), 10)
+		p.hurry(false)
+		expect(t, "at the pace of before", passed(4*paceTick), 4)
+		p.stop()
+		p.hear()
+		p.hurry(true)
+		expect(t, "after its end", passed(time.Second), 0)
+	})
+}
+
+// An engine that takes no ticks for long is not told of all of them at once.
+func TestPaceIsNotMadeUpFor(t *testing.T) {
+	leads := false
+	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
+		p.hear()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		expect(t, "after a minute", drained(p), graceTicks)
+	})
+}
+
+// What paced reaches is where it looks for it, and an ensemble elects by it.
+func TestEnsembleIsPaced(t *testing.T) {
+	members := three(t)
+	var leader *Member
+	awaitThat(t, "a leader", func() bool {
+		for _, m := range members {
+			if s := m.running(); s != nil && s.Leader() == s.MemberID() {
+				leader = m
+			}
+		}
+		return leader != nil
+	})
+	for _, m := range members {
+		server := m.running()
+		if beat := within[int](reflect.ValueOf(server), "r", "Node", "Node", "rn", "raft", "heartbeatTimeout"); beat == nil || *beat != beatTicks {
+			t.Fatal("a new release of etcd has its heartbeat, or its ticks, elsewhere")
+		}
+	}
+	stopMember(leader)
+	awaitThat(t, "another leader", func() bool {
+		for _, m := range members {
+			if s := m.running(); m != leader && s != nil && s.Leader() == s.MemberID() {
+				return true
+			}
+		}
+		return false
+	})
+}
