@@ -6,15 +6,25 @@ import (
 	"time"
 )
 
-// syncPolicies are what is synced before a record is acknowledged, or how soon after. The names of settings are both systems'.
+// What is synced before a record is acknowledged, or how soon after.
+const (
+	syncDefault = "default"
+	syncHundred = "every 100 records"
+	syncEach    = "every record"
+	syncOnAck   = "on acknowledgement"
+)
+
+// syncPolicies are settings of both systems, and one of Barnabas alone.
 var syncPolicies = []struct {
 	what     string
 	settings []string
+	only     string
 }{
-	{"default", nil},
-	{"every second", []string{"log.flush.interval.ms=1000", "log.flush.scheduler.interval.ms=1000"}},
-	{"every 100 records", []string{"log.flush.interval.messages=100"}},
-	{"every record", []string{"log.flush.interval.messages=1"}},
+	{syncDefault, nil, ""},
+	{"every second", []string{"log.flush.interval.ms=1000", "log.flush.scheduler.interval.ms=1000"}, ""},
+	{syncHundred, []string{"log.flush.interval.messages=100"}, ""},
+	{syncEach, []string{"log.flush.interval.messages=1"}, ""},
+	{syncOnAck, []string{"barnabas.fsync.on.ack=true"}, nameBarnabas},
 }
 
 const (
@@ -26,6 +36,9 @@ const (
 func measureFsync(s system) (figures, error) {
 	f := figures{}
 	for _, policy := range syncPolicies {
+		if policy.only != "" && policy.only != s.name() {
+			continue
+		}
 		if err := syncRound(s, policy.what, policy.settings, f); err != nil {
 			return nil, fmt.Errorf("%s: %w", policy.what, err)
 		}

@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
 
 // longGiB is the size of the longer log; the shorter one has 1 GiB.
 var longGiB = 8.0
@@ -28,7 +32,11 @@ func measureLength(s system) (figures, error) {
 		return nil, err
 	}
 	size := len(load.frames[0])
-	for load.sent*size < int(longGiB*scale*(1<<30))-2*scaled(lengthPiece) {
+	most, err := n.roomFor(longGiB)
+	if err != nil {
+		return nil, err
+	}
+	for load.sent*size < int(most*scale*(1<<30))-2*scaled(lengthPiece) {
 		if err := load.run(n.oneAddress, scaled(shortBytes)/size); err != nil {
 			return nil, err
 		}
@@ -43,6 +51,19 @@ func measureLength(s system) (figures, error) {
 		f[what[:len(what)-len(perGB)]+", CPU of the long log / short"] = long[what] / short[what]
 	}
 	return f, nil
+}
+
+// roomKept is how much of the volume the long log leaves free, in GiB.
+const roomKept = 6
+
+// roomFor is how long the log may become, in GiB: as asked, or what there is room for. The figure "long log, GiB" tells.
+func (n *node) roomFor(wanted float64) (float64, error) {
+	var volume unix.Statfs_t
+	if err := unix.Statfs(n.dir, &volume); err != nil {
+		return 0, err
+	}
+	free := float64(volume.Bavail)*float64(volume.Bsize)/(1<<30) - roomKept + 1 // a GiB of it is written already
+	return max(1, min(wanted*scale, free)) / scale, nil
 }
 
 const (

@@ -9,7 +9,8 @@
 //	go run ./bench -system barnabas,limit       without Kafka and NATS (no JDK or Maven needed)
 //	go run ./bench -scale 0.1                   a tenth of the volume, to see that all of it works
 //	go run ./bench -compare /tmp/old,bin/barnabas -case small
-//	go run ./bench -plots dist/bench/results.json
+//	go run ./bench -merge -case small           one case anew, beside what results.json has of the others
+//	go run ./bench -report dist/bench/results.json
 package main
 
 import (
@@ -37,7 +38,8 @@ func main() {
 	only := flag.String("system", "", "systems to measure, with commas: kafka, nats, limit, barnabas (all)")
 	program := flag.String("program", "", "the Barnabas to measure (bin/barnabas)")
 	out := flag.String("out", "dist/bench", "folder for results.json, table.md and plots")
-	plots := flag.String("plots", "", "draw the plots of this results.json again, and measure nothing")
+	reportOf := flag.String("report", "", "make table and plots of these results.json, with commas, and measure nothing; what a later one has counts")
+	merge := flag.Bool("merge", false, "keep what results.json in the folder has of other cases and systems, so that a long run can be done in pieces")
 	flag.Float64Var(&scale, "scale", 1, "multiplies the volume and the time of every case")
 	flag.Float64Var(&longGiB, "long", longGiB, "GiB of the longer log of case length")
 	builds := flag.String("compare", "", "builds of Barnabas to measure against each other, with commas, in slices that take turns; limit may be one")
@@ -50,11 +52,8 @@ func main() {
 		}
 		return
 	}
-	if *plots != "" {
-		if err := drawAgain(*plots, *out); err != nil {
-			fatal(err)
-		}
-		return
+	if *reportOf != "" {
+		fatal(report(*reportOf, *out))
 	}
 	if *builds != "" {
 		if err := pinSelf(generatorCore); err != nil {
@@ -74,6 +73,11 @@ func main() {
 		fatal(fmt.Errorf("pin the generator: %w", err))
 	}
 	r := newResults(*rounds)
+	if *merge {
+		if err := r.mergeBefore(*out); err != nil {
+			fatal(err)
+		}
+	}
 	for _, c := range chosen {
 		r.runCase(c, systems, *rounds)
 		if err := r.save(*out); err != nil { // after each case: a long run that is ended has measured something

@@ -32,8 +32,8 @@ func short(v float64) string {
 // table has the medians, with the least and the most, the ratios, and what is to be reached.
 func (r *results) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, commit %s, %d rounds, scale %g; %s, %d cores, Linux %s, %s.\n\n", r.Began.Format("2 January 2006 15:04 MST"),
-		r.Commit, r.Rounds, r.Scale, r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go)
+	fmt.Fprintf(&b, "%s, %s; %s, %d cores, Linux %s, %s.\n\n", r.Began.Format("2 January 2006 15:04 MST"),
+		r.provenance(), r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go)
 	b.WriteString("| case | figure |")
 	for _, s := range systemNames {
 		fmt.Fprintf(&b, " %s |", s)
@@ -55,6 +55,23 @@ func (r *results) table() string {
 		}
 	}
 	return b.String()
+}
+
+// provenance are the commits, volumes and numbers of rounds of what was measured, several where that was in pieces.
+func (r *results) provenance() string {
+	var commits, scales, rounds []string
+	note := func(list *[]string, s string) {
+		if !slices.Contains(*list, s) {
+			*list = append(*list, s)
+		}
+	}
+	for _, m := range r.Measured {
+		note(&commits, m.Commit)
+		note(&scales, fmt.Sprintf("%g", m.Scale))
+		note(&rounds, fmt.Sprint(len(m.Rounds)))
+	}
+	slices.Sort(rounds)
+	return fmt.Sprintf("commit %s, %s rounds, scale %s", strings.Join(commits, " and "), strings.Join(rounds, " or "), strings.Join(scales, " and "))
 }
 
 func (r *results) row(b *strings.Builder, c benchCase, name string) {

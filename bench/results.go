@@ -2,16 +2,19 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
 
-// results are everything that a run has measured, as results.json holds it.
+// results are everything that runs have measured, as results.json holds it: Began to Scale are of the last one.
 type results struct {
 	Began    time.Time
 	Commit   string
@@ -30,7 +33,10 @@ type machine struct {
 // measured is a case on a system.
 type measured struct {
 	Case, System string
-	Rounds       []figures
+	// Commit and Scale are of the run that measured it; empty and 0 in files of runs that were not in pieces.
+	Commit string  `json:",omitempty"`
+	Scale  float64 `json:",omitempty"`
+	Rounds []figures
 	// Others is, for each round, what part of all cores other processes had, in percent.
 	Others []float64
 	Errors []string `json:",omitempty"`
@@ -68,9 +74,9 @@ func (r *results) runCase(c benchCase, systems []system, rounds int) {
 			}
 			m := of[s.name()]
 			if m == nil {
-				m = &measured{Case: c.name, System: s.name()}
+				m = &measured{Case: c.name, System: s.name(), Commit: r.Commit, Scale: r.Scale}
 				of[s.name()] = m
-				r.Measured = append(r.Measured, m)
+				r.replace(m)
 			}
 			if len(m.Errors) > 1 { // it can't
 				continue
@@ -120,6 +126,8 @@ func (r *results) of(name, system string) *measured {
 	return nil
 }
 
+const resultsName = "results.json"
+
 func (r *results) save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -128,7 +136,7 @@ func (r *results) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "results.json"), raw, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, resultsName), raw, 0o644); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(dir, "table.md"), []byte(r.table()), 0o644); err != nil {
@@ -137,16 +145,62 @@ func (r *results) save(dir string) error {
 	return r.draw(dir)
 }
 
-// drawAgain makes table and plots of what was measured before.
-func drawAgain(file, dir string) error {
+// replace puts what is measured now in the place of what was measured of that case and system before.
+func (r *results) replace(m *measured) {
+	i := slices.IndexFunc(r.Measured, func(o *measured) bool { return o.Case == m.Case && o.System == m.System })
+	if i < 0 {
+		r.Measured = append(r.Measured, m)
+		return
+	}
+	r.Measured[i] = m
+}
+
+func readResults(file string) (*results, error) {
 	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	r := new(results)
+	if err := json.Unmarshal(raw, r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for _, m := range r.Measured {
+		if m.Commit == "" {
+			m.Commit, m.Scale = r.Commit, r.Scale
+		}
+	}
+	return r, nil
+}
+
+// mergeBefore takes over what the run before has left in the folder, of which this one measures a part anew.
+func (r *results) mergeBefore(dir string) error {
+	before, err := readResults(filepath.Join(dir, resultsName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	var r results
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+	r.Measured = append(before.Measured, r.Measured...)
+	return nil
+}
+
+// report makes one table, and plots, of what runs have measured: what a later file has counts.
+func report(files, dir string) error {
+	var all *results
+	for file := range strings.SplitSeq(files, ",") {
+		r, err := readResults(file)
+		if err != nil {
+			return err
+		}
+		if all != nil {
+			for _, m := range r.Measured {
+				all.replace(m)
+			}
+			r.Measured = all.Measured
+		}
+		all = r
 	}
-	fmt.Print(r.table())
-	return r.draw(dir)
+	fmt.Print(all.table())
+	return all.save(dir)
 }
