@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -26,6 +27,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.SslAuthenticationException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -41,6 +43,7 @@ public final class Suite {
     /** The records are of now: of records of long ago the broker's next round of retention leaves nothing. */
     static final long STARTED_MS = System.currentTimeMillis();
     static final String BOOTSTRAP = System.getenv("BOOTSTRAP");
+    static final Map<String, Object> connection = new HashMap<>();
     static String name;
     static Admin admin;
 
@@ -54,6 +57,29 @@ public final class Suite {
         checkGroup("cooperative", CooperativeStickyAssignor.class.getName());
         checkAdmin();
         admin.close();
+        if (System.getenv("BOOTSTRAP_TLS") != null) {
+            checkTLS(System.getenv("BOOTSTRAP_TLS"), System.getenv("TLS_FILES"));
+        }
+    }
+
+    /** A listener that wants a certificate refuses who shows none, and serves who shows one. */
+    static void checkTLS(String address, String files) throws Exception {
+        connection.put("bootstrap.servers", address);
+        connection.put("security.protocol", "SSL");
+        connection.put("ssl.truststore.type", "PEM");
+        connection.put("ssl.truststore.location", files + "/ca.pem");
+        try (Admin stranger = Admin.create(client())) {
+            stranger.listTopics().names().get();
+            check(false, "a client without a certificate is served");
+        } catch (ExecutionException e) {
+            check(e.getCause() instanceof SslAuthenticationException, "a client without a certificate meets %s", e.getCause());
+        }
+        connection.put("ssl.keystore.type", "PEM");
+        connection.put("ssl.keystore.location", files + "/client-store.pem");
+        admin = Admin.create(client());
+        checkCodec("lz4");
+        admin.close();
+        say("TLS: certificates of both ends are looked at");
     }
 
     static void checkCodec(String codec) throws Exception {
@@ -234,6 +260,7 @@ public final class Suite {
     static Map<String, Object> client() {
         Map<String, Object> config = new HashMap<>();
         config.put("bootstrap.servers", BOOTSTRAP);
+        config.putAll(connection);
         return config;
     }
 

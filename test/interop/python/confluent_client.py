@@ -13,21 +13,33 @@ from confluent_kafka.admin import (
 
 NAME = "confluent"
 TIMEOUT_S = 60
-bootstrap = None
+connection = {}
 admin = None
 
 
 def connect(address):
-    global bootstrap, admin
-    bootstrap = address
-    admin = AdminClient({"bootstrap.servers": address})
+    global admin
+    connection["bootstrap.servers"] = address
+    admin = AdminClient({**connection})
+
+
+def secure(address, files):
+    connection.update(
+        {
+            "security.protocol": "SSL",
+            "ssl.ca.location": f"{files}/ca.pem",
+            "ssl.certificate.location": f"{files}/client.pem",
+            "ssl.key.location": f"{files}/client.key",
+        }
+    )
+    connect(address)
 
 
 def produce(topic, records, codec):
     failed = []
     producer = Producer(
         {
-            "bootstrap.servers": bootstrap,
+            **connection,
             "compression.type": codec,
             "enable.idempotence": True,
             "linger.ms": 5,
@@ -48,7 +60,7 @@ def produce(topic, records, codec):
 
 
 def consume(topic, partitions, count):
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "none", "enable.auto.commit": False})
+    consumer = Consumer({**connection, "group.id": "none", "enable.auto.commit": False})
     consumer.assign([TopicPartition(topic, p, 0) for p in range(partitions)])
     got = []
     while len(got) < count:
@@ -76,7 +88,7 @@ class Member:
     def __init__(self, group, topic):
         self.consumer = Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                **connection,
                 "group.id": group,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": False,

@@ -5,19 +5,29 @@ from kafka.admin import ConfigResource, ConfigResourceType, NewPartitions, NewTo
 
 NAME = "kafka-python"
 TIMEOUT_MS = 60_000
-bootstrap = None
+connection = {}
 admin = None
 
 
 def connect(address):
-    global bootstrap, admin
-    bootstrap = address
-    admin = KafkaAdminClient(bootstrap_servers=address, request_timeout_ms=TIMEOUT_MS)
+    global admin
+    connection["bootstrap_servers"] = address
+    admin = KafkaAdminClient(**connection, request_timeout_ms=TIMEOUT_MS)
+
+
+def secure(address, files):
+    connection.update(
+        security_protocol="SSL",
+        ssl_cafile=f"{files}/ca.pem",
+        ssl_certfile=f"{files}/client.pem",
+        ssl_keyfile=f"{files}/client.key",
+    )
+    connect(address)
 
 
 def produce(topic, records, codec):
     producer = KafkaProducer(
-        bootstrap_servers=bootstrap,
+        **connection,
         acks="all",
         compression_type=None if codec == "none" else codec,
         linger_ms=5,
@@ -33,7 +43,7 @@ def produce(topic, records, codec):
 
 
 def consume(topic, partitions, count):
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = KafkaConsumer(**connection, enable_auto_commit=False)
     consumer.assign([TopicPartition(topic, p) for p in range(partitions)])
     consumer.seek_to_beginning()
     got = []
@@ -53,7 +63,7 @@ class Member:
     def __init__(self, group, topic):
         self.consumer = KafkaConsumer(
             topic,
-            bootstrap_servers=bootstrap,
+            **connection,
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,

@@ -31,8 +31,8 @@ def records(count, partitions):
     return made
 
 
-def check_codecs(client):
-    for codec in CODECS:
+def check_codecs(client, codecs):
+    for codec in codecs:
         topic = f"py-{client.NAME}-{codec}-{uuid.uuid4().hex[:8]}"
         client.create_topic(topic, PARTITIONS, {})
         sent = records(RECORDS, PARTITIONS)
@@ -119,9 +119,13 @@ def until(condition, what):
 def main():
     client = importlib.import_module(sys.argv[1] + "_client")
     client.connect(os.environ["BOOTSTRAP"])
-    check_codecs(client)
+    check_codecs(client, CODECS)
     check_group(client)
     check_admin(client)
+    if "BOOTSTRAP_TLS" in os.environ and hasattr(client, "secure"):
+        client.secure(os.environ["BOOTSTRAP_TLS"], os.environ["TLS_FILES"])
+        check_codecs(client, ["gzip"])
+        print(f"ok {client.NAME} TLS: certificates of both ends are looked at")
 
 
 if __name__ == "__main__":
