@@ -1,9 +1,7 @@
 package api
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
@@ -17,8 +15,8 @@ import (
 // Metadata 0-13. In version 0 an empty list asks for all topics; later null does, and an empty list asks for none.
 // Version 4 says whether topics may be made, 5 tells offline replicas, 7 leader epochs, 8 authorized operations, 9 is
 // flexible, 10 tells topic ids and 12 asks by them (KIP-516), 13 has an error of its own (KIP-1102). A topic that
-// does not exist is made within the request if the client and auto.create.topics.enable allow it: the answer
-// has its leaders, where Kafka's has UNKNOWN_TOPIC_OR_PARTITION until the client asks again.
+// does not exist is made if the client and auto.create.topics.enable allow it: the answer is UNKNOWN_TOPIC_OR_PARTITION,
+// and the client asks again.
 
 func (a *API) metadata(c *Call, request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	all := request.Topics == nil || request.Version == 0 && len(request.Topics) == 0
@@ -28,8 +26,6 @@ func (a *API) metadata(c *Call, request *kmsg.MetadataRequest) *kmsg.MetadataRes
 		return refuseTopics(request)
 	case byID: // then names count for nothing: Java's clients send empty ones
 		request.Topics = withIDs(request.Topics)
-	case !all:
-		a.autoCreate(c, request)
 	}
 	m := metadataCall{api: a, call: c, image: a.Metadata.Current()}
 	response := kmsg.NewPtrMetadataResponse()
@@ -40,6 +36,9 @@ func (a *API) metadata(c *Call, request *kmsg.MetadataRequest) *kmsg.MetadataRes
 		}
 	} else {
 		response.Topics = m.named(request.Topics)
+		if !byID {
+			m.autoCreate(request)
+		}
 	}
 	m.addOperations(request, response)
 	return response
@@ -72,49 +71,12 @@ func refuseTopics(request *kmsg.MetadataRequest) *kmsg.MetadataResponse {
 	return response
 }
 
-// autoCreateTimeout bounds how long a Metadata request waits for the topics that it brings about.
-const autoCreateTimeout = 10 * time.Second
-
-// autoCreate makes the topics that are asked for by name and do not exist. What goes wrong shows in
-// the answer: the topic isn't there.
-func (a *API) autoCreate(c *Call, request *kmsg.MetadataRequest) {
-	if !(request.AllowAutoTopicCreation || request.Version < 4) || !config.AutoCreateTopics.In(a.Config()) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), autoCreateTimeout)
-	defer cancel()
-	var wanted []controller.NewTopic
-	image := a.Metadata.Current()
-	for _, t := range request.Topics {
-		if t.Topic == nil || image.Topic(*t.Topic) != nil || controller.CheckTopicName(*t.Topic) != nil ||
-			*t.Topic == clusterMetadataTopic || !a.authorized(c, opCreate, metadata.TopicResource, *t.Topic) {
-			continue
-		}
-		wanted = append(wanted, a.automatic(*t.Topic))
-	}
-	if len(wanted) > 0 {
-		a.createAll(ctx, c, wanted)
-	}
-}
-
 // automatic is a topic with the broker's defaults; internal ones have settings of their own.
 func (a *API) automatic(name string) controller.NewTopic {
 	if t, ok := a.InternalTopic(name); ok {
 		return t
 	}
 	return controller.NewTopic{Name: name, Partitions: -1, ReplicationFactor: -1}
-}
-
-func (a *API) createAll(ctx context.Context, c *Call, wanted []controller.NewTopic) {
-	made, err := a.CreateTopics(ctx, wanted)
-	if err != nil {
-		c.logger().Warn("topics could not be created automatically", "topics", len(wanted), "error", err)
-	}
-	for _, t := range made {
-		if t.Err == nil {
-			c.logger().Info("topic created automatically", "topic", t.Name, "partitions", t.Partitions)
-		}
-	}
 }
 
 // metadataCall is a Metadata request being answered from one image.
@@ -146,6 +108,26 @@ func (a *API) controllerFor(image *metadata.Image, listener string) ident.Broker
 		return image.ControllerID()
 	}
 	return a.Broker
+}
+
+// autoCreate has the topics made that are asked for by name and do not exist. What goes wrong shows in the next
+// answer: the topic isn't there.
+func (m *metadataCall) autoCreate(request *kmsg.MetadataRequest) {
+	if !(request.AllowAutoTopicCreation || request.Version < 4) || !config.AutoCreateTopics.In(m.api.Config()) {
+		return
+	}
+	for _, t := range request.Topics {
+		if m.image.Topic(*t.Topic) == nil && m.api.creatableByAsking(m.call, *t.Topic) {
+			m.api.creations.want(m.api.automatic(*t.Topic), m.call.logger())
+		}
+	}
+}
+
+// creatableByAsking leaves out the topic of transactions and that of share groups, which would be made as if anybody wrote to them.
+func (a *API) creatableByAsking(c *Call, name string) bool {
+	_, ours := a.InternalTopic(name)
+	return (ours || !internalTopics[name]) && controller.CheckTopicName(name) == nil && name != clusterMetadataTopic &&
+		a.authorized(c, opCreate, metadata.TopicResource, name)
 }
 
 // named answers for the topics asked for, each once.

@@ -1,11 +1,6 @@
 package api
 
 import (
-	"context"
-	"errors"
-	"time"
-
-	"barnabas/internal/controller"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -15,8 +10,8 @@ import (
 )
 
 // FindCoordinator 0-6. Version 4 asks for several keys at once, 3 is flexible; 5 and 6 are 4 with a new
-// meaning of TRANSACTION_ABORTABLE and with share groups. The first request creates __consumer_offsets and waits
-// for it a moment; Kafka answers COORDINATOR_NOT_AVAILABLE then and has the client ask again.
+// meaning of TRANSACTION_ABORTABLE and with share groups. The first request has __consumer_offsets made, and is answered
+// COORDINATOR_NOT_AVAILABLE: the client asks again.
 //
 // There are no transactions yet. COORDINATOR_NOT_AVAILABLE would have a transactional producer ask for
 // ever, so it gets INVALID_REQUEST and the reason in words, which clients show; a share key too, which is
@@ -25,35 +20,35 @@ import (
 // The types of coordinators.
 const groupCoordinator int8 = 0
 
-// createTopicWait bounds how long FindCoordinator waits for __consumer_offsets to be created.
-const createTopicWait = 5 * time.Second
-
 func (a *API) findCoordinator(c *Call, request *kmsg.FindCoordinatorRequest) *kmsg.FindCoordinatorResponse {
-	response := kmsg.NewPtrFindCoordinatorResponse()
+	response, image := kmsg.NewPtrFindCoordinatorResponse(), a.Metadata.Current()
 	if c.Header.Version >= 4 {
 		for _, key := range request.CoordinatorKeys {
 			response.Coordinators = append(response.Coordinators,
-				a.coordinatorOf(c, request.CoordinatorType, key))
+				a.coordinatorOf(c, image, request.CoordinatorType, key))
 		}
 		return response
 	}
-	found := a.coordinatorOf(c, request.CoordinatorType, request.CoordinatorKey)
+	found := a.coordinatorOf(c, image, request.CoordinatorType, request.CoordinatorKey)
 	response.ErrorCode, response.ErrorMessage = found.ErrorCode, found.ErrorMessage
 	response.NodeID, response.Host, response.Port = found.NodeID, found.Host, found.Port
 	return response
 }
 
 func (a *API) coordinatorOf(
-	c *Call, kind int8, key string,
+	c *Call, image *metadata.Image, kind int8, key string,
 ) kmsg.FindCoordinatorResponseCoordinator {
 	found := kmsg.FindCoordinatorResponseCoordinator{Key: key, NodeID: -1, Port: -1}
 	message := ""
 	if kind != groupCoordinator {
 		found.ErrorCode, message = kerr.InvalidRequest.Code, groupsOnly
-	} else if err := a.findGroupCoordinator(c, key, &found); err != nil {
+	} else if err := a.findGroupCoordinator(c, image, key, &found); err != nil {
 		found.ErrorCode, message = err.Code, err.Description
-	} else if c.Header.Version < 4 {
+	} else {
 		message = "NONE" // as Kafka has it
+	}
+	if kind == groupCoordinator && c.Header.Version >= 4 {
+		message = "" // it has words for those who ask for one alone
 	}
 	found.ErrorMessage = &message
 	return found
@@ -62,15 +57,14 @@ func (a *API) coordinatorOf(
 const groupsOnly = "consumer groups have coordinators here; transactions and share groups are not served yet"
 
 func (a *API) findGroupCoordinator(
-	c *Call, key string, found *kmsg.FindCoordinatorResponseCoordinator,
+	c *Call, image *metadata.Image, key string, found *kmsg.FindCoordinatorResponseCoordinator,
 ) *kerr.Error {
 	if !a.authorized(c, opDescribe, metadata.GroupResource, key) {
 		return kerr.GroupAuthorizationFailed
 	}
-	if a.Metadata.Current().Topic(group.Topic) == nil {
-		a.createOffsetsTopic(c)
+	if image.Topic(group.Topic) == nil {
+		a.creations.want(a.automatic(group.Topic), c.logger())
 	}
-	image := a.Metadata.Current()
 	tp := ident.TopicPartition{Topic: group.Topic, Partition: a.Groups.PartitionFor(key)}
 	partition := image.Partition(tp)
 	if partition == nil || partition.Leader == ident.NoBroker {
@@ -82,20 +76,4 @@ func (a *API) findGroupCoordinator(
 	}
 	found.NodeID, found.Host, found.Port = int32(partition.Leader), endpoint.Host, endpoint.Port
 	return nil
-}
-
-// createOffsetsTopic makes __consumer_offsets. If that fails the coordinator is not available yet, and
-// the client asks again.
-func (a *API) createOffsetsTopic(c *Call) {
-	ctx, cancel := context.WithTimeout(context.Background(), createTopicWait)
-	defer cancel()
-	made, err := a.CreateTopics(ctx, []controller.NewTopic{a.automatic(group.Topic)})
-	for _, t := range made {
-		if err == nil && !errors.Is(t.Err, controller.ErrTopicExists) {
-			err = t.Err
-		}
-	}
-	if err != nil {
-		c.logger().Warn("the topic of the groups could not be created", "topic", group.Topic, "error", err)
-	}
 }

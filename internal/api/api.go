@@ -23,12 +23,13 @@ type Exchange interface {
 	Abort(reason error)
 }
 
-// API answers requests. It owns no goroutine.
+// API answers requests. It owns the goroutine that makes topics for those who ask for them, until Close.
 type API struct {
 	Deps
-	rows     [numKeys]*row
-	sessions *sessionCache
-	waits    sync.Pool // of *fetchWait
+	rows      [numKeys]*row
+	sessions  *sessionCache
+	waits     sync.Pool // of *fetchWait
+	creations *creations
 }
 
 // numKeys is one more than the highest key in the table.
@@ -41,6 +42,7 @@ func New(d Deps) *API {
 	}
 	slots := config.FetchSessionSlots.In(d.Config())
 	a := &API{Deps: d, sessions: newSessionCache(slots, d.Clock), waits: sync.Pool{New: newFetchWait}}
+	a.creations = newCreations(a)
 	name := errorName
 	d.Metrics.Requests.ErrorName.Store(&name)
 	for _, r := range rows() {
@@ -52,6 +54,9 @@ func New(d Deps) *API {
 	}
 	return a
 }
+
+// Close ends what requests have begun and not waited for.
+func (a *API) Close() { a.creations.close() }
 
 // Handle answers one request.
 func (a *API) Handle(x Exchange) {

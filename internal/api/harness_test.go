@@ -97,7 +97,9 @@ func newBrokerOn(t testing.TB, disk vfs.FS, settings map[string]string, dirs ...
 		}
 		runtime.Gosched() // the election has no event to wait for
 	}
+	var broker *memoryBroker
 	t.Cleanup(func() {
+		broker.Close()
 		groups.Close()
 		producers.Close()
 		elected.Stop()
@@ -105,12 +107,13 @@ func newBrokerOn(t testing.TB, disk vfs.FS, settings map[string]string, dirs ...
 		must(t, logs.Close(true))
 		must(t, store.Close())
 	})
-	return &memoryBroker{store: store, feed: feed, API: New(Deps{
+	broker = &memoryBroker{store: store, feed: feed, API: New(Deps{
 		Broker: 1, Partitions: partitions, Metadata: feed, Controller: elected, Groups: groups,
 		Producers: producers, Store: logs, Config: func() *config.View { return view },
 		InternalTopic: func(string) (controller.NewTopic, bool) { return controller.NewTopic{}, false },
 		Metrics:       metrics.New("test"), Logger: logger,
 	})}
+	return broker
 }
 
 func storesOf(logs *storage.Store) (ids []ident.StoreID) {

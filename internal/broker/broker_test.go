@@ -93,7 +93,7 @@ func (w *world) client(b *Broker, options ...kgo.Opt) *kgo.Client {
 	w.t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(b.Addresses()["PLAINTEXT"].String()), kgo.AllowAutoTopicCreation(),
-		kgo.DefaultProduceTopic("t"), kgo.MetadataMinAge(10 * time.Millisecond),
+		kgo.DefaultProduceTopic("t"), kgo.MetadataMinAge(10 * time.Millisecond), kgo.UnknownTopicRetries(-1),
 	}, options...)...)
 	if err != nil {
 		w.t.Fatal(err)
@@ -167,12 +167,13 @@ func TestProduceRestartConsume(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
 	b := w.start()
-	client := w.client(b, kgo.RequestRetries(0), kgo.RecordRetries(0), kgo.DisableIdempotentWrite(),
-		kgo.RequiredAcks(kgo.LeaderAck()))
-	if err := w.produce(client, 0, 10); err != nil {
+	patient := w.client(b)
+	if err := w.produce(patient, 0, 10); err != nil {
 		t.Fatal(err)
 	}
 	w.disk.SetCapacity(1)
+	client := w.client(b, kgo.RequestRetries(0), kgo.RecordRetries(0), kgo.DisableIdempotentWrite(),
+		kgo.RequiredAcks(kgo.LeaderAck()))
 	if err := w.produce(client, 10, 11); !errors.Is(err, kerr.KafkaStorageError) {
 		t.Fatalf("on a full disk: %v, want KAFKA_STORAGE_ERROR", err)
 	}
@@ -180,7 +181,6 @@ func TestFullDisk(t *testing.T) {
 		t.Error("no metric tells of the directory that is offline")
 	}
 	w.disk.SetCapacity(1 << 30)
-	patient := w.client(b)
 	if err := w.produce(patient, 10, 20); err != nil {
 		t.Fatalf("with room again: %v", err)
 	}

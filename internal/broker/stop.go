@@ -40,6 +40,7 @@ func (b *Broker) stop(ctx context.Context) error {
 		b.logger.Warn("connections were cut", "why", err)
 	}
 	b.cancel()
+	b.api.Close()
 	b.background.Wait()
 	b.stopCopying()
 	b.producers.Close()
@@ -90,6 +91,9 @@ func (b *Broker) abandon() {
 	}
 	if b.groups != nil {
 		b.groups.Close()
+	}
+	if b.api != nil {
+		b.api.Close()
 	}
 	b.background.Wait()
 	b.stopCopying()

@@ -23,7 +23,8 @@ const clientTime = time.Minute
 func produceNumbers(address, topic string, from, to int) error {
 	ctx, cancel := context.WithTimeout(context.Background(), clientTime)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.AllowAutoTopicCreation(), kgo.DefaultProduceTopic(topic))
+	client, err := kgo.NewClient(kgo.SeedBrokers(address), kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(-1),
+		kgo.DefaultProduceTopic(topic))
 	if err != nil {
 		return err
 	}

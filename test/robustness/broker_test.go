@@ -172,7 +172,7 @@ func (b *broker) mustServe(t *testing.T) {
 func (b *broker) client(options ...kgo.Opt) (*kgo.Client, error) {
 	return kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(b.address), kgo.AllowAutoTopicCreation(), kgo.MetadataMinAge(10 * time.Millisecond),
-		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.UnknownTopicRetries(-1),
 	}, options...)...)
 }
 
