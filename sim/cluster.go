@@ -65,7 +65,7 @@ func RunCluster(o Options) Summary {
 	r.busy = make(chan struct{}, 1+rng.IntN(3))
 	r.env = &traffic.Env{
 		Dial: r.network.Plug(world.Clients).Dial, At: world.AddressOf, History: check.New(), Topics: new(traffic.Topics),
-		Seed: o.Seed, Anonymous: o.Anonymous, Replicas: r.replicas, Counts: r.counts,
+		Seed: o.Seed, Anonymous: o.Anonymous, Replicas: r.replicas, Counts: r.counts, Leads: r.leads,
 	}
 	r.env.History.Cluster = true
 	for id := 1; id <= brokers; id++ {
@@ -111,6 +111,16 @@ func (r *clusterRun) counts(coordinator string) bool {
 	for _, n := range r.nodes {
 		if n.Address == coordinator {
 			return r.truth.leads(check.GroupTopic, 0, n.ID)
+		}
+	}
+	return false
+}
+
+// leads tells whether a broker leads a partition indeed.
+func (r *clusterRun) leads(t *traffic.Topic, number int32, broker string) bool {
+	for _, n := range r.nodes {
+		if n.Address == broker {
+			return r.truth.leads(t.Name, number, n.ID)
 		}
 	}
 	return false

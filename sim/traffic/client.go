@@ -29,6 +29,8 @@ type Env struct {
 	// Counts, if given, tells whether what a coordinator says is of interest: one that has been deposed and hasn't heard
 	// of it may say what was.
 	Counts func(coordinator string) bool
+	// Leads, if given, tells whether a broker leads a partition indeed: see producer.toldOfGap.
+	Leads func(t *Topic, number int32, broker string) bool
 	// Anonymous is a planted bug: idempotent producers leave out who they are, so that nobody can tell a retry.
 	Anonymous bool
 }

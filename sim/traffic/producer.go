@@ -117,10 +117,24 @@ func (p *producer) attempt(b batch) check.Outcome {
 		Acks: p.acks, Idempotent: p.idempotent,
 	}
 	p.History.Begin(send)
+	at := p.leader(b.topic, b.partition)
 	outcome, base, why := p.send(b)
-	send.Gap = why == kerr.OutOfOrderSequenceNumber.Error() || why == kerr.UnknownProducerID.Error()
+	if send.Gap = p.toldOfGap(b, at, why); !send.Gap && isGap(why) {
+		p.forgetLeader(b.topic)
+		outcome = check.Unknown
+	}
 	p.History.End(send, outcome, base, why)
 	return outcome
+}
+
+// toldOfGap tells whether an answer of a broker says that the sequence has a gap. What one says that has been deposed, and has
+// not heard of it, for it is cut from the keepers, is of no interest: who knows of its old epoch only may still ask it.
+func (p *producer) toldOfGap(b batch, at, why string) bool {
+	return isGap(why) && (p.Leads == nil || p.Leads(b.topic, b.partition, at))
+}
+
+func isGap(why string) bool {
+	return why == kerr.OutOfOrderSequenceNumber.Error() || why == kerr.UnknownProducerID.Error()
 }
 
 func (p *producer) send(b batch) (check.Outcome, int64, string) {
