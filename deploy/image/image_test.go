@@ -151,3 +151,15 @@ func TestTreeOnDisk(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 }
+
+// Where git knows nothing, as in an unpacked archive, the version is still one that brokers take from clients.
+func TestVersionWithoutGit(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("GIT_CEILING_DIRECTORIES", "/")
+	t.Setenv("GIT_DIR", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("SOURCE_DATE_EPOCH", "1")
+	o, err := parse(t.Context(), nil)
+	if err != nil || o.version != "dev" {
+		t.Errorf("version %q, %v", o.version, err)
+	}
+}

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -96,7 +97,8 @@ func parse(ctx context.Context, args []string) (options, error) {
 		}
 	}
 	if o.version == "" {
-		o.version = output(ctx, "git", "describe", "--tags", "--always", "--dirty")
+		// Clients tell brokers their version, which refuse an empty one.
+		o.version = cmp.Or(output(ctx, "git", "describe", "--tags", "--always", "--dirty"), "dev")
 	}
 	// The commit's time and not now: two builds of one commit are the same image.
 	seconds := output(ctx, "git", "log", "-1", "--format=%ct")
