@@ -74,8 +74,9 @@ public final class Suite {
         } catch (ExecutionException e) {
             check(e.getCause() instanceof SslAuthenticationException, "a client without a certificate meets %s", e.getCause());
         }
-        connection.put("ssl.keystore.type", "PEM");
-        connection.put("ssl.keystore.location", files + "/client-store.pem");
+        connection.put("ssl.keystore.type", "PKCS12");
+        connection.put("ssl.keystore.location", files + "/client.p12");
+        connection.put("ssl.keystore.password", "changeit");
         admin = Admin.create(client());
         checkCodec("lz4");
         admin.close();
