@@ -47,12 +47,7 @@ func (w *world) startLoad(args ...string) *load {
 // startLoadInside begins in a pod of its own, where names are the cluster's.
 func (w *world) startLoadInside(args ...string) *load {
 	w.t.Helper()
-	set, err := objects.Read([]byte(clientPod), namespace)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.Apply(set)
-	w.await("the client's pod", func() bool { return w.RolledOut(w.Owners("client")...) })
+	w.deployClient("client")
 	program, err := os.Open(loadProgram())
 	if err != nil {
 		w.t.Fatal(err)
@@ -67,14 +62,25 @@ func (w *world) startLoadInside(args ...string) *load {
 	return w.run(command, command.Start)
 }
 
+// deployClient makes a pod beside those of the queue, in which nothing runs yet.
+func (w *world) deployClient(name string) {
+	w.t.Helper()
+	set, err := objects.Read([]byte(strings.ReplaceAll(clientPod, "NAME", name)), namespace)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Apply(set)
+	w.await("the pod "+name, func() bool { return w.RolledOut(w.Owners(name)...) })
+}
+
 const clientPod = `
 apiVersion: apps/v1
 kind: Deployment
-metadata: {name: client}
+metadata: {name: NAME}
 spec:
-  selector: {matchLabels: {app: client}}
+  selector: {matchLabels: {app: NAME}}
   template:
-    metadata: {labels: {app: client}}
+    metadata: {labels: {app: NAME}}
     spec:
       containers:
       - name: client

@@ -23,6 +23,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"barnabas/test/kubernetes/pods/limits"
 )
 
 // inside tells the second process what the first has built, a directory.
@@ -53,6 +55,7 @@ func outside() int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	defer unlimit(dir)
 	if err := build(dir); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -90,8 +93,16 @@ func sweep() {
 	for _, dir := range dirs {
 		pid := strings.TrimPrefix(filepath.Base(dir), "barnabas-pods-")
 		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			unlimit(dir)
 			_ = os.RemoveAll(dir)
 		}
+	}
+}
+
+// unlimit takes away the cgroups of a run, which nobody is in any more.
+func unlimit(dir string) {
+	if tree, err := limits.Open(filepath.Base(dir)); err == nil {
+		_ = tree.Remove() // an empty directory may stay
 	}
 }
 

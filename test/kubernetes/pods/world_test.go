@@ -9,6 +9,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
 	"barnabas/test/kubernetes/pods/cluster"
 	"barnabas/test/kubernetes/pods/image"
 	"barnabas/test/kubernetes/pods/objects"
@@ -27,6 +30,7 @@ type world struct {
 	*cluster.Cluster
 	t     *testing.T
 	began time.Time
+	limit string // of the memory of what apply makes, where there is one
 }
 
 // unpacked is the image, of all tests.
@@ -38,7 +42,7 @@ var unpacked = sync.OnceValues(func() (*image.Image, error) {
 	return image.Unpack(filepath.Join(os.Getenv(inside), "image.tar"), root)
 })
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, more ...func(*cluster.Options)) *world {
 	w := &world{t: t, began: time.Now()}
 	built := os.Getenv(inside)
 	dir := t.TempDir()
@@ -53,12 +57,16 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := cluster.Start(cluster.Options{
+	o := cluster.Options{
 		Dir: dir, Runtime: filepath.Join(built, "container"), Image: image, ImageName: imageName,
 		Hosts: []string{"master", "node1", "node2"}, Zones: []string{"a", "b", "c"},
 		BackOff: time.Second, NotReadyAfter: 2 * time.Second, EvictAfter: 3 * time.Second,
 		Logf: func(format string, args ...any) { w.say(format, args...) },
-	})
+	}
+	for _, change := range more {
+		change(&o)
+	}
+	c, err := cluster.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +130,13 @@ func (w *world) apply(file string, replace ...string) {
 	set, err := objects.Read([]byte(strings.NewReplacer(replace...).Replace(string(raw))), namespace)
 	if err != nil {
 		w.t.Fatalf("%s: %v", file, err)
+	}
+	for _, d := range set.Deployments {
+		for i := range d.Spec.Template.Spec.Containers {
+			if c := &d.Spec.Template.Spec.Containers[i]; w.limit != "" {
+				c.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(w.limit)}
+			}
+		}
 	}
 	w.Apply(set)
 }

@@ -14,10 +14,12 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"barnabas/test/kubernetes/pods/image"
 	"barnabas/test/kubernetes/pods/kubelet"
 	"barnabas/test/kubernetes/pods/lan"
+	"barnabas/test/kubernetes/pods/limits"
 	"barnabas/test/kubernetes/pods/names"
 )
 
@@ -38,6 +40,8 @@ type Options struct {
 	// NotReadyAfter is how long a host may be silent until its pods are led to no more, EvictAfter until they are replaced
 	// elsewhere. Kubernetes' own are 40 s and five minutes more.
 	NotReadyAfter, EvictAfter time.Duration
+	// Limits, if not nil, is where memory is bounded.
+	Limits *limits.Tree
 	// Logf takes a line for what happens.
 	Logf func(format string, args ...any)
 }
@@ -62,9 +66,12 @@ type Cluster struct {
 	configs      map[string]*corev1.ConfigMap
 	secrets      map[string]*corev1.Secret
 	budgets      []*budget
+	policies     []*networkingv1.NetworkPolicy
+	balancers    bool // load balancers get their addresses
 	rights       rights
 	tokens       map[string]string // service accounts by what pods are given
 	events       []*corev1.Event
+	used         map[string]kubelet.Memory // by pods that are gone, by owner
 	pods         []*pod
 	made         int    // numbers given out
 	led          string // the rules in force
@@ -85,7 +92,8 @@ func Start(o Options) (*Cluster, error) {
 		options: o, lan: wires, Names: names.Start(udp, tcp),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{}),
 		configs: map[string]*corev1.ConfigMap{}, secrets: map[string]*corev1.Secret{},
-		rights: newRights(), tokens: map[string]string{},
+		rights: newRights(), tokens: map[string]string{}, balancers: true,
+		used: map[string]kubelet.Memory{},
 	}
 	if err := c.startAPI(); err != nil {
 		return nil, err
@@ -155,15 +163,19 @@ func (c *Cluster) manage() {
 		}
 		c.schedule()
 		ports, zone := c.routes()
+		guards, announced := c.guards(), c.announcements()
 		c.mu.Unlock()
-		c.lead(ports)
+		c.lead(ports, guards)
+		if err := c.lan.Announce(announced); err != nil {
+			c.fail(fmt.Errorf("the addresses of load balancers: %w", err))
+		}
 		c.Names.Serve(zone)
 	}
 }
 
-// lead puts routes into force on every host, if they are others than before.
-func (c *Cluster) lead(ports []lan.Port) {
-	said := fmt.Sprint(ports)
+// lead puts routes and guards into force on every host, if they are others than before.
+func (c *Cluster) lead(ports []lan.Port, guards []lan.Guard) {
+	said := fmt.Sprint(ports, guards)
 	c.mu.Lock()
 	known := said == c.led
 	c.led = said
@@ -172,7 +184,7 @@ func (c *Cluster) lead(ports []lan.Port) {
 		return
 	}
 	for _, h := range c.lan.Hosts() {
-		if err := h.Lead(ports); err != nil {
+		if err := h.Lead(ports, guards); err != nil {
 			c.fail(fmt.Errorf("routes of host %s: %w", h.Name, err))
 		}
 	}
@@ -221,6 +233,6 @@ func (c *Cluster) Config(namespace, name string, secret bool) (map[string][]byte
 func (c *Cluster) machine(n *lan.Host, labels map[string]string) *kubelet.Machine {
 	return &kubelet.Machine{
 		Host: n, Dir: filepath.Join(c.options.Dir, n.Name), Runtime: c.options.Runtime, Image: c.options.Image,
-		Resolver: resolver.String(), Cluster: c, BackOff: c.options.BackOff, BackOffMax: 30 * c.options.BackOff, Labels: labels,
+		Resolver: resolver.String(), Cluster: c, Limits: c.options.Limits, BackOff: c.options.BackOff, BackOffMax: 30 * c.options.BackOff, Labels: labels,
 	}
 }

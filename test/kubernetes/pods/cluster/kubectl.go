@@ -15,6 +15,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"barnabas/test/kubernetes/pods/kubelet"
 	"barnabas/test/kubernetes/pods/objects"
@@ -37,6 +38,10 @@ func (c *Cluster) Apply(set *objects.Set) {
 	for _, b := range set.Budgets {
 		c.budgets = slices.DeleteFunc(c.budgets, func(old *budget) bool { return old.Namespace == b.Namespace && old.Name == b.Name })
 		c.budgets = append(c.budgets, b)
+	}
+	for _, p := range set.Policies {
+		c.policies = slices.DeleteFunc(c.policies, func(old *networkingv1.NetworkPolicy) bool { return old.Namespace == p.Namespace && old.Name == p.Name })
+		c.policies = append(c.policies, p)
 	}
 	for _, d := range set.Deployments {
 		next := &deployment{object: d}
@@ -186,6 +191,19 @@ func (c *Cluster) GetPods() []Pod {
 		out = append(out, one)
 	}
 	return out
+}
+
+// Used is what the pods of an owner have used of bounded memory, those that are gone too.
+func (c *Cluster) Used(owner string) kubelet.Memory {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	used := c.used[owner]
+	for _, p := range c.owned(owner) {
+		if p.run != nil {
+			used = used.Plus(p.run.Memory())
+		}
+	}
+	return used
 }
 
 // Table is what `kubectl get pods` prints.

@@ -66,6 +66,7 @@ func (c *Cluster) reap() {
 			continue
 		case p.run != nil && p.node.lost.IsZero() && p.isGone():
 			c.say("pod %s is gone after %s", p.object.Name, time.Since(p.deleted).Round(time.Millisecond))
+			c.used[p.owner] = c.used[p.owner].Plus(p.run.Memory())
 			continue
 		case p.run != nil && p.node.removed:
 			continue

@@ -48,9 +48,8 @@ func (c *Cluster) complete(s *corev1.Service) {
 			s.Spec.Ports[i].NodePort = int32(31000 + c.number())
 		}
 	}
-	if s.Spec.Type == corev1.ServiceTypeLoadBalancer && len(s.Status.LoadBalancer.Ingress) == 0 {
-		address := netip.AddrFrom4([4]byte{192, 168, 11, byte(200 + c.number()%50)})
-		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: address.String()}}
+	if c.balancers {
+		c.balance(s)
 	}
 }
 
@@ -76,6 +75,9 @@ func (c *Cluster) routes() ([]lan.Port, names.Zone) {
 			}
 			for _, ingress := range s.Status.LoadBalancer.Ingress {
 				port.External, _ = netip.ParseAddr(ingress.IP)
+			}
+			for _, source := range s.Spec.LoadBalancerSourceRanges {
+				port.Sources = append(port.Sources, netip.MustParsePrefix(source)) // objects has looked at it
 			}
 			for _, end := range ends {
 				if number := target(end, p.TargetPort); number > 0 {

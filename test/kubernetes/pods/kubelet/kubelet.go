@@ -13,6 +13,7 @@ import (
 
 	"barnabas/test/kubernetes/pods/image"
 	"barnabas/test/kubernetes/pods/lan"
+	"barnabas/test/kubernetes/pods/limits"
 )
 
 // Machine is a host with what a kubelet needs there.
@@ -29,6 +30,8 @@ type Machine struct {
 	Cluster Cluster
 	// BackOff is the first wait before a container is started that has ended twice; it doubles up to BackOffMax.
 	BackOff, BackOffMax time.Duration
+	// Limits bounds the memory of containers that have a limit; nil bounds nobody.
+	Limits *limits.Tree
 	// Labels are the host's.
 	Labels map[string]string
 }

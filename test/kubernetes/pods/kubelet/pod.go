@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"barnabas/test/kubernetes/pods/lan"
+	"barnabas/test/kubernetes/pods/limits"
 )
 
 // Pod is one that a machine keeps.
@@ -31,8 +32,10 @@ type Pod struct {
 	volumes []volume // guarded by files
 
 	mu      sync.Mutex
-	status  Status    // guarded by mu
-	grace   time.Time // until when it may take to stop; guarded by mu
+	status  Status          // guarded by mu
+	grace   time.Time       // until when it may take to stop; guarded by mu
+	groups  []*limits.Group // of containers that run; guarded by mu
+	memory  Memory          // of those that have ended; guarded by mu
 	stopped sync.Once
 	cut     sync.Once
 }

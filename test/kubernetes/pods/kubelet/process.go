@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"barnabas/test/kubernetes/pods/lan"
+	"barnabas/test/kubernetes/pods/limits"
 )
 
 // spec is what package container reads; see there.
@@ -41,6 +42,7 @@ type process struct {
 	command *exec.Cmd
 	spec    spec
 	space   string
+	group   *limits.Group // nil where memory is not bounded
 	exited  chan struct{}
 	code    int // once exited is closed
 }
@@ -48,6 +50,10 @@ type process struct {
 // launch starts the container with a file system of its own above the image.
 func (c *container) launch() (*process, error) {
 	s, err := c.describe()
+	if err != nil {
+		return nil, err
+	}
+	group, err := c.bound(&s)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +77,7 @@ func (c *container) launch() (*process, error) {
 		return nil, err
 	}
 	defer began.Close()
-	p := &process{command: exec.Command(c.pod.machine.Runtime), spec: s, space: c.pod.wire.Space, exited: make(chan struct{})}
+	p := &process{command: exec.Command(c.pod.machine.Runtime), spec: s, space: c.pod.wire.Space, group: group, exited: make(chan struct{})}
 	p.command.Stdout, p.command.Stderr, p.command.ExtraFiles = log, log, []*os.File{read, begins}
 	p.command.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
@@ -83,6 +89,14 @@ func (c *container) launch() (*process, error) {
 		write.Close()
 		return nil, err
 	}
+	if group != nil {
+		if err := group.Add(p.command.Process.Pid); err != nil {
+			_ = p.command.Process.Kill() // it waits for what it is to be
+			_ = p.command.Wait()
+			write.Close()
+			return nil, err
+		}
+	}
 	go func() {
 		_, _ = write.Write(told) // it says so itself when it is told too little
 		write.Close()
@@ -90,6 +104,7 @@ func (c *container) launch() (*process, error) {
 	go func() {
 		_ = p.command.Wait()
 		p.code = exitCode(p.command.ProcessState)
+		c.pod.account(group)
 		_ = os.RemoveAll(filepath.Dir(s.Upper))
 		close(p.exited)
 	}()
@@ -221,9 +236,13 @@ func (p *Pod) Command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 }
 
 func (p *process) enter(ctx context.Context, words []string) *exec.Cmd {
-	args := []string{"-t", strconv.Itoa(p.command.Process.Pid), "-m", "-u", "-i", "-n", "-p", "-r",
+	args := []string{nsenter, "-t", strconv.Itoa(p.command.Process.Pid), "-m", "-u", "-i", "-n", "-p", "-r",
 		"-S", strconv.Itoa(p.spec.UID), "-G", strconv.Itoa(p.spec.GID), "--"}
-	command := exec.CommandContext(ctx, nsenter, append(args, words...)...)
+	if p.group != nil { // what is executed in a container counts there
+		args = append([]string{"/bin/sh", "-c", `echo 0 >"$0" && exec "$@"`, p.group.Processes()}, args...)
+	}
+	args = append(args, words...)
+	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	command.Env = p.spec.Env
 	return command
 }

@@ -32,9 +32,10 @@ const (
 type LAN struct {
 	name string
 
-	mu    sync.Mutex
-	hosts []*Host // guarded by mu
-	wires int     // made so far; guarded by mu
+	mu        sync.Mutex
+	hosts     []*Host                   // guarded by mu
+	wires     int                       // made so far; guarded by mu
+	announced map[netip.Addr]netip.Addr // hosts by the load balancers' addresses that lead to them; guarded by mu
 }
 
 // made counts those of this process.
@@ -58,6 +59,29 @@ func (l *LAN) Remove() {
 		_ = run("ip", "netns", "del", h.Space()) // the process's end does the same
 	}
 	_ = run("ip", "netns", "del", l.Space())
+}
+
+// Announce has load balancers' addresses lead to hosts, as a balancer does that announces each from one of them (MetalLB): what
+// arrives there is for the address, and the host's rules say which pod it is led to.
+func (l *LAN) Announce(leads map[netip.Addr]netip.Addr) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var lines []string
+	for address := range l.announced {
+		if !leads[address].IsValid() {
+			lines = append(lines, "route del "+address.String()+"/32")
+		}
+	}
+	for address, host := range leads {
+		if l.announced[address] != host {
+			lines = append(lines, "route replace "+address.String()+"/32 via "+host.String())
+		}
+	}
+	l.announced = leads
+	if len(lines) == 0 {
+		return nil
+	}
+	return batch(l.Space(), lines...)
 }
 
 // Host is a machine of the cluster.

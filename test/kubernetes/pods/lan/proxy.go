@@ -22,13 +22,17 @@ type Port struct {
 	External netip.Addr
 	// Local keeps connections from outside on the host that they come to, with the client's address.
 	Local bool
+	// Sources, if any, are those that the load balancer's address lets in.
+	Sources []netip.Prefix
 	// Ends are the pods that answer.
 	Ends []netip.AddrPort
 }
 
-// base are the chains that stay; a change of Services empties and fills those of the second half. Connections that are under
-// way keep the pod they have been led to, as with kube-proxy.
+// base are the chains that stay; a change of Services empties and fills those without a hook. Connections that are under
+// way keep the pod they have been led to, as with kube-proxy, and pass its guards.
 const base = `table ip kube {
+ chain sources { }
+ chain guards { }
  chain services { }
  chain outside { }
  chain hairpins { }
@@ -50,6 +54,12 @@ const base = `table ip kube {
  chain forward {
   type filter hook forward priority filter;
   jump refusals
+  ct state established,related accept
+  jump guards
+ }
+ chain arrivals {
+  type filter hook prerouting priority mangle;
+  jump sources
  }
  chain local {
   type filter hook output priority filter;
@@ -63,9 +73,9 @@ const base = `table ip kube {
 `
 
 // rules are what leads connections on one host.
-func rules(h *Host, ports []Port) string {
+func rules(h *Host, ports []Port, guards []Guard) string {
 	var b strings.Builder
-	for _, chain := range []string{"services", "outside", "hairpins", "refusals"} {
+	for _, chain := range []string{"services", "outside", "hairpins", "refusals", "sources", "guards"} {
 		fmt.Fprintf(&b, "flush chain ip kube %s\n", chain)
 	}
 	rule := func(chain, format string, args ...any) {
@@ -94,13 +104,25 @@ func rules(h *Host, ports []Port) string {
 		}
 		doors := []string{fmt.Sprintf("fib daddr type local ip daddr != 127.0.0.0/8 %s dport %d", p.Protocol, p.NodePort)}
 		if p.External.IsValid() {
-			doors = append(doors, fmt.Sprintf("ip daddr %s %s dport %d", p.External, p.Protocol, p.Number))
+			door := fmt.Sprintf("ip daddr %s %s dport %d", p.External, p.Protocol, p.Number)
+			doors = append(doors, door)
+			if len(p.Sources) > 0 {
+				rule("sources", "%s ip saddr != %s reject", door, set(p.Sources))
+			}
 		}
 		for _, to := range doors {
+			if p.Local { // pods may go to any end, wherever they are
+				lead(rule, fmt.Sprintf("ip saddr %s %s", Pods, to), p.Ends)
+			}
 			if !p.Local && len(ends) > 0 {
 				rule("services", "%s meta mark set 0x4000", to)
 			}
 			lead(rule, to, ends)
+		}
+	}
+	for _, g := range guards {
+		if h.Pods.Contains(g.Pod) {
+			g.rules(rule)
 		}
 	}
 	return b.String()
@@ -132,11 +154,11 @@ func within(p netip.Prefix, ends []netip.AddrPort) []netip.AddrPort {
 	return out
 }
 
-// Lead puts the Services' addresses into force on this host.
-func (h *Host) Lead(ports []Port) error {
+// Lead puts the Services' addresses, and what guards pods, into force on this host.
+func (h *Host) Lead(ports []Port, guards []Guard) error {
 	h.rules.Lock()
 	defer h.rules.Unlock()
-	return h.nft(rules(h, ports))
+	return h.nft(rules(h, ports, guards))
 }
 
 func (h *Host) nft(script string) error {

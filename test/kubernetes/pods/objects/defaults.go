@@ -3,9 +3,12 @@ package objects
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -111,6 +114,42 @@ func serviceFaults(s *corev1.Service) error {
 	for _, p := range s.Spec.Ports {
 		if p.Protocol == corev1.ProtocolSCTP {
 			return errors.New("SCTP is not for this harness")
+		}
+	}
+	return prefixes(s.Spec.LoadBalancerSourceRanges)
+}
+
+// policyFaults refuses what keeps pods from connecting: guards stand before those that are connected to.
+func policyFaults(p *networkingv1.NetworkPolicy) error {
+	if len(p.Spec.Egress) > 0 || slices.Contains(p.Spec.PolicyTypes, networkingv1.PolicyTypeEgress) {
+		return errors.New("policies of egress are not for this harness")
+	}
+	for _, rule := range p.Spec.Ingress {
+		for _, port := range rule.Ports {
+			if port.Protocol != nil && *port.Protocol == corev1.ProtocolSCTP {
+				return errors.New("SCTP is not for this harness")
+			}
+		}
+		for _, peer := range rule.From {
+			if peer.IPBlock == nil {
+				continue
+			}
+			if err := prefixes(append([]string{peer.IPBlock.CIDR}, peer.IPBlock.Except...)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func prefixes(texts []string) error {
+	for _, text := range texts {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return err
+		}
+		if !p.Addr().Is4() {
+			return fmt.Errorf("%s: this harness has no IPv6", text)
 		}
 	}
 	return nil

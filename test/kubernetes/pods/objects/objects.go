@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,19 +28,19 @@ type Set struct {
 	ConfigMaps   []*corev1.ConfigMap
 	Secrets      []*corev1.Secret
 	Budgets      []*policyv1.PodDisruptionBudget
+	Policies     []*networkingv1.NetworkPolicy
 	// Who may ask the API server for what.
 	Roles               []*rbacv1.Role
 	RoleBindings        []*rbacv1.RoleBinding
 	ClusterRoles        []*rbacv1.ClusterRole
 	ClusterRoleBindings []*rbacv1.ClusterRoleBinding
-	// Passive are kinds that this harness needs for nothing: accounts, policies, and custom kinds of operators.
+	// Passive are kinds that this harness needs for nothing: accounts, and custom kinds of operators.
 	Passive []string
 }
 
-// passive kinds name, restrict or scrape. A policy is not enforced here, which the report of Apply says.
+// passive kinds name or scrape.
 var passive = map[string]bool{
-	"Namespace": true, "ServiceAccount": true,
-	"NetworkPolicy": true, "ServiceMonitor": true, "PodMonitor": true,
+	"Namespace": true, "ServiceAccount": true, "ServiceMonitor": true, "PodMonitor": true,
 }
 
 // ReadFile reads a file of one or more documents into a namespace.
@@ -110,6 +111,8 @@ func (s *Set) add(document []byte, namespace string) error {
 		})
 	case "policy/v1 PodDisruptionBudget":
 		return decode(document, &s.Budgets, func(d *policyv1.PodDisruptionBudget) error { return finish(&d.ObjectMeta, namespace, nil) })
+	case "networking.k8s.io/v1 NetworkPolicy":
+		return decode(document, &s.Policies, func(d *networkingv1.NetworkPolicy) error { return finish(&d.ObjectMeta, namespace, policyFaults(d)) })
 	case "rbac.authorization.k8s.io/v1 Role":
 		return decode(document, &s.Roles, func(d *rbacv1.Role) error { return finish(&d.ObjectMeta, namespace, nil) })
 	case "rbac.authorization.k8s.io/v1 RoleBinding":

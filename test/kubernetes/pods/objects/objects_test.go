@@ -46,6 +46,8 @@ func TestRefusals(t *testing.T) {
 		"unknown field":  "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {prots: []}",
 		"ClientIP":       "apiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {sessionAffinity: ClientIP}",
 		"share":          "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {template: {spec: {hostNetwork: true, containers: [{name: c}]}}}",
+		"egress":         "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec: {policyTypes: [Egress]}",
+		"no IPv6":        "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: p}\nspec: {ingress: [{from: [{ipBlock: {cidr: 'fd00::/8'}}]}]}",
 		"without a name": "apiVersion: v1\nkind: ConfigMap",
 	} {
 		if _, err := Read([]byte(text), "kafka"); err == nil || !strings.Contains(err.Error(), want) {
