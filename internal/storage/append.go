@@ -333,10 +333,8 @@ func (l *Log) roll(base record.Offset) error {
 	}
 	// After a crash of the machine nobody could tell a log whose first segments have lost their names from one that begins
 	// later. The flusher has been here before, unless segments are rolled faster than it comes.
-	if l.unnamed {
-		if err := l.store.fs.SyncDir(l.path()); err != nil {
-			return err
-		}
+	if err := l.nameSegments(); err != nil {
+		return err
 	}
 	fresh, err := createSegment(l, base)
 	if err != nil {
@@ -346,6 +344,19 @@ func (l *Log) roll(base record.Offset) error {
 	l.setList(append(list[:len(list):len(list)], fresh))
 	l.jitterMs = jitter(l.config.Load().SegmentJitterMs)
 	l.store.flusher.add(l)
+	return nil
+}
+
+// nameSegments has the name of the segment that is appended to survive a crash of the machine, if it may not. The caller
+// holds mu.
+func (l *Log) nameSegments() error {
+	if !l.unnamed {
+		return nil
+	}
+	if err := l.store.fs.SyncDir(l.path()); err != nil {
+		return err
+	}
+	l.unnamed = false
 	return nil
 }
 

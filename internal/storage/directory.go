@@ -43,6 +43,8 @@ type Directory struct {
 	// stale are partitions without a log of which the checkpoint files speak: a new log of that name
 	// must not be mistaken, after a crash, for the one they mean.
 	stale map[ident.TopicPartition]struct{}
+	// forgotten counts the logs that have become such.
+	forgotten int
 }
 
 // offlineState says why a directory is offline.

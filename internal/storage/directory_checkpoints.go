@@ -32,16 +32,17 @@ var checkpointNames = [checkpointKinds]string{
 // checkpointed is the offset that a checkpoint file should hold for a log; ok is false if it need
 // not be there.
 func (l *Log) checkpointed(kind checkpointKind) (offset int64, ok bool) {
-	switch kind {
+	switch certain := l.certain.Load(); kind {
 	case recoveryPoints:
-		return l.recoveryPoint.Load(), true
+		// Below, not at: recovery has to look into the segment that was cut, whose cut may be undone.
+		return min(l.recoveryPoint.Load(), max(0, certain-1)), true
 	case startOffsets:
-		start := l.start.Load()
+		start := l.start.Load() // what the leader has deleted stays so, whatever comes back
 		return start, start > 0
 	case highWatermarks:
-		return l.highWatermark.Load(), true
+		return min(l.highWatermark.Load(), certain), true
 	default:
-		return l.end.Load(), true
+		return min(l.end.Load(), certain), true
 	}
 }
 
@@ -71,8 +72,7 @@ func (d *Directory) markedBoot(written offsetCheckpoint) bool {
 // markBoot writes the file of written offsets with the mark of the machine's boot, whether or not the offsets
 // have changed.
 func (d *Directory) markBoot() error {
-	logs := d.all()
-	d.mu.Lock()
+	logs := d.lockLogs()
 	defer d.mu.Unlock()
 	return d.saveCheckpoint(writtenOffsets, logs)
 }
@@ -100,6 +100,23 @@ func (d *Directory) forget(tp ident.TopicPartition) {
 		d.stale = make(map[ident.TopicPartition]struct{})
 	}
 	d.stale[tp] = struct{}{}
+	d.forgotten++
+}
+
+// lockLogs takes mu, and returns the logs of the directory: no log that was forgotten before is among them. The caller
+// unlocks it.
+func (d *Directory) lockLogs() []*Log {
+	for {
+		d.mu.Lock()
+		before := d.forgotten
+		d.mu.Unlock()
+		logs := d.all()
+		d.mu.Lock()
+		if d.forgotten == before {
+			return logs
+		}
+		d.mu.Unlock()
+	}
 }
 
 // remembers tells whether the checkpoint files speak of an earlier log of the partition.
@@ -122,8 +139,7 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.all()
-	d.mu.Lock()
+	logs := d.lockLogs()
 	defer d.mu.Unlock()
 	changed := len(d.stale) > 0
 	for _, l := range logs {
@@ -139,15 +155,11 @@ func (d *Directory) checkpoint(kind checkpointKind) error {
 	return d.saveCheckpoint(kind, logs)
 }
 
-// distrust writes those of the checkpoint files that say more of a log than is true now: they would make recovery trust
-// bytes which the log cuts off, or show what takes their place.
-func (d *Directory) distrust(l *Log, kinds ...checkpointKind) error {
-	for _, kind := range kinds {
-		offset, _ := l.checkpointed(kind)
-		d.mu.Lock()
-		saved := l.saved[kind]
-		d.mu.Unlock()
-		if saved != unknownOffset && saved <= offset {
+// distrust writes those of the checkpoint files that say more of a log, one of some, than is certain now: they would make
+// recovery trust bytes which the log cuts off, or show what takes their place.
+func (d *Directory) distrust(logs ...*Log) error {
+	for _, kind := range []checkpointKind{recoveryPoints, highWatermarks, writtenOffsets} {
+		if !d.overstates(kind, logs) {
 			continue
 		}
 		if err := d.checkpoint(kind); err != nil {
@@ -157,16 +169,28 @@ func (d *Directory) distrust(l *Log, kinds ...checkpointKind) error {
 	return nil
 }
 
+// overstates tells whether a checkpoint file says, or may say, too much of one of the logs.
+func (d *Directory) overstates(kind checkpointKind, logs []*Log) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(logs, func(l *Log) bool {
+		certain, _ := l.checkpointed(kind)
+		return l.saved[kind] == unknownOffset || l.saved[kind] > certain
+	})
+}
+
 // correct writes the checkpoint files that say more of a log than there is of it, for a crash has taken its end. They
 // would count again as soon as it is longer.
 func (d *Directory) correct(files [checkpointKinds]offsetCheckpoint) error {
-	logs := d.all()
-	d.mu.Lock()
+	logs := d.lockLogs()
 	defer d.mu.Unlock()
 	for _, kind := range []checkpointKind{recoveryPoints, highWatermarks} {
 		overstated := slices.ContainsFunc(logs, func(l *Log) bool {
-			offset, _ := l.checkpointed(kind)
-			return int64(files[kind][l.tp]) > offset
+			offset := &l.recoveryPoint
+			if kind == highWatermarks {
+				offset = &l.highWatermark
+			}
+			return int64(files[kind][l.tp]) > offset.Load()
 		})
 		if !overstated {
 			continue
@@ -183,8 +207,7 @@ func (d *Directory) checkpointAll() error {
 	if d.Err() != nil || !d.opened() {
 		return nil
 	}
-	logs := d.all()
-	d.mu.Lock()
+	logs := d.lockLogs()
 	defer d.mu.Unlock()
 	for kind := range checkpointKinds {
 		if err := d.saveCheckpoint(kind, logs); err != nil {
@@ -214,6 +237,9 @@ func (d *Directory) saveCheckpoint(kind checkpointKind, logs []*Log) error {
 		err = d.writeCheckpoint(checkpointNames[kind], c)
 	}
 	if err != nil {
+		for _, l := range logs {
+			l.saved[kind] = unknownOffset
+		}
 		return d.fail(fmt.Errorf("write checkpoint: %w", err))
 	}
 	for _, l := range logs {

@@ -17,6 +17,13 @@ const closeThreads = 8
 
 // loadLogs reads all logs of the directory that are not known yet.
 func (d *Directory) loadLogs() error {
+	if !d.clean && !d.fresh {
+		// A process that was killed may have replaced a checkpoint file, and not waited until the disk had it: what is read
+		// is what a crash will leave.
+		if err := d.store.fs.SyncDir(d.path); err != nil {
+			return err
+		}
+	}
 	checkpoints, err := d.readCheckpoints()
 	if err != nil {
 		return err
@@ -134,6 +141,12 @@ func (d *Directory) loadLog(
 	})
 	if err != nil {
 		return fmt.Errorf("load %s: %w", tp, err)
+	}
+	for kind, c := range checkpoints {
+		l.saved[kind] = -1
+		if offset, ok := c[tp]; ok {
+			l.saved[kind] = int64(offset)
+		}
 	}
 	d.store.mu.Lock()
 	defer d.store.mu.Unlock()

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -111,6 +112,9 @@ func (f *flushing) finish(err error) error {
 	}
 	if f.entries && l.active() == f.active {
 		l.unnamed = false
+		if l.cuts == 0 {
+			l.certain.Store(math.MaxInt64)
+		}
 	}
 	if l.truncations.Load() == f.truncations && l.cuts == 0 {
 		l.synced.Store(max(l.synced.Load(), int64(f.end)))

@@ -70,6 +70,10 @@ func (l *Log) begin(segments []*segment, end record.Offset, from loading) (start
 		l.unsynced = true
 	}
 	l.unnamed = l.unsynced
+	if l.unnamed && len(segments) > 1 {
+		// It may have been begun by a cut of the segment before, which the disk has not got either (truncate.go).
+		l.doubt(l.active().base)
+	}
 	return start
 }
 

@@ -35,6 +35,9 @@ type Log struct {
 	ceiling       atomic.Int64
 	recoveryPoint atomic.Int64 // below it everything is synced
 	synced        atomic.Int64 // below it the records are; not below the recovery point, to which indexes are synced too
+	// certain is where the segment that is appended to begins, while its name may not be on the disk and what was cut off
+	// before it may come back: no checkpoint file says more of the log. MaxInt64 else (truncate.go).
+	certain       atomic.Int64
 	firstUnstable atomic.Int64 // where the first undecided transaction begins, MaxInt64 for none
 	cutTo         atomic.Int64 // the lowest offset that the end moved down to since the cleaner looked, MaxInt64 for none
 	truncations   atomic.Int64 // moves before the end moves down and after: what spans one proves nothing
@@ -79,6 +82,7 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 	l.epochs.Store(new(leaderEpochs))
 	l.ceiling.Store(math.MaxInt64)
 	l.firstUnstable.Store(math.MaxInt64)
+	l.certain.Store(math.MaxInt64)
 	l.cutTo.Store(math.MaxInt64)
 	l.jitterMs = jitter(c.SegmentJitterMs)
 	for kind := range l.saved {

@@ -147,6 +147,12 @@ func (t *producerTable) truncateFully(fsys vfs.FS, dir string, start record.Offs
 	return t.removeSnapshots(fsys, dir, slices.Clone(t.snapshots))
 }
 
+// snapshotAfter tells whether a snapshot reflects more of the log than there is before an offset.
+func (t *producerTable) snapshotAfter(o record.Offset) bool {
+	n := len(t.snapshots)
+	return n > 0 && t.snapshots[n-1] > o
+}
+
 // deleteSnapshotsBefore removes the snapshots that no segment needs any more.
 func (t *producerTable) deleteSnapshotsBefore(fsys vfs.FS, dir string, start record.Offset) error {
 	n, _ := slices.BinarySearch(t.snapshots, start)

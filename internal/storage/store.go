@@ -354,6 +354,7 @@ func (s *Store) createAt(d *Directory, l *Log, start record.Offset, isNew bool) 
 	l.unsynced = true
 	load := func() error { return l.load(loading{start: start}) }
 	if isNew {
+		l.saved = [checkpointKinds]int64{-1, -1, -1, -1} // where the files spoke of an earlier log, they were written just now
 		load = func() error { return l.loadEmpty(nil, start) }
 	}
 	if err := load(); err != nil {

@@ -4,16 +4,81 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 
 	"barnabas/internal/record"
 )
 
+// A truncation and a crash of the machine.
+//
+// What is appended after a cut goes into a segment of its own, so that bytes which a crash brings back can't stand among
+// others: recovery ends a segment where the next one begins. That takes the new segment's name. A cut of nothing but the
+// end of the last segment, which is what followers cut when a leader goes, does not wait until that name is on the disk;
+// the flusher sees to it within a second. Until then two things hold, and by them a crash leaves a log that there was:
+//
+//   - No other name of the log's files is missing, and none is wanted: the segment that was cut has its name before
+//     (nameSegments), another one is begun only once the new one's is there, and no file has been renamed or removed.
+//     So a crash leaves the new segment, before which recovery cuts off what has come back; or it leaves none, and then
+//     the log is what it was before the cut, or the beginning of that. It would be cut again, as its epochs tell.
+//   - No checkpoint file speaks of anything at or behind the cut (certain): what has come back would be believed,
+//     or shown, for what stood in its place. Where one does it is written before the first byte goes, and the cut waits
+//     for that. ExpectCuts has one such write serve for many logs.
+//
+// A cut that takes away whole segments, or snapshots of producers, waits until the disk has it all.
+
+// Cut is a log, and from where on it is to be cut off.
+type Cut struct {
+	Log *Log
+	To  record.Offset
+}
+
+// ExpectCuts prepares logs for being cut, at once for all: a checkpoint file that says too much of some of them is written
+// once. It changes no log, and what fails will fail again when the log is cut.
+func ExpectCuts(cuts []Cut) {
+	byDirectory := map[*Directory][]*Log{}
+	for _, c := range cuts {
+		if c.Log.mayBeCut(c.To) {
+			byDirectory[c.Log.dir] = append(byDirectory[c.Log.dir], c.Log)
+		}
+	}
+	for d, logs := range byDirectory {
+		_ = d.distrust(logs...)
+	}
+}
+
+// mayBeCut has no checkpoint file say more of the log than is there below an offset, until it is synced again.
+func (l *Log) mayBeCut(to record.Offset) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.usable() != nil || to >= l.EndOffset() {
+		return false
+	}
+	end := to
+	if to >= l.list()[0].base {
+		at, err := l.cutPlace(to)
+		if err != nil {
+			return false
+		}
+		end = at.end
+	}
+	l.doubt(end)
+	return true
+}
+
+// doubt keeps the checkpoint files from saying more of the log than an offset, until the flusher has synced its names. The
+// caller holds mu.
+func (l *Log) doubt(from record.Offset) {
+	l.certain.Store(min(l.certain.Load(), int64(from)))
+	l.unsynced = true
+	l.store.flusher.add(l)
+}
+
 // TruncateTo cuts off what is at or after an offset: whole batches, so the end may come to lie lower. A crash of the
 // machine may undo it or a part of it, but never so that what is appended afterwards stands behind, or among, what was
-// cut off: that goes into files of its own, whose names are on the disk before TruncateTo returns. Recovery cuts off
-// what has come back before them. Errors: ErrStorage, ErrDeleted.
+// cut off. Errors: ErrStorage, ErrDeleted.
 func (l *Log) TruncateTo(o record.Offset) error {
-	due, err := l.expectCut(func() (base, end record.Offset, err error) {
+	due, err := l.expectCut(func() (synced, end record.Offset, err error) {
 		if o >= l.EndOffset() {
 			return 0, 0, errNothingToCut
 		}
@@ -21,7 +86,8 @@ func (l *Log) TruncateTo(o record.Offset) error {
 			return o, o, nil
 		}
 		at, err := l.cutPlace(o)
-		return l.list()[at.segment].base, at.end, err
+		// The segment that is cut has to be synced again, to its end.
+		return max(l.list()[at.segment].base, at.end-1), at.end, err
 	})
 	if !due || err != nil {
 		return err
@@ -32,20 +98,21 @@ func (l *Log) TruncateTo(o record.Offset) error {
 // errNothingToCut says that a log ends before the offset at which it was to be cut.
 var errNothingToCut = errors.New("nothing to cut")
 
-// expectCut has the disk know that from a segment's base on nothing is synced, and that nothing from an end on is
-// committed, before the first byte goes: recovery would trust what a crash has brought back. Where it returns true
-// without an error, finishCut has to follow.
-func (l *Log) expectCut(where func() (base, end record.Offset, err error)) (due bool, err error) {
+// expectCut has the disk know that from one offset on nothing is synced, and that from an end on nothing is certain, before
+// the first byte goes: recovery would trust what a crash has brought back. Where it returns true without an error,
+// finishCut has to follow.
+func (l *Log) expectCut(where func() (synced, end record.Offset, err error)) (due bool, err error) {
 	l.mu.Lock()
 	err = l.usable()
 	if err == nil {
-		var base, end record.Offset
-		base, end, err = where()
+		var synced, end record.Offset
+		synced, end, err = where()
 		if err == nil {
 			l.cuts++
-			l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(base)))
-			l.synced.Store(min(l.synced.Load(), int64(base)))
+			l.recoveryPoint.Store(min(l.recoveryPoint.Load(), int64(synced)))
+			l.synced.Store(min(l.synced.Load(), int64(synced)))
 			l.highWatermark.Store(min(l.highWatermark.Load(), max(int64(end), l.start.Load())))
+			l.doubt(end)
 		}
 	}
 	l.mu.Unlock()
@@ -55,45 +122,48 @@ func (l *Log) expectCut(where func() (base, end record.Offset, err error)) (due 
 	case err != nil:
 		return false, l.failed("truncate", err)
 	}
-	if err := l.dir.distrust(l, recoveryPoints, highWatermarks); err != nil {
-		return false, l.finishCut(err)
+	if err := l.dir.distrust(l); err != nil {
+		return false, l.finishCut(false, err)
 	}
 	return true, nil
 }
 
-// finishCut makes the names of a log's files survive a crash of the machine, unless the cut has failed. It waits for the
-// disk with mu held, lest the directory is renamed meanwhile: nobody appends to a log that is being cut.
-func (l *Log) finishCut(err error) error {
+// finishCut ends a cut. One that is not light waits until the names of the log's files survive a crash of the machine, with
+// mu held, lest the directory is renamed meanwhile: nobody appends to a log that is being cut.
+func (l *Log) finishCut(light bool, err error) error {
 	l.mu.Lock()
-	if err == nil {
-		err = l.failed("truncate", l.store.fs.SyncDir(l.path()))
-	}
+	defer l.mu.Unlock()
 	l.cuts--
-	l.mu.Unlock()
-	if err != nil {
+	if err != nil || light {
 		return err
 	}
-	return l.dir.distrust(l, writtenOffsets)
+	if err := l.store.fs.SyncDir(l.path()); err != nil {
+		return l.failed("truncate", err)
+	}
+	l.unnamed = false
+	l.certain.Store(math.MaxInt64)
+	return nil
 }
 
-func (l *Log) cutAt(o record.Offset) error {
+// cutAt cuts, and tells whether that was light: nothing but the end of the last segment went.
+func (l *Log) cutAt(o record.Offset) (light bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
-		return err
+		return false, err
 	}
 	if o >= l.EndOffset() {
-		return nil
+		return false, nil
 	}
 	defer l.truncations.Add(1)
 	if o < l.list()[0].base {
-		return l.restartAt(o)
+		return false, l.restartAt(o)
 	}
-	end, err := l.truncateTo(o)
+	end, light, err := l.truncateTo(o)
 	if err != nil {
-		return l.failed("truncate", err)
+		return false, l.failed("truncate", err)
 	}
-	return l.failed("truncate", l.truncated(end))
+	return light, l.failed("truncate", l.truncated(end))
 }
 
 // cutPlace is where a log is cut: a segment of the list, its size after that, and the log's end.
@@ -124,13 +194,19 @@ func (l *Log) cutPlace(o record.Offset) (cutPlace, error) {
 }
 
 // truncateTo removes the segments after an offset, cuts the one that holds it, and begins another one there.
-func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
+func (l *Log) truncateTo(o record.Offset) (end record.Offset, light bool, err error) {
 	at, err := l.cutPlace(o)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	list := l.list()
 	s, kept, base := list[at.segment], list[:at.segment+1:at.segment+1], at.end
+	if at.size > 0 && s == l.active() {
+		light = !l.producers.snapshotAfter(at.end)
+		if err := l.nameSegments(); err != nil {
+			return 0, false, err
+		}
+	}
 	// Readers see the end move down before the bytes go.
 	l.boundaries.clear()
 	l.noteCut(at.end)
@@ -138,7 +214,7 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 	l.setList(kept)
 	for _, dropped := range list[at.segment+1:] {
 		if err := l.discard(dropped); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	}
 	if at.size > 0 {
@@ -148,16 +224,16 @@ func (l *Log) truncateTo(o record.Offset) (end record.Offset, err error) {
 		err = l.discard(s)
 	}
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	fresh, err := createSegment(l, base)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	l.unsynced = true
 	l.setList(append(kept, fresh))
 	l.store.flusher.add(l)
-	return at.end, nil
+	return at.end, light, nil
 }
 
 // ForgetFuture drops the leader epochs that begin at the log's end: those of a leader, this broker perhaps, that
@@ -174,13 +250,13 @@ func (l *Log) ForgetFuture() error {
 // TruncateFullyTo drops all records and lets the log begin anew at an offset. Errors: ErrStorage,
 // ErrDeleted.
 func (l *Log) TruncateFullyTo(o record.Offset) error {
-	due, err := l.expectCut(func() (base, end record.Offset, err error) {
+	due, err := l.expectCut(func() (synced, end record.Offset, err error) {
 		return min(o, l.list()[0].base), o, nil
 	})
 	if !due || err != nil {
 		return err
 	}
-	return l.finishCut(l.clearTo(o))
+	return l.finishCut(false, l.clearTo(o))
 }
 
 func (l *Log) clearTo(o record.Offset) error {
@@ -297,9 +373,9 @@ func (l *Log) noteCut(end record.Offset) {
 }
 
 // cutSince reports whether an error is what a reader meets when the log is cut beside it: a file that ends too early, or
-// bytes that belong to something else. It waits for a truncation under way.
+// is gone, or bytes that belong to something else. It waits for a truncation under way.
 func (l *Log) cutSince(truncations int64, err error) bool {
-	if !errors.Is(err, io.ErrUnexpectedEOF) && !isBadBatch(err) {
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, fs.ErrNotExist) && !isBadBatch(err) {
 		return false
 	}
 	l.mu.Lock()
