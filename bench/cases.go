@@ -44,7 +44,7 @@ var (
 	andLimit = []string{nameKafka, nameLimit, nameBarnabas}
 )
 
-// cases in their order. TLS has none: the broker has no TLS yet.
+// cases in their order.
 var cases = []benchCase{
 	{name: "produce100", what: "produce 100 B, 1 MiB batches, 12 partitions", run: measureProduce(100), systems: andLimit,
 		marks: []mark{atLeast("records/s", nameKafka, 3), atLeast("records/s", nameLimit, 0.6)}},
@@ -55,6 +55,10 @@ var cases = []benchCase{
 			atMost("resident after the load, MiB", 150)}},
 	{name: "fetch", what: "catch-up fetch of 1 KiB records", run: measureFetch, systems: andLimit,
 		marks: []mark{atLeast("MB/s", nameLimit, 0.9)}},
+	{name: "tlsproduce", what: "produce 1 KiB, 1 MiB batches, 12 partitions, TLS 1.3", run: measureTLSProduce, systems: andLimit,
+		marks: []mark{atLeast("MB/s", nameKafka, 1.5)}},
+	{name: "tlsfetch", what: "catch-up fetch of 1 KiB records, TLS 1.3", run: measureTLSFetch, systems: andLimit,
+		marks: []mark{atLeast("MB/s", nameKafka, 1.5)}},
 	{name: "three", what: "three brokers, RF 3, acks=all, 1 KiB, prepared frames", run: measureThree, systems: brokers, shared: true,
 		marks: []mark{atLeast("MB/s", nameKafka, 2.5)}},
 	{name: "threeclient", what: "three brokers, RF 3, acks=all, 1 KiB, franz-go", run: measureThreeClient, systems: brokers, shared: true,

@@ -26,11 +26,16 @@ func measureFetch(s system) (figures, error) {
 		return nil, err
 	}
 	defer n.close()
+	return n.catchUp(scaled(fetchedBytes))
+}
+
+// catchUp fills a log, and reads so many bytes of it.
+func (n *node) catchUp(wanted int) (figures, error) {
 	load := newStream(loadTopic, fetchValue)
 	if err := load.run(n.oneAddress, scaled(storedBytes)/len(load.frames[0])); err != nil {
 		return nil, fmt.Errorf("fill the log: %w", err)
 	}
-	used, bytes, err := n.fetchAll(load, scaled(fetchedBytes))
+	used, bytes, err := n.fetchAll(load, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +95,9 @@ func (r *reading) run(bytes int) (read int, err error) {
 // connection asks for one batch of every partition, waits for them, and asks for the next, each connection from
 // another place on.
 func (r *reading) connection(number, bytes int) (read int, err error) {
+	if r.node.secured() {
+		return r.securedConnection(number, bytes)
+	}
 	fd, err := dialBlocking(r.node.address())
 	if err != nil {
 		return 0, err

@@ -37,7 +37,11 @@ func dial(address string) (*conn, error) { return dialBuffer(address, readBuffer
 func dialSmall(address string) (*conn, error) { return dialBuffer(address, 512) }
 
 func dialBuffer(address string, bytes int) (*conn, error) {
-	c, err := net.Dial("tcp", address)
+	connect := func(address string) (net.Conn, error) { return net.Dial("tcp", address) }
+	if strings.HasPrefix(address, tlsScheme) {
+		connect = dialTLS
+	}
+	c, err := connect(address)
 	if err != nil {
 		return nil, err
 	}

@@ -15,10 +15,10 @@ func (limit) warmUp() int { return warmCache }
 
 func (limit) prepare(string, int) error { return nil }
 
-func (limit) command(dir string, port int, _ []string) *exec.Cmd {
+func (limit) command(dir string, port int, settings []string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		fatal(err)
 	}
-	return exec.Command(self, limitCommand, "-dir", dir, "-listen", "127.0.0.1:"+strconv.Itoa(port))
+	return exec.Command(self, limitCommand, "-dir", dir, "-listen", "127.0.0.1:"+strconv.Itoa(port), "-keys", keystoreOf(settings))
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"flag"
 	"fmt"
@@ -14,7 +15,8 @@ import (
 )
 
 // limitCommand is the argument with which this program is the limit server: the least that a broker in Go has to do. It reads
-// a frame into a buffer, writes it to a file and acknowledges it with eight bytes; or it sends a range of the file by sendfile.
+// a frame into a buffer, writes it to a file and acknowledges it with eight bytes; or it sends a range of the file by sendfile,
+// and where TLS is spoken by a copy.
 const limitCommand = "serve-limit"
 
 // Frames for the limit server: those of Produce, and one of its own that asks for bytes.
@@ -31,6 +33,7 @@ type limitServer struct {
 func serveLimit(args []string) error {
 	flags := flag.NewFlagSet(limitCommand, flag.ExitOnError)
 	address := flags.String("listen", "", "address to listen on")
+	keys := flags.String("keys", "", "a key store as PEM, to speak TLS with")
 	dir := flags.String("dir", "", "where the file is")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -43,20 +46,27 @@ func serveLimit(args []string) error {
 	if err != nil {
 		return err
 	}
+	if *keys != "" {
+		config, err := serverTLS(*keys)
+		if err != nil {
+			return err
+		}
+		listener = tls.NewListener(listener, config)
+	}
 	s := &limitServer{file: file}
 	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			return err
 		}
-		go s.serve(conn.(*net.TCPConn))
+		go s.serve(conn)
 	}
 }
 
 // limitBuffer holds the largest frame.
 const limitBuffer = 2 << 20
 
-func (s *limitServer) serve(conn *net.TCPConn) {
+func (s *limitServer) serve(conn net.Conn) {
 	defer conn.Close()
 	buffer := make([]byte, limitBuffer)
 	for {
@@ -81,7 +91,7 @@ func (s *limitServer) serve(conn *net.TCPConn) {
 	}
 }
 
-func (s *limitServer) answer(conn *net.TCPConn, frame []byte) error {
+func (s *limitServer) answer(conn net.Conn, frame []byte) error {
 	if binary.BigEndian.Uint16(frame[sizeBytes:]) == keyFileRange {
 		return s.send(conn, frame)
 	}
@@ -96,7 +106,7 @@ func (s *limitServer) answer(conn *net.TCPConn, frame []byte) error {
 	return err
 }
 
-func (s *limitServer) send(conn *net.TCPConn, frame []byte) error {
+func (s *limitServer) send(conn net.Conn, frame []byte) error {
 	offset := int64(binary.BigEndian.Uint64(frame[12:]))
 	left := int(binary.BigEndian.Uint64(frame[20:]))
 	var head [8]byte
@@ -105,7 +115,12 @@ func (s *limitServer) send(conn *net.TCPConn, frame []byte) error {
 	if _, err := conn.Write(head[:]); err != nil {
 		return err
 	}
-	raw, err := conn.SyscallConn()
+	tcp, plain := conn.(*net.TCPConn)
+	if !plain { // a copy through Go's TLS is the least there is
+		_, err := io.Copy(conn, io.NewSectionReader(s.file, offset, int64(left)))
+		return err
+	}
+	raw, err := tcp.SyscallConn()
 	if err != nil {
 		return err
 	}

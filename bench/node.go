@@ -48,7 +48,16 @@ func (n *node) exec() error {
 	return n.cmd.Start()
 }
 
-func (n *node) address() string { return "127.0.0.1:" + strconv.Itoa(n.port) }
+func (n *node) address() string {
+	address := "127.0.0.1:" + strconv.Itoa(n.port)
+	if n.secured() {
+		return tlsScheme + address
+	}
+	return address
+}
+
+// secured says whether TLS is spoken with it.
+func (n *node) secured() bool { return keystoreOf(n.settings) != "" }
 
 func (n *node) pid() int { return n.cmd.Process.Pid }
 

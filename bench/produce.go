@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"sync"
 	"time"
 )
@@ -26,22 +25,27 @@ func measureProduce(valueSize int) func(system) (figures, error) {
 			return nil, err
 		}
 		defer n.close()
-		warm := newStream(loadTopic, warmValue)
-		if err := warm.run(n.oneAddress, scaled(s.warmUp())/warm.records); err != nil {
-			return nil, fmt.Errorf("warm up: %w", err)
-		}
-		if err := touchCache(n.dir, scaled(producedBytes)); err != nil {
-			return nil, err
-		}
-		load := newStream(loadTopic, valueSize)
-		used, err := load.measure(n.oneAddress, scaled(producedBytes), n.pid())
-		if err != nil {
-			return nil, err
-		}
-		f := used.volume(load.volume())
-		f["resident after the load, MiB"], err = residentMiB(n.pid())
-		return f, err
+		return n.produceAll(valueSize)
 	}
+}
+
+// produceAll warms up, and measures a round's volume.
+func (n *node) produceAll(valueSize int) (figures, error) {
+	warm := newStream(loadTopic, warmValue)
+	if err := warm.run(n.oneAddress, scaled(n.system.warmUp())/warm.records); err != nil {
+		return nil, fmt.Errorf("warm up: %w", err)
+	}
+	if err := touchCache(n.dir, scaled(producedBytes)); err != nil {
+		return nil, err
+	}
+	load := newStream(loadTopic, valueSize)
+	used, err := load.measure(n.oneAddress, scaled(producedBytes), n.pid())
+	if err != nil {
+		return nil, err
+	}
+	f := used.volume(load.volume())
+	f["resident after the load, MiB"], err = residentMiB(n.pid())
+	return f, err
 }
 
 func (n *node) oneAddress(int32) string { return n.address() }
@@ -135,7 +139,7 @@ func (l *lane) run(count int, topic string) error {
 		return err
 	}
 	defer c.close()
-	if err := c.Conn.(*net.TCPConn).SetDeadline(time.Now().Add(streamDeadline)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(streamDeadline)); err != nil {
 		return err
 	}
 	window := make(chan struct{}, streamWindow)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"time"
 )
 
@@ -100,7 +99,7 @@ func ready(s system, partitions int32, settings ...string) (*node, error) {
 func (n *node) awaitPort() error {
 	deadline := time.Now().Add(startDeadline)
 	for time.Now().Before(deadline) {
-		if c, err := net.Dial("tcp", n.address()); err == nil {
+		if c, err := dial(n.address()); err == nil {
 			return c.Close()
 		}
 		time.Sleep(askAgain)

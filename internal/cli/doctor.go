@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -99,6 +100,7 @@ func (d *doctor) run(ctx context.Context) error {
 		d.Bootstrap = append(d.Bootstrap, p)
 		if p.failure != nil {
 			d.judgeFailure(p)
+			d.judgeCertificates(p, time.Now())
 		}
 	}
 	d.examineBrokers(ctx)
@@ -131,6 +133,7 @@ func (d *doctor) examineAdvertised(ctx context.Context, answer probe, seen map[s
 		p := d.probe(ctx, address, b.NodeID)
 		d.Brokers = append(d.Brokers, p)
 		d.judgeAddress(p, answer)
+		d.judgeCertificates(p, time.Now())
 		if p.failure != nil {
 			d.judgeFailure(p)
 			continue
@@ -151,10 +154,11 @@ type probe struct {
 	SkewMs    *int64   `json:"clockSkewMs,omitempty"`
 	Failure   string   `json:"failure,omitempty"`
 
-	failure  error
-	stage    stage
-	metadata *kmsg.MetadataResponse
-	answered int32 // the id that the broker itself claims; -1: unknown
+	failure      error
+	stage        stage
+	metadata     *kmsg.MetadataResponse
+	certificates []*x509.Certificate // what it shows by TLS
+	answered     int32               // the id that the broker itself claims; -1: unknown
 }
 
 // stage is how far a probe has come.
@@ -193,6 +197,7 @@ func (d *doctor) probe(ctx context.Context, address string, broker int32) probe 
 	}
 	p.Millis, p.stage = time.Since(began).Milliseconds(), talking
 	conn.Close()
+	p.certificates = d.certificates(ctx, address)
 	if err := d.talk(ctx, p); err != nil {
 		return p.fail(err)
 	}

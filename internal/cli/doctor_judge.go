@@ -75,6 +75,9 @@ func (p probe) source() string {
 }
 
 func talkFailure(p probe) (what, seen, mend string) {
+	if what, seen, mend, is := certificateFailure(p); is {
+		return what, seen, mend
+	}
 	var header tls.RecordHeaderError
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError

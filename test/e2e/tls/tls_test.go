@@ -240,6 +240,9 @@ func TestRefusals(t *testing.T) {
 		return []string{"kafka-topics.sh", "--bootstrap-server", bootstrap, "--command-config", config, "--list"}
 	}
 	mustRun(t, "", list(at, trusting(t, ca))...)
+	if out := mustRun(t, "", "doctor", "--bootstrap-server", at, "--command-config", trusting(t, ca)); !strings.Contains(out, "no problems found") {
+		t.Errorf("the doctor finds: %s", out)
+	}
 	for _, c := range []struct{ name, config, want string }{
 		{"another authority", trusting(t, other), "unknown authority"},
 		{"the system's", properties(t), "certificate"},
@@ -258,14 +261,20 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("another name: %s", out)
 	}
 	mustRun(t, "", list(elsewhere, trusting(t, ca, "ssl.endpoint.identification.algorithm="))...)
-	if out, ok := run(t, "", "doctor", "--bootstrap-server", elsewhere, "--command-config", trusting(t, ca)); ok || !strings.Contains(out, "certificate") {
-		t.Errorf("the doctor finds nothing:\n%s", out)
+	for _, config := range []string{trusting(t, ca), trusting(t, ca, "ssl.endpoint.identification.algorithm=")} {
+		out, ok := run(t, "", "doctor", "--bootstrap-server", elsewhere, "--command-config", config)
+		if ok || !strings.Contains(out, "its certificate is for kafka.example.com, and not for "+host(elsewhere)) {
+			t.Errorf("the doctor finds nothing:\n%s", out)
+		}
 	}
 	ended := address(t)
 	expired := ca.IssueUntil(time.Now().Add(-time.Hour), "broker", host(ended))
 	b = startBroker(t, ours(ended, expired, t.TempDir(), t)...)
 	if !b.output.Says("has expired") {
 		t.Errorf("it does not say that its certificate has expired:\n%s", b.output.Tail())
+	}
+	if out, ok := run(t, "", "doctor", "--bootstrap-server", ended, "--command-config", trusting(t, ca)); ok || !strings.Contains(out, "has expired on") {
+		t.Errorf("the doctor finds nothing:\n%s", out)
 	}
 	if out := refused(t, b, "expired", list(ended, trusting(t, ca))...); !strings.Contains(out, "expired") {
 		t.Errorf("expired: %s", out)
