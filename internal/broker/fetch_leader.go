@@ -24,7 +24,9 @@ type leaderFetch struct {
 	asking bool                 // guarded by mu: a fetch is planned, or on its way
 	cut    bool                 // guarded by mu: this broker has ended the connection itself
 
-	trouble bool // the goroutine's own: the leader could not be reached the last time
+	// The goroutine's own: the leader could not be reached the last time, and whose process the connection leads to.
+	trouble bool
+	toward  registered
 }
 
 // The pauses between attempts to reach a leader.
@@ -159,6 +161,7 @@ func (l *leaderFetch) round(plan replication.FetchPlan) error {
 	if err != nil {
 		return err
 	}
+	l.answered(l.toward)
 	defer answer.Free()
 	return l.take(peer, answer.Response)
 }
@@ -180,6 +183,7 @@ func (l *leaderFetch) connect() (*wire.Peer, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.toward = registered{b.ID, b.Epoch}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.peer = peer

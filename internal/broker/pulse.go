@@ -19,7 +19,8 @@ import (
 )
 
 // pulses notice when another broker has died or vanished, long before its lease would end: a connection to each breaks,
-// or what is asked on it now and then stays without an answer. What a broker can't reach it says in the metadata
+// or what is asked on it stays without an answer. It is asked where nothing was heard of the broker for a while: one
+// that is copied from answers all the time. What a broker can't reach it says in the metadata
 // store (a metadata.Doubt); the one that is meant may say there that it lives; and when [condemned] says so
 // whoever sees it first ends the registration. A broker that was taken for dead by mistake registers again: that
 // costs an election and no record.
@@ -51,9 +52,10 @@ func (w watchedBroker) returns(b *metadata.Broker) bool {
 }
 
 const (
-	// pulseEvery is how often a broker is asked whether it is there, pulseWithin how long it has to answer.
-	pulseEvery  = 500 * time.Millisecond
-	pulseWithin = 1200 * time.Millisecond
+	// pulseAfter is how long after its last answer a broker is asked whether it is there, a little longer than an idle fetch
+	// waits by default; pulseWithin is how long it has to answer.
+	pulseAfter  = 550 * time.Millisecond
+	pulseWithin = 1150 * time.Millisecond
 	// The pauses between attempts to connect to a broker that neither answers nor refuses.
 	firstPulsePause = 20 * time.Millisecond
 	maxPulsePause   = time.Second
@@ -144,6 +146,7 @@ func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
 	stop := context.AfterFunc(ctx, peer.Close)
 	defer stop()
 	defer peer.Close()
+	defer w.watchOver(w.of, peer)()
 	for {
 		if err := ask(peer); err != nil {
 			if reached && !isTimeout(err) {
@@ -154,7 +157,7 @@ func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
 		reached, w.known = true, true
 		w.silent.Store(false)
 		w.trust()
-		if ended := peer.AwaitClose(pulseEvery); ended {
+		if ended := peer.AwaitClose(pulseAfter); ended {
 			return true, nil
 		}
 	}

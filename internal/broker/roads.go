@@ -29,6 +29,8 @@ type roads struct {
 
 	mu    sync.Mutex
 	known map[registered]*road // guarded by mu; of brokers that are registered now, or were
+	// watches are the connections over which registrations are watched. Guarded by mu.
+	watches map[registered]*wire.Peer
 }
 
 // registered names one registration.
@@ -57,6 +59,7 @@ var errMisled = errors.New("another broker, or another cluster, answers there")
 func (b *Broker) newRoads() *roads {
 	return &roads{
 		broker: b.id, cluster: b.cluster, secrets: b.secrets, logger: b.logger, known: map[registered]*road{},
+		watches: map[registered]*wire.Peer{},
 	}
 }
 
@@ -78,6 +81,31 @@ func (r *roads) reach(ctx context.Context, b *metadata.Broker) (*wire.Peer, erro
 		}
 	}
 	return nil, first
+}
+
+// watchOver notes over which connection a registration is watched, until that has ended.
+func (r *roads) watchOver(b *metadata.Broker, over *wire.Peer) (end func()) {
+	key := registered{b.ID, b.Epoch}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.watches[key] = over
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.watches[key] == over {
+			delete(r.watches, key)
+		}
+	}
+}
+
+// answered notes that the process of a registration has answered on another connection: it lives, and need not be asked.
+func (r *roads) answered(who registered) {
+	r.mu.Lock()
+	watch := r.watches[who]
+	r.mu.Unlock()
+	if watch != nil {
+		watch.Prolong(pulseAfter)
+	}
 }
 
 // try connects to one address, and makes sure who is there.

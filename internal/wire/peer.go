@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -17,12 +18,15 @@ import (
 const maxAnswer = 1 << 30
 
 // Peer is a connection to another broker of the cluster, one request at a time. It belongs to one goroutine, but for
-// Close. The requests' versions are the caller's: brokers of one cluster know each other's.
+// Close and Prolong. The requests' versions are the caller's: brokers of one cluster know each other's.
 type Peer struct {
 	conn        net.Conn
 	formatter   *kmsg.RequestFormatter
 	correlation int32
 	out         []byte
+
+	mu       sync.Mutex
+	awaiting bool // guarded by mu: AwaitClose has set the deadline
 }
 
 // Dial connects to host:port.
@@ -48,12 +52,31 @@ func (p *Peer) Close() { p.conn.Close() }
 
 // AwaitClose waits for as long as given, between calls, and tells whether the connection has ended meanwhile.
 func (p *Peer) AwaitClose(within time.Duration) (ended bool) {
-	var one [1]byte
-	if err := p.conn.SetReadDeadline(time.Now().Add(within)); err != nil {
+	if err := p.await(within); err != nil {
 		return true
 	}
+	var one [1]byte
 	_, err := p.conn.Read(one[:])
+	p.mu.Lock()
+	p.awaiting = false
+	p.mu.Unlock()
 	return !errors.Is(err, os.ErrDeadlineExceeded) // a peer that speaks without being asked is none
+}
+
+func (p *Peer) await(within time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.awaiting = true
+	return p.conn.SetReadDeadline(time.Now().Add(within))
+}
+
+// Prolong has AwaitClose, if it waits, do so for as long as given from now on. Anyone may call it.
+func (p *Peer) Prolong(within time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.awaiting {
+		_ = p.conn.SetReadDeadline(time.Now().Add(within)) // or it has ended, as AwaitClose will tell
+	}
 }
 
 // Answer is a response; byte fields of it point into memory that Free gives back.
