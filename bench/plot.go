@@ -65,11 +65,11 @@ const (
 
 // The ground is the picture's own, so that it can be read wherever it is shown; the colours of the bars differ in lightness too.
 const plotStyle = `<style>
+.title{font-size:15px;font-weight:600}.group{font-size:12px;font-weight:600;paint-order:stroke;stroke:#ffffff;stroke-width:4px}.us{font-weight:600}
 .ground{fill:#ffffff}text{fill:#24292f}.dim{fill:#57606a}.grid{stroke:#d0d7de}.spread{stroke:#24292f}
 .kafka{fill:#9aa4b2}.nats{fill:#58a6d6}.limit{fill:#d4a72c}.barnabas{fill:#1a7f4b}
 @media(prefers-color-scheme:dark){.ground{fill:#0d1117}text{fill:#e6edf3}.dim{fill:#9198a1}.grid{stroke:#30363d}.spread{stroke:#e6edf3}
-.kafka{fill:#7d8795}.nats{fill:#4493c8}.limit{fill:#bb8a09}.barnabas{fill:#3fb96f}}
-.title{font-size:15px;font-weight:600}.group{font-size:12px;font-weight:600}.us{font-weight:600}
+.kafka{fill:#7d8795}.nats{fill:#4493c8}.limit{fill:#bb8a09}.barnabas{fill:#3fb96f}.group{stroke:#0d1117}}
 </style>`
 
 var plotClasses = map[string]string{nameKafka: "kafka", nameNATS: "nats", nameLimit: "limit", nameBarnabas: "barnabas"}

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -90,6 +91,11 @@ func (l *Log) reload(cleaned record.Offset) error {
 	if err := active.dropTail(); err != nil {
 		return fmt.Errorf("reload %s: %w", l, err)
 	}
+	if l.SyncOnAck() {
+		if err := l.rewriteFrom(record.Offset(l.synced.Load())); err != nil {
+			return fmt.Errorf("reload %s: %w", l, err)
+		}
+	}
 	l.truncations.Add(1)
 	defer l.truncations.Add(1)
 	l.boundaries.clear()
@@ -108,6 +114,56 @@ func (l *Log) reload(cleaned record.Offset) error {
 		l.store.logger.Error("records were lost while the log directory was offline",
 			"partition", l.tp.String(), "from", int64(now), "to", int64(end))
 		l.dir.torn.Store(true)
+	}
+	return nil
+}
+
+// rewriteFrom writes again what was not synced when the directory went offline. A page that could not be written counts as clean
+// from then on: a sync would say that all is well, and records would be acknowledged that are nowhere. What is read is what
+// the page cache still has, or what is on the disk, and recovery judges that. The caller holds mu.
+func (l *Log) rewriteFrom(o record.Offset) error {
+	list := l.list()
+	for _, s := range list[max(0, segmentAt(list, o)):] {
+		if err := s.rewriteFrom(o); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("write segment %d again: %w", s.base, err)
+		}
+	}
+	return nil
+}
+
+// rewriteBytes is how much of a segment is written again at a time.
+const rewriteBytes = 256 << 10
+
+func (s *segment) rewriteFrom(o record.Offset) error {
+	h, err := s.records.pin()
+	if err != nil {
+		return err
+	}
+	defer h.unpin()
+	var pos int64
+	if o > s.base {
+		at, found, err := s.find(o, h)
+		if isBadBatch(err) {
+			return nil // recovery cuts it off
+		}
+		if err != nil || !found {
+			return err
+		}
+		pos = at.pos
+	}
+	for end := s.size.Load(); pos < end; {
+		piece := make([]byte, min(rewriteBytes, end-pos))
+		n, err := h.ReadAt(piece, pos)
+		if n == 0 {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		if _, err := h.WriteAt(piece[:n], pos); err != nil {
+			return err
+		}
+		pos += int64(n)
 	}
 	return nil
 }

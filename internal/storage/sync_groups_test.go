@@ -232,3 +232,48 @@ func TestFailedSyncIsNeverTaken(t *testing.T) {
 		}
 	})
 }
+
+// What a failed sync may have left behind in the page cache alone, and marked as written, is written again before a sync of it
+// counts.
+func TestAfterAFailedSyncTheRestIsWrittenAgain(t *testing.T) {
+	for _, onAck := range []bool{true, false} {
+		var fail, count atomic.Bool
+		var writes atomic.Int64
+		h := newHarness(t, vfs.WithFaults(vfs.NewMem(), func(op vfs.Op) error {
+			records := strings.HasSuffix(op.Path, ".log")
+			if records && op.Kind == vfs.OpSync && fail.Load() {
+				return syscall.EIO
+			}
+			if records && op.Kind == vfs.OpWrite && count.Load() {
+				writes.Add(1)
+			}
+			return nil
+		}))
+		l := h.log(func(c *LogConfig) { small(c); c.SyncOnAck = onAck })
+		h.appendMany(l, 20)
+		if err := l.flush(recordsOnly); err != nil {
+			t.Fatal(err)
+		}
+		h.appendMany(l, 25)
+		fail.Store(true)
+		if err := l.flush(recordsOnly); !errors.Is(err, ErrStorage) {
+			t.Fatal(err)
+		}
+		fail.Store(false)
+		count.Store(true)
+		h.store.probeOffline()
+		count.Store(false)
+		if err := l.Directory().Err(); err != nil {
+			t.Fatal(err)
+		}
+		if again := writes.Load() > 0; again != onAck {
+			t.Errorf("fsync.on.ack %v: %d writes", onAck, writes.Load())
+		}
+		expectValues(t, l, 0, 45)
+		if err := l.flush(recordsOnly); err != nil || l.Synced() != 45 {
+			t.Errorf("synced up to %d: %v", l.Synced(), err)
+		}
+		h.close(false)
+		h.store = nil
+	}
+}
