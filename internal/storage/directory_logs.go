@@ -43,6 +43,9 @@ func (d *Directory) loadLogs() error {
 	if err != nil {
 		return err
 	}
+	if err := d.keepInventory(sameBoot); err != nil {
+		return err
+	}
 	err = inParallel(d.store.settings.RecoveryThreads, found, func(l foundLog) error {
 		return d.loadLog(l, checkpoints, cleaned)
 	})
@@ -164,9 +167,16 @@ func (d *Directory) openLog(found foundLog, from loading) (*Log, error) {
 	path := filepath.Join(d.path, found.name)
 	if i, ok := d.inventory[found.name]; ok {
 		l := newLog(d, found.tp, i.id, path, d.store.config)
-		if ok, err := l.restore(i, from); ok || err != nil {
+		ok, err := l.restore(i, from)
+		if !ok && err == nil && !from.clean {
+			l.close() // it may have been begun
+			l = newLog(d, found.tp, i.id, path, d.store.config)
+			ok, err = l.resume(i, from)
+		}
+		if ok || err != nil {
 			return l, err
 		}
+		l.close()
 	}
 	id, err := d.readTopicID(path)
 	if err != nil {

@@ -20,11 +20,15 @@ import (
 // which bears its hash: where another process, Kafka say, has used the directory since, the mark is another one. It is
 // written without a sync, for a torn one has another hash. What was changed by hand since is seen by the modification
 // times of a partition's directory and of the file that is appended to; such a partition is looked into.
+//
+// As long as the machine runs it helps starts after a process was killed too: what nobody has touched since the clean stop
+// is as it was, and of what was only appended to, the rest is read (inventory_resume.go). A start after another boot, or
+// one that finds a clean mark without this inventory's hash, removes it.
 
 const inventoryName = "clean-shutdown-inventory"
 
 // inventoryVersion is the first byte of the file.
-const inventoryVersion = 1
+const inventoryVersion = 2
 
 // inventory has an entry for each partition's directory that held exactly what it should, by its name.
 type inventory map[string]inventoried
@@ -38,6 +42,7 @@ type inventoried struct {
 	epochs    leaderEpochs
 	segments  []inventoriedSegment // never none
 	active    inventoriedEnd
+	last      lastBatch       // of the segment that is appended to
 	snapshots []record.Offset // the producers' snapshot files, ascending
 	producers bool            // the newest of these holds some
 }
@@ -93,6 +98,11 @@ func (d *Directory) readInventory() inventory {
 		d.store.logger.Warn("the inventory of the logs is not the one that was left: looking into each", "dir", d.path, "error", err)
 		return nil
 	}
+	return d.decodeInventory(content)
+}
+
+// decodeInventory is nil for what can't be read.
+func (d *Directory) decodeInventory(content []byte) inventory {
 	found, err := decodeInventory(content)
 	if err != nil {
 		d.store.logger.Warn("cannot read the inventory of the logs: looking into each", "dir", d.path, "error", err)
@@ -123,7 +133,8 @@ func (i *inventoried) encode(buf []byte) []byte {
 	for _, n := range []int64{i.changedNs, i.writtenNs, int64(i.end),
 		i.active.sinceIndex, int64(i.active.lastOffset.relative), int64(i.active.lastOffset.position),
 		i.active.lastTime.timestamp, int64(i.active.lastTime.relative),
-		i.active.max.timestamp, int64(i.active.max.relative)} {
+		i.active.max.timestamp, int64(i.active.max.relative),
+		i.last.pos, int64(i.last.base), int64(i.last.epoch), int64(i.last.crc)} {
 		buf = binary.AppendVarint(buf, n)
 	}
 	buf = binary.AppendUvarint(buf, uint64(len(i.epochs)))
@@ -179,6 +190,7 @@ func (r *inventoryReader) log() (i inventoried) {
 	i.active.lastOffset = offsetEntry{relative: int32(r.int()), position: int32(r.int())}
 	i.active.lastTime = timeEntry{timestamp: r.int(), relative: int32(r.int())}
 	i.active.max = timeEntry{timestamp: r.int(), relative: int32(r.int())}
+	i.last = lastBatch{r.int(), record.Offset(r.int()), record.Epoch(r.int()), uint32(r.int())}
 	i.epochs = make(leaderEpochs, r.count())
 	for n := range i.epochs {
 		i.epochs[n] = epochStart{record.Epoch(r.int()), record.Offset(r.int())}

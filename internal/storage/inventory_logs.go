@@ -44,6 +44,10 @@ func (l *Log) describe() (i inventoried, ok bool) {
 		id: l.id, changedNs: changed.ModTime().UnixNano(), writtenNs: written.ModTime().UnixNano(), end: l.EndOffset(),
 		epochs: *l.epochs.Load(), snapshots: l.producers.snapshots, producers: len(l.producers.producers) > 0,
 		active: inventoriedEnd{active.sinceIndex, active.offsets.last, active.times.last, active.max},
+		last:   active.last,
+	}
+	if active.size.Load() == 0 {
+		i.last = noBatch
 	}
 	if l.unwritten {
 		i.epochs = i.epochs.truncateEnd(i.end)
@@ -100,9 +104,28 @@ func (l *Log) restore(i inventoried, from loading) (ok bool, err error) {
 		return false, nil
 	}
 	written, err := l.store.fs.Stat(segmentPath(l.path(), last.base, recordsFile))
-	if err != nil || written.Size() != last.size || written.ModTime().UnixNano() != i.writtenNs {
+	if err != nil || written.Size() != last.size || written.ModTime().UnixNano() != i.writtenNs ||
+		!from.clean && !l.indexesAre(last) {
 		return false, nil
 	}
+	l.epochs.Store(&i.epochs)
+	start := l.begin(l.segmentsOf(i), i.end, from)
+	return true, l.restoreProducers(i, start, false)
+}
+
+// indexesAre tells whether the index files are as long as they were: a process that was killed while it cut the log may have
+// come as far as these.
+func (l *Log) indexesAre(known inventoriedSegment) bool {
+	offsets, err := l.store.fs.Stat(segmentPath(l.path(), known.base, offsetIndexFile))
+	if err != nil || offsets.Size() != int64(known.offsets)*offsetEntrySize {
+		return false
+	}
+	times, err := l.store.fs.Stat(segmentPath(l.path(), known.base, timeIndexFile))
+	return err == nil && times.Size() == int64(known.times)*timeEntrySize
+}
+
+// segmentsOf are the log's segments as the inventory tells of them.
+func (l *Log) segmentsOf(i inventoried) []*segment {
 	segments := make([]*segment, len(i.segments))
 	for n, found := range i.segments {
 		s := newSegment(l, found.base)
@@ -114,14 +137,20 @@ func (l *Log) restore(i inventoried, from loading) (ok bool, err error) {
 	active := segments[len(segments)-1]
 	active.offsets.last, active.times.last = i.active.lastOffset, i.active.lastTime
 	active.sinceIndex, active.max, active.maxLoaded = i.active.sinceIndex, i.active.max, true
-	l.epochs.Store(&i.epochs)
-	start := l.begin(segments, i.end, from)
+	active.last = i.last
+	return segments
+}
+
+// restoreProducers makes the producers' state that of a log that begins at start; appended says that producers have written
+// since the inventory.
+func (l *Log) restoreProducers(i inventoried, start record.Offset, appended bool) error {
 	l.producers.snapshots = i.snapshots
-	if i.producers || len(i.snapshots) > 0 && (i.snapshots[0] <= start || i.snapshots[len(i.snapshots)-1] > i.end) {
-		return true, l.reloadProducers(start)
+	if i.producers || appended ||
+		len(i.snapshots) > 0 && (i.snapshots[0] <= start || i.snapshots[len(i.snapshots)-1] > i.end) {
+		return l.reloadProducers(start)
 	}
-	l.producers.end, l.producers.snapshotEnd = i.end, newestSnapshot(i.snapshots, start)
-	return true, nil
+	l.producers.end, l.producers.snapshotEnd = l.EndOffset(), newestSnapshot(i.snapshots, start)
+	return nil
 }
 
 // newestSnapshot is up to where the newest snapshot reaches, start if there is none.

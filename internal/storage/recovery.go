@@ -245,6 +245,8 @@ type recoveryScan struct {
 	upTo    record.Offset // where the next segment begins
 	epochs  leaderEpochs  // with those of the batches; nil if all will be taken from the whole log
 	latest  *record.Epoch // of the batches of the log that were read until now
+	// producers: a batch of an idempotent producer, or a control batch, was among them.
+	producers bool
 
 	window []byte
 	at     int64 // the position of window[0]
@@ -265,6 +267,7 @@ func (r *recoveryScan) run() error {
 			}
 		}
 		r.noteEpoch(b)
+		r.producers = r.producers || b.HasProducerID() || b.IsControl()
 		r.pos += int64(len(b))
 		r.next = b.NextOffset()
 	}

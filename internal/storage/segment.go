@@ -33,6 +33,8 @@ type segment struct {
 	created        int64 // milliseconds: when it was made or loaded
 	sinceIndex     int64 // bytes appended after the batch of the last index entry
 	firstTimestamp int64 // the first batch's, or unknownTimestamp
+	// last is the last batch that was appended or walked over, as long as it is known.
+	last lastBatch
 	// max is the largest timestamp and the last offset of the first batch that bears it. In a sealed
 	// segment it is read when it is needed.
 	max       timeEntry
@@ -40,7 +42,7 @@ type segment struct {
 }
 
 func newSegment(l *Log, base record.Offset) *segment {
-	s := &segment{log: l, base: base, created: l.store.nowMs(), firstTimestamp: unknownTimestamp, max: noTimeEntry}
+	s := &segment{log: l, base: base, created: l.store.nowMs(), firstTimestamp: unknownTimestamp, max: noTimeEntry, last: noBatch}
 	s.records.of, s.records.kind = s, recordsFile
 	s.offsets.of, s.offsets.kind = s, offsetIndexFile
 	s.times.of, s.times.kind = s, timeIndexFile
@@ -124,6 +126,7 @@ func (s *segment) write(batches []byte, intervalBytes int32) error {
 // be flushed.
 func (s *segment) note(b record.Batch, pos int64, intervalBytes int32) (full bool) {
 	rel, _ := s.relative(b.LastOffset())
+	s.last = lastBatch{pos, b.BaseOffset(), b.LeaderEpoch(), b.CRC()}
 	if s.firstTimestamp == unknownTimestamp && pos == 0 {
 		s.firstTimestamp = b.MaxTimestamp()
 	}
