@@ -127,7 +127,7 @@ func (l *keeperLoading) environment(env []string) {
 			vars[name] = value
 		}
 	}
-	for name, value := range controllerVariables(env) {
+	for name, value := range controllerVariables(env, l.sources) {
 		if vars[name] == "" {
 			vars[name] = value
 		}

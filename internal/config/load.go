@@ -265,9 +265,9 @@ func (l *loading) roles() {
 	case !slices.Contains(roles, "broker"):
 		l.problems = append(l.problems, Problem{g.where, g.name,
 			"has no broker in it: a controller alone is a keeper here, run `barnabas keeper`"})
-	case !slices.Contains(roles, "controller") && !l.failedSetting("controller.quorum.voters"):
+	case !slices.Contains(roles, "controller") && !l.failedSetting(quorumVoters) && !l.failedSetting(quorumBootstrap):
 		l.problems = append(l.problems, Problem{g.where, g.name,
-			"the cluster's metadata is elsewhere: name the keepers in zookeeper.connect, or the hosts where they run in controller.quorum.voters"})
+			"the cluster's metadata is elsewhere: name the keepers in zookeeper.connect, or the hosts where they run in controller.quorum.voters or controller.quorum.bootstrap.servers"})
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // each is accepted, and named once at the start.
 
 // readElsewhere are settings without a row of their own that Load reads together with others.
-const readElsewhere = `advertised.host.name advertised.port controller.listener.names controller.quorum.voters
-host.name port process.roles`
+const readElsewhere = `advertised.host.name advertised.port controller.listener.names controller.quorum.bootstrap.servers
+controller.quorum.voters host.name port process.roles`
 
 var unusedNames = []struct{ why, names string }{
 	{"is for ZooKeeper, whose place the keeper takes", `
@@ -26,7 +26,7 @@ zookeeper.ssl.truststore.password zookeeper.ssl.truststore.type zookeeper.sync.t
 broker.heartbeat.interval.ms broker.id.generation.enable control.plane.listener.name
 controller.performance.always.log.threshold.ms controller.performance.sample.period.ms
 controller.quorum.append.linger.ms controller.quorum.auto.join.enable
-controller.quorum.bootstrap.servers controller.quorum.election.backoff.max.ms
+controller.quorum.election.backoff.max.ms
 controller.quorum.election.timeout.ms controller.quorum.fetch.max.bytes
 controller.quorum.fetch.snapshot.max.bytes controller.quorum.fetch.timeout.ms
 controller.quorum.request.timeout.ms controller.quorum.retry.backoff.ms controller.socket.timeout.ms

@@ -12,13 +12,19 @@ import (
 
 // KRaft's controllers are keepers here. What the variables of apache/kafka's and Bitnami's images say of a quorum is put into the keepers' own
 // settings: a process that is broker and controller has a member of the ensemble inside, one that is a broker finds the keepers at the
-// voters' hosts, and one that is a controller is a keeper. The ports are the keepers' own.
+// voters' hosts, and one that is a controller is a keeper. The ports are the keepers' own, and one more for each further voter on a host.
 
-// voter is an element of controller.quorum.voters: 1@host:9093.
+// voter is an element of controller.quorum.voters, 1@host:9093, or of controller.quorum.bootstrap.servers (KIP-853), host:9093.
 type voter struct {
 	id   int
 	host string
+	port int
 }
+
+const (
+	quorumVoters    = "controller.quorum.voters"
+	quorumBootstrap = "controller.quorum.bootstrap.servers"
+)
 
 var errVoters = errors.New("want id@host:port, separated by commas")
 
@@ -30,14 +36,14 @@ func parseVoters(list string) ([]voter, error) {
 		if !ok || err != nil || id < 0 {
 			return nil, fmt.Errorf("%q: %w", word, errVoters)
 		}
-		host, _, err := splitHostPort(address)
+		host, port, err := splitHostPort(address)
 		if err != nil || host == "" {
 			return nil, fmt.Errorf("%q: %w", word, errVoters)
 		}
 		if slices.ContainsFunc(voters, func(v voter) bool { return v.id == id }) {
 			return nil, fmt.Errorf("%d is there twice", id)
 		}
-		voters = append(voters, voter{id, host})
+		voters = append(voters, voter{id, host, port})
 	}
 	slices.SortFunc(voters, func(a, b voter) int { return cmp.Compare(a.id, b.id) })
 	return voters, nil
@@ -54,17 +60,26 @@ func keeperNumber(voters []voter, i int) int {
 	return i + 1
 }
 
-// keeperList is the ensemble that a quorum's voters are, as ZOO_SERVERS has it. The error is that of two on one host, whose ports would
-// be the same.
-func keeperList(voters []voter) (string, error) {
+// keeperList is the ensemble that a quorum's voters are, as ZOO_SERVERS has it.
+func keeperList(voters []voter) string {
 	var servers []string
 	for i, v := range voters {
-		if slices.ContainsFunc(voters[:i], func(other voter) bool { return other.host == v.host }) {
-			return "", fmt.Errorf("two voters are on %s, and keepers have the same ports: give keeper.servers (ZOO_SERVERS) with ports of their own", v.host)
-		}
-		servers = append(servers, fmt.Sprintf("server.%d=%s:2888:3888;%d", keeperNumber(voters, i), hostInBrackets(v.host), keeperPort))
+		nth := place(voters, i)
+		servers = append(servers, fmt.Sprintf("server.%d=%s:%d:%d;%d",
+			keeperNumber(voters, i), hostInBrackets(v.host), 2888+nth, 3888+nth, keeperPort+nth))
 	}
-	return strings.Join(servers, " "), nil
+	return strings.Join(servers, " ")
+}
+
+// place is how many of the voters before this one are on its host.
+func place(voters []voter, i int) int {
+	before := 0
+	for _, other := range voters[:i] {
+		if other.host == voters[i].host {
+			before++
+		}
+	}
+	return before
 }
 
 func hostInBrackets(host string) string {
@@ -76,20 +91,27 @@ func hostInBrackets(host string) string {
 
 // quorum puts a quorum's settings into the keepers', unless these are given too.
 func (l *loading) quorum() {
-	roles, g := splitList(l.text("process.roles")), l.static["controller.quorum.voters"]
+	roles := splitList(l.text("process.roles"))
+	g := l.static[quorumVoters]
+	if strings.TrimSpace(g.value) == "" {
+		g = l.static[quorumBootstrap]
+	}
 	if len(roles) == 0 || strings.TrimSpace(g.value) == "" || !slices.Contains(roles, "broker") ||
 		l.text(KeeperConnect.Name) != "" || l.text(KeeperServers.Name) != "" {
 		return
 	}
-	voters, err := parseVoters(g.value)
+	wrong := func(why error) {
+		l.problems = append(l.problems, Problem{g.where, g.name, g.name + ": " + why.Error()})
+	}
+	voters, err := votersOf(g.name, g.value)
 	if err != nil {
-		l.problems = append(l.problems, Problem{g.where, g.name, g.name + ": " + err.Error()})
+		wrong(err)
 		return
 	}
 	if !slices.Contains(roles, "controller") {
 		var servers []string
-		for _, v := range voters {
-			servers = append(servers, joinHostPort(v.host, keeperPort))
+		for i, v := range voters {
+			servers = append(servers, joinHostPort(v.host, keeperPort+place(voters, i)))
 		}
 		l.static[KeeperConnect.Name] = given{KeeperConnect.Name, strings.Join(servers, ","), g.where}
 		return
@@ -97,22 +119,37 @@ func (l *loading) quorum() {
 	if len(voters) == 1 {
 		return // itself
 	}
-	servers, err := keeperList(voters)
-	id := l.text(NodeID.Name)
-	own := slices.IndexFunc(voters, func(v voter) bool { return strconv.Itoa(v.id) == id })
-	switch {
-	case err != nil:
-		l.problems = append(l.problems, Problem{g.where, g.name, g.name + ": " + err.Error()})
-	case own < 0:
-		l.problems = append(l.problems, Problem{g.where, g.name, fmt.Sprintf("%s: node.id is %q, and none of the voters has it", g.name, id)})
-	default:
-		l.static[KeeperServers.Name] = given{KeeperServers.Name, servers, g.where}
-		l.static[KeeperID.Name] = given{KeeperID.Name, strconv.Itoa(keeperNumber(voters, own)), g.where}
+	own, err := ownVoter(g.name, voters, l.text, l.sources)
+	if err != nil {
+		wrong(err)
+		return
 	}
+	l.static[KeeperServers.Name] = given{KeeperServers.Name, keeperList(voters), g.where}
+	l.static[KeeperID.Name] = given{KeeperID.Name, strconv.Itoa(keeperNumber(voters, own)), g.where}
+}
+
+func votersOf(setting, list string) ([]voter, error) {
+	if setting == quorumBootstrap {
+		return parseBootstrap(list)
+	}
+	return parseVoters(list)
+}
+
+// ownVoter is which of the voters this process is: the one with its number, or, where they have none, the one with its address.
+func ownVoter(setting string, voters []voter, text func(string) string, sources Sources) (int, error) {
+	if setting == quorumBootstrap {
+		return ownAddress(voters, text, sources)
+	}
+	id := text(NodeID.Name)
+	own := slices.IndexFunc(voters, func(v voter) bool { return strconv.Itoa(v.id) == id })
+	if own < 0 {
+		return 0, fmt.Errorf("node.id is %q, and none of the voters has it", id)
+	}
+	return own, nil
 }
 
 // controllerVariables gives a keeper what the variables of a KRaft controller say, in ZooKeeper's words.
-func controllerVariables(env []string) map[string]string {
+func controllerVariables(env []string, sources Sources) map[string]string {
 	noFile := func(string) ([]byte, error) { return nil, nil }
 	e := readEnvironment(env, func(string) (string, error) { return "", nil }, noFile)
 	said := map[string]string{}
@@ -126,15 +163,14 @@ func controllerVariables(env []string) map[string]string {
 	if !slices.Equal(splitList(said["process.roles"]), []string{"controller"}) {
 		return vars
 	}
-	voters, err := parseVoters(said["controller.quorum.voters"])
-	if err == nil && len(voters) > 0 {
-		if list, err := keeperList(voters); err == nil {
-			vars["ZOO_SERVERS"] = list
-		}
-		for i, v := range voters {
-			if strconv.Itoa(v.id) == said[NodeID.Name] {
-				vars["ZOO_MY_ID"] = strconv.Itoa(keeperNumber(voters, i))
-			}
+	setting := quorumVoters
+	if said[setting] == "" {
+		setting = quorumBootstrap
+	}
+	if voters, err := votersOf(setting, said[setting]); err == nil && len(voters) > 0 {
+		vars["ZOO_SERVERS"] = keeperList(voters)
+		if own, err := ownVoter(setting, voters, func(name string) string { return said[name] }, sources); err == nil {
+			vars["ZOO_MY_ID"] = strconv.Itoa(keeperNumber(voters, own))
 		}
 	}
 	if dirs := splitList(cmp.Or(said[LogDirs.Name], said[LogDir.Name])); len(dirs) > 0 {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,14 +25,35 @@ func TestQuorum(t *testing.T) {
 		{"a broker alone", []string{"KAFKA_NODE_ID=4", "KAFKA_PROCESS_ROLES=broker", three}, "keepers [a:2181 b:2181 c:2181]"},
 		{"one in one", []string{"KAFKA_NODE_ID=1", "KAFKA_PROCESS_ROLES=broker,controller", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@a:9093"}, "keepers []"},
 		{"what is said of keepers wins", []string{"KAFKA_NODE_ID=4", "KAFKA_PROCESS_ROLES=broker", three, "KAFKA_ZOOKEEPER_CONNECT=z:2181"}, "keepers [z:2181]"},
-		{"two on one host", []string{"KAFKA_NODE_ID=1", "KAFKA_PROCESS_ROLES=broker,controller", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@h:9093,2@h:9094"},
-			"! KAFKA_CONTROLLER_QUORUM_VOTERS: controller.quorum.voters: two voters are on h, and keepers have the same ports: give keeper.servers (ZOO_SERVERS) with ports of their own"},
+		{"three on one host, as three files on a laptop have them", []string{"KAFKA_NODE_ID=2", "KAFKA_PROCESS_ROLES=broker,controller",
+			"KAFKA_CONTROLLER_QUORUM_VOTERS=1@localhost:19093,2@localhost:29093,3@localhost:39093"},
+			"member 2 of [1 localhost:2888:3888 2 localhost:2889:3889 3 localhost:2890:3890], keepers [127.0.0.1:2182 localhost:2181 localhost:2183]"},
+		{"a broker beside them", []string{"KAFKA_NODE_ID=4", "KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_VOTERS=1@h:9093,2@h:9094,3@i:9093"},
+			"keepers [h:2181 h:2182 i:2181]"},
+		{"Kafka 4's own broker.properties", []string{"KAFKA_NODE_ID=2", "KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=localhost:9093"},
+			"keepers [localhost:2181]"},
+		{"Kafka 4's own server.properties", []string{"KAFKA_NODE_ID=1", "KAFKA_PROCESS_ROLES=broker,controller", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=localhost:9093",
+			"KAFKA_LISTENERS=PLAINTEXT://:9092,CONTROLLER://:9093", "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER"}, "keepers []"},
+		{"three by their addresses, in any order, the own one advertised", []string{"KAFKA_NODE_ID=7", "KAFKA_PROCESS_ROLES=broker,controller",
+			"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=c:9093,a:9093,b:9093", "KAFKA_LISTENERS=PLAINTEXT://:9092,CONTROLLER://:9093",
+			"KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER", "KAFKA_ADVERTISED_LISTENERS=PLAINTEXT://b:9092"},
+			"member 2 of [1 a 2 b 3 c], keepers [127.0.0.1:2181 a:2181 c:2181]"},
+		{"in a pod", []string{"POD_NAME=kafka-0", "KAFKA_PROCESS_ROLES=broker,controller", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=kafka-0.kafka:9093,kafka-1.kafka:9093"},
+			"member 1 of [1 kafka-0.kafka 2 kafka-1.kafka], keepers [127.0.0.1:2181 kafka-1.kafka:2181]"},
+		{"three addresses of one machine", []string{"KAFKA_NODE_ID=2", "KAFKA_PROCESS_ROLES=broker,controller",
+			"KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=localhost:9093,localhost:9095", "KAFKA_LISTENERS=PLAINTEXT://:9094,CONTROLLER://:9095",
+			"KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER"},
+			"member 2 of [1 localhost:2888:3888 2 localhost:2889:3889], keepers [127.0.0.1:2182 localhost:2181]"},
+		{"none of the addresses", []string{"KAFKA_PROCESS_ROLES=broker,controller", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=a:9093,b:9093", "POD_NAME=x"},
+			"! KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS: controller.quorum.bootstrap.servers: none of the hosts is this machine, which is called pod-1, x: give controller.quorum.voters, with node ids"},
+		{"an address that is none", []string{"KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=a"},
+			`! KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS: controller.quorum.bootstrap.servers: "a" is not host:port: missing port in address`},
 		{"none of them", []string{"KAFKA_NODE_ID=9", "KAFKA_PROCESS_ROLES=broker,controller", three},
 			`! KAFKA_CONTROLLER_QUORUM_VOTERS: controller.quorum.voters: node.id is "9", and none of the voters has it`},
 		{"no voters", []string{"KAFKA_NODE_ID=9", "KAFKA_PROCESS_ROLES=broker", "KAFKA_CONTROLLER_QUORUM_VOTERS=a:9093"},
 			`! KAFKA_CONTROLLER_QUORUM_VOTERS: controller.quorum.voters: "a:9093": want id@host:port, separated by commas`},
 		{"a broker of nobody", []string{"KAFKA_NODE_ID=9", "KAFKA_PROCESS_ROLES=broker"},
-			"! KAFKA_PROCESS_ROLES: the cluster's metadata is elsewhere: name the keepers in zookeeper.connect, or the hosts where they run in controller.quorum.voters"},
+			"! KAFKA_PROCESS_ROLES: the cluster's metadata is elsewhere: name the keepers in zookeeper.connect, or the hosts where they run in controller.quorum.voters or controller.quorum.bootstrap.servers"},
 	} {
 		b, _, err := load(t, "", c.env)
 		got := ""
@@ -51,7 +73,11 @@ func TestQuorum(t *testing.T) {
 
 func memberNames(members []Member) (names []string) {
 	for _, m := range members {
-		names = append(names, fmt.Sprint(m.ID), m.Host)
+		host := m.Host
+		if m.PeerPort != 2888 || slices.ContainsFunc(members, func(o Member) bool { return o.ID != m.ID && o.Host == m.Host }) {
+			host = fmt.Sprintf("%s:%d:%d", m.Host, m.PeerPort, m.RollCallPort)
+		}
+		names = append(names, fmt.Sprint(m.ID), host)
 	}
 	return names
 }
@@ -69,6 +95,12 @@ func TestController(t *testing.T) {
 	}
 	if len(notices) != 0 {
 		t.Errorf("notices: %v", notices)
+	}
+	env = []string{"KAFKA_NODE_ID=3000", "KAFKA_PROCESS_ROLES=controller", "KAFKA_CONTROLLER_QUORUM_BOOTSTRAP_SERVERS=b:9093,a:9093,c:9093",
+		"KAFKA_LISTENERS=CONTROLLER://c:9093", "KAFKA_CONTROLLER_LISTENER_NAMES=CONTROLLER"}
+	k, notices, err = LoadKeeper(Sources{Env: env})
+	if err != nil || k.ID != 3 || strings.Join(memberNames(k.Members), " ") != "1 a 2 b 3 c" || len(notices) != 0 {
+		t.Errorf("by addresses: got %+v, %v, %v", k, notices, err)
 	}
 	if role := RoleOf([]string{"KAFKA_PROCESS_ROLES=broker,controller", "ZOO_MY_ID=1"}); role != BrokerRole {
 		t.Errorf("broker and controller are a %s", role)
