@@ -172,6 +172,11 @@ func TestCheckers(t *testing.T) {
 			h.Fetch(h.Now(), Mark{Partition: p0, HighWatermark: 5}, nil)
 			h.Fetch(early, Mark{Partition: p0, HighWatermark: 4}, nil)
 		}, ""},
+		{"a mark of before that a replica shows after a kill", MarksRise, func(h *History) {
+			h.Fetch(h.Now(), Mark{Partition: p0, HighWatermark: 5}, nil)
+			h.Fault(Killed)
+			h.Fetch(h.Now(), Mark{Partition: p0, HighWatermark: 4}, nil)
+		}, ""},
 		{"a start that falls", MarksRise, func(h *History) {
 			h.Fetch(h.Now(), Mark{Partition: p0, LogStart: 5, HighWatermark: 9}, nil)
 			h.Fetch(h.Now(), Mark{Partition: p0, LogStart: 4, HighWatermark: 9}, nil)
