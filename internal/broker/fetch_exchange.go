@@ -73,6 +73,7 @@ func (l *leaderFetch) take(peer *wire.Peer, response *kmsg.FetchResponse) error 
 	l.mu.Lock()
 	l.core.Answered(response.SessionID)
 	l.mu.Unlock()
+	l.expectCuts(response)
 	var outside []replication.FetchKey
 	for i := range response.Topics {
 		t := &response.Topics[i]
@@ -99,19 +100,48 @@ func (l *leaderFetch) takePartition(key replication.FetchKey, in *kmsg.FetchResp
 		l.partitionFailed(key, p, kerr.ErrorForCode(in.ErrorCode))
 		return false
 	}
-	cut, err := p.Copy(replication.Copied{
-		Epoch: ask.Epoch, Offset: ask.Offset, Batches: in.RecordBatches,
-		HighWatermark: record.Offset(in.HighWatermark), LogStart: record.Offset(in.LogStartOffset),
-		Diverges: in.DivergingEpoch.EndOffset >= 0,
-		Diverging: replication.EpochEnd{
-			Epoch: record.Epoch(in.DivergingEpoch.Epoch), End: record.Offset(in.DivergingEpoch.EndOffset),
-		},
-	})
+	cut, err := p.Copy(copied(ask, in))
 	if counts, _ := p.TakesThrottled(); counts {
 		l.partitions.Throttles().Follower.Spend(len(in.RecordBatches), time.Now())
 	}
 	l.settle(key, p, cut, err)
 	return false
+}
+
+// copied is a partition's part of an answer.
+func copied(ask replication.FetchAsk, in *kmsg.FetchResponseTopicPartition) replication.Copied {
+	return replication.Copied{
+		Epoch: ask.Epoch, Offset: ask.Offset, Batches: in.RecordBatches,
+		HighWatermark: record.Offset(in.HighWatermark), LogStart: record.Offset(in.LogStartOffset),
+		Diverges: diverges(in),
+		Diverging: replication.EpochEnd{
+			Epoch: record.Epoch(in.DivergingEpoch.Epoch), End: record.Offset(in.DivergingEpoch.EndOffset),
+		},
+	}
+}
+
+// diverges tells whether a leader's answer is that the follower has what the leader has not.
+func diverges(in *kmsg.FetchResponseTopicPartition) bool {
+	return in.ErrorCode == 0 && in.DivergingEpoch.EndOffset >= 0
+}
+
+// expectCuts has the cuts of one answer share what each would write. After a leader has gone there is one for
+// every partition of which this broker had copied more than the new leader.
+func (l *leaderFetch) expectCuts(response *kmsg.FetchResponse) {
+	var parting []replication.Parting
+	for i := range response.Topics {
+		t := &response.Topics[i]
+		for j := range t.Partitions {
+			if in := &t.Partitions[j]; diverges(in) {
+				if ask, p := l.question(replication.FetchKey{Topic: t.TopicID, Partition: in.Partition}); p != nil {
+					parting = append(parting, replication.Parting{Partition: p, Copied: copied(ask, in)})
+				}
+			}
+		}
+	}
+	if len(parting) > 1 {
+		replication.ExpectCuts(parting)
+	}
 }
 
 // question is what a partition's answer answers; nil if the partition isn't fetched here any more.
