@@ -117,6 +117,16 @@ func replaceFile(fsys vfs.FS, path string, data []byte) error {
 	return vfs.ReplaceFile(fsys, path, data)
 }
 
+// writeNewFile writes a small file that nobody reads yet.
+func writeNewFile(fsys vfs.FS, path string, data []byte) error {
+	f, err := fsys.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	return errors.Join(err, f.Close())
+}
+
 // syncFile makes a small file's content survive a crash of the machine. One that doesn't exist needs
 // nothing.
 func syncFile(fsys vfs.FS, path string) error {

@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -188,19 +189,27 @@ func (l *Log) needsFlush(nowMs int64) bool {
 	return int64(l.EndOffset()) > l.recoveryPoint.Load() && nowMs-l.flushedMs >= c.FlushMs
 }
 
-// flushDelay is how long the flusher waits for more to do, so that many partitions made at once
-// don't slow the broker's start.
-const flushDelay = 500 * time.Millisecond
+const (
+	// flushDelay is how long the flusher waits for more to do, so that many partitions made at once
+	// don't slow the broker's start.
+	flushDelay = 500 * time.Millisecond
+	// makingLimit bounds how long new logs wait while others are still being made: each sync of the volume holds up who makes
+	// files on it, and the keepers' log if that is there.
+	makingLimit = 5 * time.Second
+)
 
 // flusher syncs rolled segments and new directories in the background, by one goroutine of the store.
 type flusher struct {
 	mu      sync.Mutex
 	pending map[*Log]struct{} // guarded by mu; at most one entry per log
-	wake    chan struct{}
+	made    map[*Log]struct{} // guarded by mu: new ones
+	// firstMade and lastMade are when the first and the last of the new ones came; guarded by mu.
+	firstMade, lastMade time.Time
+	wake                chan struct{}
 }
 
 func newFlusher() flusher {
-	return flusher{pending: make(map[*Log]struct{}), wake: make(chan struct{}, 1)}
+	return flusher{pending: make(map[*Log]struct{}), made: make(map[*Log]struct{}), wake: make(chan struct{}, 1)}
 }
 
 // add asks for a log's sealed segments to be synced soon. It never waits.
@@ -208,17 +217,42 @@ func (f *flusher) add(l *Log) {
 	f.mu.Lock()
 	f.pending[l] = struct{}{}
 	f.mu.Unlock()
+	f.nudge()
+}
+
+// addNew asks for a new log's directory to be synced once no more logs are made. It never waits.
+func (f *flusher) addNew(l *Log) {
+	f.mu.Lock()
+	f.lastMade = time.Now()
+	if len(f.made) == 0 {
+		f.firstMade = f.lastMade
+	}
+	f.made[l] = struct{}{}
+	f.mu.Unlock()
+	f.nudge()
+}
+
+func (f *flusher) nudge() {
 	select {
 	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (f *flusher) take() map[*Log]struct{} {
+// take are the logs whose turn it is. Those that are left have the flusher come again.
+func (f *flusher) take(now time.Time) map[*Log]struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	taken := f.pending
 	f.pending = make(map[*Log]struct{})
+	switch {
+	case len(f.made) == 0:
+	case now.Sub(f.lastMade) < flushDelay && now.Sub(f.firstMade) < makingLimit:
+		f.nudge()
+	default:
+		maps.Copy(taken, f.made)
+		f.made = make(map[*Log]struct{})
+	}
 	return taken
 }
 
@@ -235,7 +269,7 @@ func (f *flusher) run(stop <-chan struct{}) {
 		case <-time.After(flushDelay):
 		}
 		byDirectory := map[*Directory][]*Log{}
-		for l := range f.take() {
+		for l := range f.take(time.Now()) {
 			byDirectory[l.dir] = append(byDirectory[l.dir], l)
 		}
 		for d, logs := range byDirectory {

@@ -300,7 +300,7 @@ func (s *Store) Create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 		return nil, err
 	}
 	s.logs[tp] = l
-	s.flusher.add(l)
+	s.flusher.addNew(l)
 	return l, nil
 }
 
@@ -346,8 +346,11 @@ func (s *Store) createAt(d *Directory, l *Log, start record.Offset, isNew bool) 
 	}
 	d.made.Add(1)
 	if !l.id.IsZero() {
-		metadata := filepath.Join(path, partitionMetadataName)
-		if err := replaceFile(s.fs, metadata, encodePartitionMetadata(l.id)); err != nil {
+		write := replaceFile
+		if isNew { // nothing is replaced: a crash leaves it empty where it would have left none
+			write = writeNewFile
+		}
+		if err := write(s.fs, filepath.Join(path, partitionMetadataName), encodePartitionMetadata(l.id)); err != nil {
 			return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
 		}
 	}
