@@ -52,7 +52,7 @@ func syncRound(s system, what string, settings []string, f figures) error {
 		return err
 	}
 	defer n.close()
-	small, err := n.small(scaledTime(syncWarmUp), scaledTime(syncFor))
+	small, err := n.small(warmFor(s, syncWarmUp), scaledTime(syncFor))
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,11 @@ var plots = []plot{
 	{"produce.svg", "Produce on one core", "MB/s", []plotRow{
 		{"produce100", "MB/s", "records of 100 B, batches of 1 MiB"},
 		{"produce1k", "MB/s", "records of 1 KiB, batches of 1 MiB"},
+		{"tlsproduce", "MB/s", "the same over TLS 1.3"},
 	}, false, true},
-	{"fetch.svg", "Catch-up fetch on one core", "MB/s", []plotRow{{"fetch", "MB/s", "records of 1 KiB"}}, false, true},
+	{"fetch.svg", "Catch-up fetch on one core", "MB/s", []plotRow{
+		{"fetch", "MB/s", "records of 1 KiB"}, {"tlsfetch", "MB/s", "the same over TLS 1.3"},
+	}, false, true},
 	{"small.svg", "One-record requests on one core, 64 connections", "requests/s",
 		[]plotRow{{"small", "requests/s", "records of 100 B, acks=all"}}, false, true},
 	{"fsync.svg", "One-record requests by what is synced, 64 connections", "requests/s", []plotRow{

@@ -21,7 +21,15 @@ func measureSmall(s system) (figures, error) {
 		return nil, err
 	}
 	defer n.close()
-	return n.small(scaledTime(smallWarmUp), scaledTime(smallFor))
+	return n.small(warmFor(s, smallWarmUp), scaledTime(smallFor))
+}
+
+// warmFor is how long a load runs before it is measured: a JVM has code to compile, others have caches to fill.
+func warmFor(s system, jvm time.Duration) time.Duration {
+	if s.warmUp() < warmJIT {
+		jvm /= 5
+	}
+	return scaledTime(jvm)
 }
 
 func (n *node) small(warmUp, length time.Duration) (figures, error) {
