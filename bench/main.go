@@ -88,6 +88,7 @@ func main() {
 	if r.failed("Barnabas") {
 		fatal(fmt.Errorf("not every case could be measured; see above and %s", *out))
 	}
+	removeLeftDirs()
 }
 
 func pickCases(names string) ([]benchCase, error) {
@@ -106,6 +107,7 @@ func pickCases(names string) ([]benchCase, error) {
 }
 
 func fatal(err error) {
+	removeLeftDirs()
 	if err == nil {
 		os.Exit(0)
 	}

@@ -21,7 +21,7 @@ func measurePartitions(total int) func(system) (figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer n.close()
+		defer n.closeAndLeave()
 		m := many{n, scaled(total) / manyTopics}
 		time.Sleep(settleFor)
 		empty, err := residentMiB(n.pid())
