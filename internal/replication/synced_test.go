@@ -1,14 +1,19 @@
 package replication
 
 import (
+	"log/slog"
+	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 
+	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
+	"barnabas/internal/storage"
 	"barnabas/internal/vfs"
 )
 
@@ -198,4 +203,72 @@ func TestALeaderSyncsWhatItBrings(t *testing.T) {
 			t.Errorf("high watermark %d, want 3", hw)
 		}
 	})
+}
+
+// TestPowerLossLosesNothingAcknowledged cuts the power before every operation of the disk of a partition with one replica, to
+// which producers with acks=1 and acks=all write: what either was told is there.
+func TestPowerLossLosesNothingAcknowledged(t *testing.T) {
+	var one, all atomic.Int64
+	var seed uint64
+	var mu sync.Mutex
+	disk := vfs.NewMem()
+	lost := func(op vfs.Op) error {
+		mu.Lock()
+		defer mu.Unlock()
+		told := record.Offset(max(one.Load(), all.Load()))
+		if seed++; !op.Kind.Changes() || told == 0 {
+			return nil
+		}
+		store, err := storage.OpenStore(storage.Options{
+			FS: disk.Crash(seed), Dirs: []string{"/data"}, BrokerID: self, BootID: ident.BootID{byte(seed), 2}, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Errorf("%s %s: %v", op.Kind, op.Path, err)
+			return nil
+		}
+		defer store.Close(false)
+		if log := store.Log(ident.TopicPartition{Topic: "t"}); log == nil || log.EndOffset() < told {
+			t.Errorf("before %s of %s: %d records were acknowledged, there is %v", op.Kind, op.Path, told, log)
+		}
+		return nil
+	}
+	b := newBench(t)
+	if err := b.store.Close(true); err != nil {
+		t.Fatal(err)
+	}
+	b.fs, b.settings.Log.SyncOnAck, b.settings.Log.SegmentBytes = vfs.WithFaults(disk, lost), true, 2000
+	b.open()
+	p := b.topic(b.led(0))
+	for range 150 {
+		at, err := p.Append(batch(t, 2), AppendRequest{Acks: AcksAll, Epoch: record.NoEpoch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tell(p, AtSynced, at, p.OnDisk, &one)
+		tell(p, AtHighWatermark, at, p.Committed, &all)
+	}
+	for one.Load() < 300 || all.Load() < 300 {
+		if t.Context().Err() != nil {
+			t.Fatalf("acknowledged up to %d and %d of 300", one.Load(), all.Load())
+		}
+		runtime.Gosched()
+	}
+	t.Logf("%d operations", seed)
+}
+
+// tell notes when records are acknowledged, as a Produce request waits for it.
+func tell(p *Partition, mark Mark, at Appended, safe func(record.Epoch, record.Offset) (bool, error), told *atomic.Int64) {
+	required := at.LastOffset + 1
+	var look func()
+	w := NewCallback(func() { look() })
+	look = func() {
+		if done, err := safe(at.Epoch, required); !done {
+			p.Watch(w, mark, required-1)
+		} else if err == nil {
+			for have := told.Load(); have < int64(required) && !told.CompareAndSwap(have, int64(required)); {
+				have = told.Load()
+			}
+		}
+	}
+	look()
 }
