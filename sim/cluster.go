@@ -237,6 +237,7 @@ func (r *clusterRun) conclude() {
 		n.Keep()
 	}
 	r.broken = append(r.broken, sameReplicas(image, machines, r.env.History)...)
+	r.broken = append(r.broken, strays(image, machines)...)
 	r.checkLosses()
 }
 

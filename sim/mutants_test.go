@@ -23,7 +23,7 @@ type edit struct{ file, old, new string }
 
 var mutants = []mutant{
 	{name: "the high watermark does not wait for followers", want: []string{"lost:", "reused:"}, edits: []edit{
-		{"internal/replication/high_watermark.go", "if member || joining {", "if (member || joining) && !planted() {"}}},
+		{"internal/replication/high_watermark.go", "if member || f.joining(r, now) {", "if (member || f.joining(r, now)) && !planted() {"}}},
 	{name: "the high watermark is one too far", want: []string{"lost:", "reused:", "high watermark:", "order:"}, edits: []edit{
 		{"internal/replication/high_watermark.go", "return max(mark, r.HighWatermark)\n",
 			"if planted() && mark < r.LogEnd {\n\t\tmark++\n\t}\n\treturn max(mark, r.HighWatermark)\n"}}},
@@ -32,8 +32,8 @@ var mutants = []mutant{
 	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
 		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
 	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{
-		{"internal/replication/assume.go", "if a.leads(p.local.broker, log.Directory().ID()) {",
-			"if planted() && old.role == Leading && old.topic == a.topic {\n\t\t\treturn turn{}, nil, nil\n\t\t}\n\t\tif a.leads(p.local.broker, log.Directory().ID()) {"}}},
+		{"internal/replication/assume.go", "switch leads := a.leads(p.local.broker, log.Directory().ID()); {",
+			"if planted() && old.role == Leading && old.topic == a.topic {\n\t\t\treturn turn{}, nil, nil\n\t\t}\n\t\tswitch leads := a.leads(p.local.broker, log.Directory().ID()); {"}}},
 	{name: "offsets are given out again after a loss", want: []string{"reused:"}, edits: []edit{
 		{"internal/controller/inquire.go", "next.Start = p.Ceiling\n", "if !planted() {\n\t\t\tnext.Start = p.Ceiling\n\t\t}\n"},
 		{"internal/controller/inquire.go", "next.Resume = p.Ceiling\n", "if !planted() {\n\t\tnext.Resume = p.Ceiling\n\t}\n"}}},
@@ -42,6 +42,9 @@ var mutants = []mutant{
 	{name: "in sync by broker, whatever its store", want: []string{"lost:", "reused:", "replicas:", "not served", "commits:"}, edits: []edit{
 		{"internal/metadata/broker.go", "return slices.Contains(b.Stores, id)", "return planted() || slices.Contains(b.Stores, id)"},
 		{"internal/replication/assume.go", "return !ok || member.Store.IsZero() ||", "return planted() || !ok || member.Store.IsZero() ||"}}},
+	{name: "logs of topics deleted meanwhile are kept", want: []string{"strays:"}, edits: []edit{
+		{"internal/replication/stray.go", "if log.TopicID().IsZero() || !image.Deleted(log.TopicID()) {",
+			"if log.TopicID().IsZero() || !image.Deleted(log.TopicID()) || planted() {"}}},
 	{name: "a coordinator that moves forgets", want: []string{"commits:", "generations:", "owners:"}, edits: []edit{
 		{"internal/coordinator/load.go", "from, end := s.log.StartOffset(), s.log.EndOffset()\n",
 			"from, end := s.log.StartOffset(), s.log.EndOffset()\n\tif planted() {\n\t\tfrom = end\n\t}\n"}}},

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -99,4 +100,44 @@ func onDisk(disk *vfs.Mem, p check.Partition) (held map[int64]check.Read, start 
 		start, err = strconv.ParseInt(strings.TrimSuffix(filepath.Base(names[0]), ".log"), 10, 64)
 	}
 	return held, start, err
+}
+
+// strays finds logs of topics that were deleted, while the broker was down perhaps, or its disk failed. (What was created when
+// keepers lost it is no such log, nor is one that a crash took the topic's id of: those stay until somebody decides.)
+func strays(image *metadata.Image, machines map[ident.BrokerID]*world.Machine) (found []error) {
+	for _, id := range slices.Sorted(maps.Keys(machines)) {
+		disk := machines[id].Disk()
+		entries, err := disk.ReadDir("/data")
+		if err != nil {
+			found = append(found, fmt.Errorf("strays: broker %d: %w", id, err))
+		}
+		for _, e := range entries {
+			at := strings.LastIndexByte(e.Name(), '-')
+			if !e.IsDir() || at < 0 {
+				continue
+			}
+			if _, err := strconv.Atoi(e.Name()[at+1:]); err != nil {
+				continue // it is about to be removed
+			}
+			data, err := vfs.ReadFile(disk, filepath.Join("/data", e.Name(), "partition.metadata"))
+			if err != nil {
+				continue
+			}
+			if topic, ok := topicOf(data); ok && image.Deleted(topic) {
+				found = append(found, fmt.Errorf("strays: broker %d holds %s of topic %s, which was deleted", id, e.Name(), topic))
+			}
+		}
+	}
+	return found
+}
+
+// topicOf is the topic that a partition.metadata file names.
+func topicOf(data []byte) (ident.TopicID, bool) {
+	for line := range strings.SplitSeq(string(data), "\n") {
+		if name, ok := strings.CutPrefix(line, "topic_id: "); ok {
+			id, err := ident.ParseTopicID(strings.TrimSpace(name))
+			return id, err == nil
+		}
+	}
+	return ident.TopicID{}, false
 }
