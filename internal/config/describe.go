@@ -108,6 +108,9 @@ func (l *layers) describeUnlisted() []Entry {
 		if value, ok := l.brokerDynamic[name]; ok {
 			e.Value, e.Synonyms = text(value), append([]SynonymEntry{{name, text(value), DynamicBroker}}, e.Synonyms...)
 		}
+		if base := listenerPrefix().ReplaceAllString(name, ""); base != name && server[base] != nil { // which it stands before
+			e.Synonyms = append(e.Synonyms, l.given(one(base), base, 0)...)
+		}
 		e.finish()
 		entries = append(entries, e)
 	}

@@ -39,7 +39,7 @@ listener.name.clients.ssl.client.auth=required
 				t.Errorf("%s is shown", e.Name)
 			}
 		case "listener.name.clients.ssl.keystore.location":
-			if e.Value == nil || *e.Value != "/d" || e.Source != DynamicBroker || len(e.Synonyms) != 2 {
+			if e.Value == nil || *e.Value != "/d" || e.Source != DynamicBroker || len(e.Synonyms) != 3 {
 				t.Errorf("%s is described as %+v", e.Name, e)
 			}
 		}
