@@ -113,10 +113,6 @@ func parseCheckpoint(data []byte, entry func(fields []string) error) error {
 	return nil
 }
 
-func replaceFile(fsys vfs.FS, path string, data []byte) error {
-	return vfs.ReplaceFile(fsys, path, data)
-}
-
 // writeNewFile writes a small file that nobody reads yet.
 func writeNewFile(fsys vfs.FS, path string, data []byte) error {
 	f, err := fsys.Create(path)

@@ -12,6 +12,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
+	"barnabas/internal/vfs"
 )
 
 // Log is one partition's records on one log directory.
@@ -232,7 +233,7 @@ func (l *Log) setEpochs(es leaderEpochs) error {
 // writeEpochs writes the epochs. The caller holds mu.
 func (l *Log) writeEpochs() error {
 	l.unwritten, l.unsynced = false, true
-	return replaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), l.epochs.Load().encode())
+	return vfs.ReplaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), l.epochs.Load().encode())
 }
 
 func (l *Log) path() string { return *l.where.Load() }

@@ -346,7 +346,7 @@ func (s *Store) createAt(d *Directory, l *Log, start record.Offset, isNew bool) 
 	}
 	d.made.Add(1)
 	if !l.id.IsZero() {
-		write := replaceFile
+		write := vfs.ReplaceFile
 		if isNew { // nothing is replaced: a crash leaves it empty where it would have left none
 			write = writeNewFile
 		}
