@@ -32,8 +32,8 @@ func Given(dir string) (string, error) {
 	return Build(dir)
 }
 
-// Main runs a package's tests with a directory for them all, once prepare has had it, and then end, unless that is nil.
-// It returns the exit code for TestMain.
+// Main runs a package's tests with a directory for them all, once prepare has had it, and then end, unless that is nil. Go's
+// cache keeps their result as long as the program stays the same. It returns the exit code for TestMain.
 func Main(m *testing.M, prepare func(dir string) (end func(), err error)) int {
 	dir, err := os.MkdirTemp("", "barnabas-test-")
 	if err != nil {
@@ -49,7 +49,12 @@ func Main(m *testing.M, prepare func(dir string) (end func(), err error)) int {
 	if end != nil {
 		defer end()
 	}
-	return m.Run()
+	code := m.Run()
+	if err := tellCache(); err != nil {
+		fmt.Fprintln(os.Stderr, "what the program is made of could not be told to Go's test cache:", err)
+		return 1
+	}
+	return code
 }
 
 // Cannot says that this machine does not allow what a test needs: it is skipped, and in CI that is a failure.
