@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"reflect"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,9 +11,9 @@ import (
 const paceTick = 100 * time.Millisecond
 
 // inPace runs a scenario with a pace in a bubble; passed tells how many ticks were given since it was last asked.
-func inPace(t *testing.T, leads *bool, scenario func(p *pace, passed func(after time.Duration) int)) {
+func inPace(t *testing.T, leads *atomic.Bool, scenario func(p *pace, passed func(after time.Duration) int)) {
 	synctest.Test(t, func(*testing.T) {
-		p := newPace(paceTick, func() bool { return *leads })
+		p := newPace(paceTick, leads.Load)
 		defer p.stop()
 		scenario(p, func(after time.Duration) int {
 			synctest.Wait()
@@ -47,7 +48,7 @@ func expect(t *testing.T, what string, got, want int) {
 }
 
 func TestPaceOfAFollower(t *testing.T) {
-	leads := false
+	var leads atomic.Bool
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		expect(t, "without a leader", passed(5*paceTick), 5)
 		for range 10 {
@@ -62,20 +63,21 @@ func TestPaceOfAFollower(t *testing.T) {
 }
 
 func TestPaceOfALeader(t *testing.T) {
-	leads := true
+	var leads atomic.Bool
+	leads.Store(true)
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		expect(t, "at first", passed(paceTick), 1)
 		expect(t, "between heartbeats", passed(beatTicks*paceTick-1), 0)
 		expect(t, "at a heartbeat", passed(1), beatTicks)
 		expect(t, "five later", passed(5*beatTicks*paceTick), 5*beatTicks)
-		leads = false
+		leads.Store(false)
 		expect(t, "of the last one as a leader", passed(beatTicks*paceTick), beatTicks)
 		expect(t, "as a follower", passed(2*paceTick), 2)
 	})
 }
 
 func TestPaceInAHurry(t *testing.T) {
-	leads := false
+	var leads atomic.Bool
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		p.hear()
 		p.hurry(true)
@@ -92,7 +94,7 @@ func TestPaceInAHurry(t *testing.T) {
 
 // An engine that takes no ticks for long is not told of all of them at once.
 func TestPaceIsNotMadeUpFor(t *testing.T) {
-	leads := false
+	var leads atomic.Bool
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		p.hear()
 		time.Sleep(time.Minute)
