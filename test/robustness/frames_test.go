@@ -2,6 +2,7 @@ package robustness
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"testing"
 
@@ -40,15 +41,17 @@ func TestGarbageFrames(t *testing.T) {
 	b.mustStayWithin(t, before, 96<<20)
 }
 
-// Other protocols are closed at once, and the log says which they are.
+// Other protocols are closed at once, and the log says which they are, of each address once in a while.
 func TestOtherProtocols(t *testing.T) {
 	b := ask(t)
+	froms := 0
 	for hello, said := range map[string]string{
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n": "not the Kafka protocol but HTTP",
 		"\x16\x03\x01\x02\x00\x01\x00\x01":  "not the Kafka protocol but TLS",
 		"ruok":                              "not the Kafka protocol but a ZooKeeper command",
 	} {
-		p := dial(t, b.address)
+		froms++
+		p := dialFrom(t, b.address, fmt.Sprint("127.0.7.", froms))
 		p.write([]byte(hello))
 		p.mustBeClosed(said)
 		b.await(t, "say: "+said, func() bool { return b.output.Says(said) })
