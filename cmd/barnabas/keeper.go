@@ -56,7 +56,7 @@ func runKeeper(sources config.Sources, signals <-chan os.Signal, logger *slog.Lo
 	if err != nil {
 		return err
 	}
-	health, err := keeper.StartHealth(settings.HTTP, member, cli.Version)
+	health, err := keeper.StartHealth(settings.HTTP, settings.HTTPByDefault, member, cli.Version)
 	if err != nil {
 		member.Stop(stoppedAlready())
 		return err

@@ -41,7 +41,7 @@ func (b *Broker) listen() error {
 		return nil
 	}
 	site := health{alive: b.alive, ready: b.isReady, warnings: b.warnings, safe: b.safeToStop, metrics: b.registry.Handler(), cluster: b.clusterHandler()}
-	if b.http, err = probes.Listen(b.config.HTTP, site.handler(), b.logger); err != nil {
+	if b.http, err = probes.Listen(b.config.HTTP, b.config.HTTPByDefault, site.handler(), b.logger); err != nil {
 		return fmt.Errorf("http.listener: %w", err)
 	}
 	return nil

@@ -16,10 +16,12 @@ type Broker struct {
 	InterBroker string
 	LogDirs     []string
 	HTTP        string // host:port; "" for none
-	Keepers     Keepers
-	Member      *Keeper    // the member of an ensemble that runs inside; nil for none
-	Topics      []NewTopic // to create once the cluster is up
-	view        *View
+	// HTTPByDefault tells that nobody chose HTTP: where it is taken, another port of loopback does.
+	HTTPByDefault bool
+	Keepers       Keepers
+	Member        *Keeper    // the member of an ensemble that runs inside; nil for none
+	Topics        []NewTopic // to create once the cluster is up
+	view          *View
 }
 
 // View is every setting of the broker, without what is dynamic.

@@ -20,6 +20,8 @@ type Keeper struct {
 	TickTime             time.Duration
 	MaxClientConnections int    // from one address; 0 is no bound
 	HTTP                 string // host:port; "" for none
+	// HTTPByDefault tells that nobody chose HTTP: where it is taken, another port of loopback does.
+	HTTPByDefault bool
 	// Advertised is the host under which other members reach this one; "" to find it out.
 	Advertised string
 	// Tick is the heartbeat between members, and Quota the most that the metadata may take on the disk in bytes.
@@ -220,7 +222,7 @@ func (l *keeperLoading) resolve() {
 		if _, _, err := splitHostPort(address.value); err != nil {
 			l.problem(address, fmt.Sprintf("%q is not host:port: %v", address.value, err))
 		}
-		k.HTTP = address.value
+		k.HTTP, k.HTTPByDefault = address.value, address.where == ""
 	}
 	k.Advertised = l.values["keeper.advertised.host"].value
 	k.Tick = time.Duration(l.number("keeper.heartbeat.ms", 5, 10000)) * time.Millisecond

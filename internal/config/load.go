@@ -228,7 +228,8 @@ func (l *loading) http() {
 	if _, _, err := splitHostPort(address); err != nil {
 		l.problem(HTTPListener.Def, fmt.Sprintf("%q is not host:port: %v", address, err))
 	}
-	l.broker.HTTP = address
+	_, chosen := l.view.layers.static[HTTPListener.Name]
+	l.broker.HTTP, l.broker.HTTPByDefault = address, !chosen
 }
 
 func (l *loading) keepers() {

@@ -42,7 +42,7 @@ func TestNothingConfigured(t *testing.T) {
 	if !reflect.DeepEqual(b.Listeners, want) {
 		t.Errorf("listeners are %+v", b.Listeners)
 	}
-	if b.NodeID != -1 || b.HTTP != "127.0.0.1:8080" || !reflect.DeepEqual(b.LogDirs, []string{"data"}) ||
+	if b.NodeID != -1 || b.HTTP != "127.0.0.1:8080" || !b.HTTPByDefault || !reflect.DeepEqual(b.LogDirs, []string{"data"}) ||
 		len(b.Keepers.Servers) != 0 || b.InterBroker != "PLAINTEXT" || len(b.Topics) != 0 {
 		t.Errorf("got %+v", b)
 	}

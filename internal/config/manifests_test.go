@@ -56,12 +56,12 @@ func TestManifestsAreUnderstood(t *testing.T) {
 	if err != nil || len(notices) > 0 {
 		t.Fatalf("%v, %v", err, notices)
 	}
-	if len(b.Keepers.Servers) != 3 || b.Listeners[0].AdvertisedHost != "barnabas-broker-2.barnabas-broker.shop.svc" || b.HTTP != ":8080" ||
+	if len(b.Keepers.Servers) != 3 || b.Listeners[0].AdvertisedHost != "barnabas-broker-2.barnabas-broker.shop.svc" || b.HTTP != ":8080" || b.HTTPByDefault ||
 		b.LogDirs[0] != "/data/logs" || DataBudget.In(b.View()) != 7730941132 || TopicsDir.In(b.View()) == "" {
 		t.Errorf("got %+v", b)
 	}
 	k, notices, err := LoadKeeper(Sources{Env: manifestEnvironment(t, "keepers.yaml", "barnabas-keeper-1"), Hostname: nobody})
-	if err != nil || len(notices) > 0 || k.ID != 2 || k.HTTP != ":8080" || k.DataDir != "/data/keeper" {
+	if err != nil || len(notices) > 0 || k.ID != 2 || k.HTTP != ":8080" || k.HTTPByDefault || k.DataDir != "/data/keeper" {
 		t.Errorf("got %+v, %v, %v", k, notices, err)
 	}
 }

@@ -34,7 +34,7 @@ var (
 		Doc:   "The security protocol that brokers use among themselves, where inter.broker.listener.name is not given."})
 
 	HTTPListener = stringSetting(Row{Name: "http.listener", Default: "127.0.0.1:8080", Room: inBroker,
-		Doc: "Where health, metrics, profiles and the console are served, as `host:port`. Empty serves none."})
+		Doc: "Where health, metrics, profiles and the console are served, as `host:port`. Empty serves none. Where nobody has chosen it and the port is taken, as by another broker of the machine, another port of loopback is, and the log names it."})
 )
 
 // Connections and requests.

@@ -47,9 +47,9 @@ func LimitMemory() {
 	}
 }
 
-// StartHealth answers probes and scrapes for a member at an address, or nowhere if that is empty: /livez, /readyz,
+// StartHealth answers probes and scrapes for a member at an address, or nowhere if that is empty (probes.Listen): /livez, /readyz,
 // /metrics, /debug/pprof. The server is nil then, and can be stopped all the same.
-func StartHealth(address string, m *Member, version string) (*probes.Server, error) {
+func StartHealth(address string, byDefault bool, m *Member, version string) (*probes.Server, error) {
 	if address == "" {
 		return nil, nil
 	}
@@ -59,7 +59,7 @@ func StartHealth(address string, m *Member, version string) (*probes.Server, err
 	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{prometheus.DefaultGatherer, m.metrics(version)}, promhttp.HandlerOpts{}))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	server, err := probes.Listen(address, mux, m.logger)
+	server, err := probes.Listen(address, byDefault, mux, m.logger)
 	if err != nil {
 		return nil, fmt.Errorf("http.listener (ZOO_HTTP_LISTENER): %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -26,9 +27,16 @@ type Server struct {
 	done    chan struct{}
 }
 
-// Listen listens at once, so that a port in use is an error of the start, and serves until Stop.
-func Listen(address string, site http.Handler, logger *slog.Logger) (*Server, error) {
+// Listen listens at once, so that a port in use is an error of the start, and serves until Stop. An address by default, which
+// nobody has chosen, is no reason not to start: where it is taken, as by another broker of the machine, a free port of loopback is used.
+func Listen(address string, byDefault bool, site http.Handler, logger *slog.Logger) (*Server, error) {
 	socket, err := net.Listen("tcp", address)
+	if byDefault && errors.Is(err, syscall.EADDRINUSE) {
+		if socket, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
+			logger.Warn("health and metrics are served elsewhere: another process has the usual address, and http.listener does not name one",
+				"address", socket.Addr().String(), "usual", address)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ func TestProbes(t *testing.T) {
 	site.HandleFunc("GET /well", Probe(func() error { return nil }, nil))
 	site.HandleFunc("GET /warned", Probe(func() error { return nil }, func() []string { return []string{"the disk fills"} }))
 	site.HandleFunc("GET /ill", Probe(func() error { return errors.New("no leader") }, nil))
-	s, err := Listen("127.0.0.1:0", site, slog.New(slog.DiscardHandler))
+	s, err := Listen("127.0.0.1:0", false, site, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,9 +31,19 @@ func TestProbes(t *testing.T) {
 			t.Errorf("%s: %q, want %q (error %v)", path, got, want, err)
 		}
 	}
-	if _, err := Listen(s.Addr().String(), site, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := Listen(s.Addr().String(), false, site, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a port in use is taken")
 	}
+	elsewhere, err := Listen(s.Addr().String(), true, site, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatalf("an address that nobody chose: %v", err)
+	}
+	defer elsewhere.Stop()
+	response, err := http.Get("http://" + elsewhere.Addr().String() + "/well")
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
 }
 
 func TestNothingToStop(t *testing.T) {
