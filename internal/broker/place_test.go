@@ -15,10 +15,7 @@ import (
 // has noticed. It must neither wait for the registration to end nor take itself for the incumbent.
 func TestPlaceOfADeadBroker(t *testing.T) {
 	w := newWorld(t)
-	address, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
+	address := loopback.Free(t)
 	host, number, _ := net.SplitHostPort(address)
 	port, _ := strconv.Atoi(number)
 	store := w.memory.Open(w.faults)

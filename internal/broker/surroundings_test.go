@@ -191,10 +191,7 @@ func TestAdvertisedAddresses(t *testing.T) {
 	first := w.start("broker.id=1")
 	elsewhere := newWorld(t).start("broker.id=1")
 	w.disk = vfs.NewMem()
-	nobody, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
+	nobody := loopback.Free(t)
 	second := w.start("broker.id=2", "barnabas.advertised.check.interval.ms=0")
 	awaitState(t, "both brokers", func() bool { return second.feed.Current().NumBrokers() == 2 }, func() string { return "" })
 	at := func(b *Broker) metadata.Endpoint { return b.endpoints()[0] }

@@ -15,6 +15,20 @@ func three(t *testing.T) []*Member {
 	return newPending(t).start(t.TempDir(), t.TempDir(), t.TempDir())
 }
 
+// awaitLeader is the one of the members that leads.
+func awaitLeader(t *testing.T, members []*Member) (leader *Member) {
+	t.Helper()
+	awaitThat(t, "a leader", func() bool {
+		for _, m := range members {
+			if s := m.running(); s != nil && s.Leader() == s.MemberID() {
+				leader = m
+			}
+		}
+		return leader != nil
+	})
+	return leader
+}
+
 func awaitThat(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
@@ -61,15 +75,7 @@ func TestPredecessorThatCouldNotLeave(t *testing.T) {
 // The leadership goes to a member that stays, not to one that has been told to stop too.
 func TestLeadershipGoesToOneThatStays(t *testing.T) {
 	members := three(t)
-	var leader *Member
-	awaitThat(t, "a leader", func() bool {
-		for _, m := range members {
-			if s := m.running(); s != nil && s.Leader() == s.MemberID() {
-				leader = m
-			}
-		}
-		return leader != nil
-	})
+	leader := awaitLeader(t, members)
 	var stays *Member
 	for _, m := range members {
 		if m != leader && stays == nil {

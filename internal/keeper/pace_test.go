@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"reflect"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -106,15 +107,7 @@ func TestPaceIsNotMadeUpFor(t *testing.T) {
 // What paced reaches is where it looks for it, and an ensemble elects by it.
 func TestEnsembleIsPaced(t *testing.T) {
 	members := three(t)
-	var leader *Member
-	awaitThat(t, "a leader", func() bool {
-		for _, m := range members {
-			if s := m.running(); s != nil && s.Leader() == s.MemberID() {
-				leader = m
-			}
-		}
-		return leader != nil
-	})
+	leader := awaitLeader(t, members)
 	for _, m := range members {
 		server := m.running()
 		if beat := within[int](reflect.ValueOf(server), "r", "Node", "Node", "rn", "raft", "heartbeatTimeout"); beat == nil || *beat != beatTicks {
@@ -122,12 +115,5 @@ func TestEnsembleIsPaced(t *testing.T) {
 		}
 	}
 	stopMember(leader)
-	awaitThat(t, "another leader", func() bool {
-		for _, m := range members {
-			if s := m.running(); m != leader && s != nil && s.Leader() == s.MemberID() {
-				return true
-			}
-		}
-		return false
-	})
+	awaitLeader(t, slices.DeleteFunc(members, func(m *Member) bool { return m == leader }))
 }

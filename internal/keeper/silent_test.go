@@ -14,10 +14,7 @@ func TestWhySilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	gone, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
+	gone := loopback.Free(t)
 	got := WhySilent(t.Context(), []string{silent.Addr().String(), gone, "keeper.invalid:2181"})
 	for _, want := range []string{"it takes connections, and does not serve yet), ", gone + " (it refuses connections), ",
 		"keeper.invalid:2181 (the name keeper.invalid is not known yet)"} {

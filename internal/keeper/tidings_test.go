@@ -67,10 +67,7 @@ func serversAt(t *testing.T, count int) []Server {
 	for n := 1; n <= count; n++ {
 		s := Server{Number: n}
 		for _, port := range []*int{&s.PeerPort, &s.RollCallPort, &s.ClientPort} {
-			address, err := loopback.Address()
-			if err != nil {
-				t.Fatal(err)
-			}
+			address := loopback.Free(t)
 			host, number, _ := net.SplitHostPort(address)
 			s.Host, s.ClientHost = host, host
 			*port, _ = strconv.Atoi(number)

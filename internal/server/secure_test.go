@@ -24,24 +24,11 @@ import (
 func startTLS(t *testing.T, o Options) (*Server, *logged, *tls.Config) {
 	t.Helper()
 	ca := certificates.NewAuthority(t, "CA")
-	lines := new(logged)
 	o.Listeners = []Listener{{
 		Name: "PLAINTEXT", Address: "127.0.0.1:0",
 		TLS: &tls.Config{Certificates: []tls.Certificate{ca.Issue("b", "localhost").TLS()}},
 	}}
-	o.Logger = slog.New(slog.NewTextHandler(lines, nil))
-	s, err := Listen(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Serve()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Errorf("stop: %v", err)
-		}
-	})
+	s, lines := serve(t, o)
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.Certificate())
 	return s, lines, &tls.Config{RootCAs: pool, ServerName: "localhost"}

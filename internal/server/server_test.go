@@ -26,12 +26,18 @@ const patience = time.Minute
 // start runs a server on a loopback port until the test ends.
 func start(t *testing.T, limits Limits, h HandlerFunc) (*Server, *logged) {
 	t.Helper()
-	lines := new(logged)
-	s, err := Listen(Options{
+	return serve(t, Options{
 		Listeners: []Listener{{Name: "PLAINTEXT", Address: "127.0.0.1:0"}},
 		Handler:   h, Limits: limits, MaxQueuedBytes: 1 << 20,
-		Logger: slog.New(slog.NewTextHandler(lines, nil)),
 	})
+}
+
+// serve runs a server until the test ends.
+func serve(t *testing.T, o Options) (*Server, *logged) {
+	t.Helper()
+	lines := new(logged)
+	o.Logger = slog.New(slog.NewTextHandler(lines, nil))
+	s, err := Listen(o)
 	if err != nil {
 		t.Fatal(err)
 	}

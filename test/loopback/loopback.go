@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync/atomic"
+	"testing"
 )
 
 // Ports lie below those that systems give to connections.
@@ -24,6 +25,16 @@ var next atomic.Uint32
 func Address() (string, error) {
 	pid := os.Getpid()
 	return find(fmt.Sprintf("127.%d.%d.%d", 64+pid>>16&63, pid>>8&255, 1+pid&127), "127.0.0.1")
+}
+
+// Free is an Address for a test, which fails without one.
+func Free(t testing.TB) string {
+	t.Helper()
+	address, err := Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 // Port is a port that is free on every address of this machine, for a process that listens on all of them.

@@ -3,8 +3,6 @@ package robustness
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,16 +42,7 @@ func start(t *testing.T, overrides ...string) *broker {
 }
 
 func newBroker(t *testing.T, dir string, overrides ...string) *broker {
-	return &broker{dir: dir, address: freeAddress(t), http: freeAddress(t), overrides: overrides}
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
+	return &broker{dir: dir, address: loopback.Free(t), http: loopback.Free(t), overrides: overrides}
 }
 
 // logDir is where the broker keeps its logs unless the test says otherwise.
@@ -87,16 +76,7 @@ func (b *broker) launch(t *testing.T) {
 // awaitReady waits until the readiness probe says so.
 func (b *broker) awaitReady(t *testing.T) {
 	t.Helper()
-	client := http.Client{Timeout: patience}
-	b.await(t, "be ready", func() bool {
-		response, err := client.Get("http://" + b.http + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		io.Copy(io.Discard, response.Body)
-		return response.StatusCode == http.StatusOK
-	})
+	b.await(t, "be ready", func() bool { return launch.IsReady(b.http) })
 }
 
 // await asks again and again, while the process lives, until something is so.

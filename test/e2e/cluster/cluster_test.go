@@ -4,11 +4,8 @@ package cluster
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,10 +51,10 @@ type node struct {
 }
 
 func start(t *testing.T, brokers int) *cluster {
-	c := &cluster{t: t, keeper: freeAddress(t)}
+	c := &cluster{t: t, keeper: loopback.Free(t)}
 	for id := range brokers {
 		c.nodes = append(c.nodes, &node{
-			id: id, address: freeAddress(t), http: freeAddress(t), dir: filepath.Join(t.TempDir(), strconv.Itoa(id)),
+			id: id, address: loopback.Free(t), http: loopback.Free(t), dir: filepath.Join(t.TempDir(), strconv.Itoa(id)),
 		})
 	}
 	t.Cleanup(c.end)
@@ -68,15 +65,6 @@ func start(t *testing.T, brokers int) *cluster {
 		c.ready(n)
 	}
 	return c
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 func (c *cluster) launch(n *node) {
@@ -119,30 +107,14 @@ func (c *cluster) ready(n *node) {
 			c.t.Fatalf("broker %d ended while starting:\n%s", n.id, n.output.Tail())
 		default:
 		}
-		response, err := http.Get("http://" + n.http + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		io.Copy(io.Discard, response.Body)
-		return response.StatusCode == http.StatusOK
+		return launch.IsReady(n.http)
 	})
 }
 
 // await looks until something holds.
 func (c *cluster) await(what string, holds func() bool) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			c.t.Fatalf("waited in vain for %s\n%s", what, c.outputs())
-		case <-tick.C:
-		}
-	}
+	launch.Await(c.t, patience, what, c.outputs, holds)
 }
 
 func (c *cluster) outputs() string {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"barnabas/test/loopback"
 	"fmt"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestDirectoryOfAnotherCluster(t *testing.T) {
 	lost := home.nodes[0]
 	home.stop(lost)
 	elsewhere.stop(elsewhere.nodes[0])
-	stray := &node{id: 0, address: freeAddress(t), http: freeAddress(t), dir: lost.dir}
+	stray := &node{id: 0, address: loopback.Free(t), http: loopback.Free(t), dir: lost.dir}
 	elsewhere.nodes = append(elsewhere.nodes, stray)
 	elsewhere.launch(stray)
 	select {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"barnabas/internal/keeper"
+	"barnabas/test/loopback"
 )
 
 // service stands before a broker's processes as a Kubernetes Service does: new connections go to the newest of them, old ones
@@ -20,7 +21,7 @@ type service struct {
 }
 
 func startService(t *testing.T) *service {
-	socket, err := net.Listen("tcp", freeAddress(t))
+	socket, err := net.Listen("tcp", loopback.Free(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func (s *service) run() {
 
 // startWithKeeper starts brokers whose keeper is elsewhere, in the test's own process, each behind a service.
 func startWithKeeper(t *testing.T, brokers int) *cluster {
-	c := &cluster{t: t, keeper: freeAddress(t), outside: true}
+	c := &cluster{t: t, keeper: loopback.Free(t), outside: true}
 	k, err := keeper.Start(keeper.Options{Dir: t.TempDir(), Listener: c.keeper, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +85,7 @@ func startWithKeeper(t *testing.T, brokers int) *cluster {
 
 // add starts a process of a broker with an empty directory, and leads new connections to it.
 func (c *cluster) add(id int, front *service) *node {
-	n := &node{id: id, address: freeAddress(c.t), http: freeAddress(c.t), dir: c.t.TempDir(), front: front}
+	n := &node{id: id, address: loopback.Free(c.t), http: loopback.Free(c.t), dir: c.t.TempDir(), front: front}
 	c.launch(n)
 	front.route(n.address)
 	return n

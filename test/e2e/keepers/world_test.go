@@ -188,17 +188,7 @@ func (e *ensemble) allReady() {
 // await looks until something holds.
 func (e *ensemble) await(what string, holds func() bool) {
 	e.t.Helper()
-	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			e.t.Fatalf("waited in vain for %s\n%s", what, e.outputs())
-		case <-tick.C:
-		}
-	}
+	launch.Await(e.t, patience, what, e.outputs, holds)
 }
 
 // anySays tells whether one of the keepers has printed that: which of them leads may change at any time on a busy machine.

@@ -8,8 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,19 +44,10 @@ type broker struct {
 	output  launch.Output
 }
 
-func address(t *testing.T) string {
-	t.Helper()
-	a, err := loopback.Address()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
 // launchBroker starts a broker, and does not wait for it.
 func launchBroker(t *testing.T, files []string, settings ...string) *broker {
 	t.Helper()
-	b := &broker{http: address(t), exited: make(chan struct{})}
+	b := &broker{http: loopback.Free(t), exited: make(chan struct{})}
 	args := append([]string{"server"}, files...)
 	for _, s := range append([]string{"http.listener=" + b.http, "group.initial.rebalance.delay.ms=0"}, settings...) {
 		args = append(args, "--override", s)
@@ -89,35 +78,14 @@ func startBroker(t *testing.T, settings ...string) *broker {
 
 func (b *broker) ready(t *testing.T) {
 	t.Helper()
-	await(t, "the broker to be ready", b.output.Tail, func() bool {
+	launch.Await(t, patience, "the broker to be ready", b.output.Tail, func() bool {
 		select {
 		case <-b.exited:
 			t.Fatalf("it ended:\n%s", b.output.Tail())
 		default:
 		}
-		response, err := http.Get("http://" + b.http + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer response.Body.Close()
-		io.Copy(io.Discard, response.Body)
-		return response.StatusCode == http.StatusOK
+		return launch.IsReady(b.http)
 	})
-}
-
-func await(t *testing.T, what string, state func() string, holds func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("waited in vain for %s\n%s", what, state())
-		case <-tick.C:
-		}
-	}
 }
 
 // run runs a tool, with something to read, and returns what it says and whether it ended well.
@@ -153,7 +121,7 @@ func host(address string) string { return address[:strings.LastIndexByte(address
 func TestStores(t *testing.T) {
 	dir := t.TempDir()
 	ca := certificates.NewAuthority(t, "CA")
-	pem, p12, jks, inline := address(t), address(t), address(t), address(t)
+	pem, p12, jks, inline := loopback.Free(t), loopback.Free(t), loopback.Free(t), loopback.Free(t)
 	entry := ca.Issue("broker", host(pem), "localhost")
 	client := ca.Issue("client")
 	write := func(name string, data []byte) string { return certificates.Write(t, dir, name, data) }
@@ -205,7 +173,7 @@ func TestStores(t *testing.T) {
 		t.Errorf("passwords are shown, or not told of:\n%s", out)
 	}
 	refused(t, b, "no certificate", "kafka-topics.sh", "--bootstrap-server", p12, "--command-config", withPEM, "--list")
-	await(t, "the reason in the log", b.output.Tail, func() bool { return b.output.Says("ssl.client.auth=required") })
+	launch.Await(t, patience, "the reason in the log", b.output.Tail, func() bool { return b.output.Says("ssl.client.auth=required") })
 }
 
 func refused(t *testing.T, b *broker, what string, args ...string) string {
@@ -234,7 +202,7 @@ func trusting(t *testing.T, ca *certificates.Authority, more ...string) string {
 // TestRefusals: what is wrong with a certificate, or with a client, is said by the one who sees it.
 func TestRefusals(t *testing.T) {
 	ca, other := certificates.NewAuthority(t, "CA"), certificates.NewAuthority(t, "other")
-	at := address(t)
+	at := loopback.Free(t)
 	b := startBroker(t, ours(at, ca.Issue("broker", host(at)), t.TempDir(), t)...)
 	list := func(bootstrap, config string) []string {
 		return []string{"kafka-topics.sh", "--bootstrap-server", bootstrap, "--command-config", config, "--list"}
@@ -251,7 +219,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %s", c.name, out)
 		}
 	}
-	elsewhere := address(t)
+	elsewhere := loopback.Free(t)
 	named := ca.Issue("broker", "kafka.example.com")
 	b = startBroker(t, ours(elsewhere, named, t.TempDir(), t)...)
 	if !b.output.Says("is for kafka.example.com, and not for " + host(elsewhere)) {
@@ -267,7 +235,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("the doctor finds nothing:\n%s", out)
 		}
 	}
-	ended := address(t)
+	ended := loopback.Free(t)
 	expired := ca.IssueUntil(time.Now().Add(-time.Hour), "broker", host(ended))
 	b = startBroker(t, ours(ended, expired, t.TempDir(), t)...)
 	if !b.output.Says("has expired") {
@@ -286,7 +254,7 @@ func TestMistakenStarts(t *testing.T) {
 	ca := certificates.NewAuthority(t, "CA")
 	dir := t.TempDir()
 	pem := certificates.Write(t, dir, "k.pem", ca.Issue("broker", "localhost").PEM())
-	base := []string{"listeners=SSL://" + address(t), "security.inter.broker.protocol=SSL", "log.dirs=" + t.TempDir(), "keeper.listener="}
+	base := []string{"listeners=SSL://" + loopback.Free(t), "security.inter.broker.protocol=SSL", "log.dirs=" + t.TempDir(), "keeper.listener="}
 	for _, c := range []struct {
 		settings []string
 		want     string
@@ -323,7 +291,7 @@ func commonName(t *testing.T, at string) string {
 // TestReload: a new file is served soon, a broken one is told of, and kafka-configs names another one.
 func TestReload(t *testing.T) {
 	ca := certificates.NewAuthority(t, "CA")
-	at, dir := address(t), t.TempDir()
+	at, dir := loopback.Free(t), t.TempDir()
 	b := startBroker(t, append(ours(at, ca.Issue("first", host(at)), dir, t), "node.id=3")...)
 	client := newClient(t, []string{at}, ca)
 	produce(t, client, "a", "before")
@@ -331,12 +299,12 @@ func TestReload(t *testing.T) {
 		t.Fatalf("it is %s", who)
 	}
 	certificates.Write(t, dir, "broker.pem", []byte("half"))
-	await(t, "word of the broken file", b.output.Tail, func() bool { return b.output.Says("can't be read anew") })
+	launch.Await(t, patience, "word of the broken file", b.output.Tail, func() bool { return b.output.Says("can't be read anew") })
 	if who := commonName(t, at); who != "first" {
 		t.Fatalf("it is %s", who)
 	}
 	certificates.Write(t, dir, "broker.pem", ca.Issue("second", host(at)).PEM())
-	await(t, "the new certificate", b.output.Tail, func() bool { return commonName(t, at) == "second" })
+	launch.Await(t, patience, "the new certificate", b.output.Tail, func() bool { return commonName(t, at) == "second" })
 	produce(t, client, "a", "after") // on the connection from before
 	config := trusting(t, ca)
 	alter := func(what ...string) []string {
@@ -345,7 +313,7 @@ func TestReload(t *testing.T) {
 	}
 	third := certificates.Write(t, dir, "third.pem", ca.Issue("third", host(at)).PEM())
 	mustRun(t, "", alter("--add-config", "listener.name.ssl.ssl.keystore.location="+third)...)
-	await(t, "the certificate of the dynamic setting", b.output.Tail, func() bool { return commonName(t, at) == "third" })
+	launch.Await(t, patience, "the certificate of the dynamic setting", b.output.Tail, func() bool { return commonName(t, at) == "third" })
 	if out, ok := run(t, "", alter("--add-config", "ssl.keystore.location="+third)...); ok || !strings.Contains(out, "only per-listener") {
 		t.Errorf("without a listener: %s", out)
 	}
@@ -353,7 +321,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("a file that is not there: %s", out)
 	}
 	mustRun(t, "", alter("--delete-config", "listener.name.ssl.ssl.keystore.location")...)
-	await(t, "the certificate of the file", b.output.Tail, func() bool { return commonName(t, at) == "second" })
+	launch.Await(t, patience, "the certificate of the file", b.output.Tail, func() bool { return commonName(t, at) == "second" })
 }
 
 func newClient(t *testing.T, seeds []string, ca *certificates.Authority, opts ...kgo.Opt) *kgo.Client {
@@ -386,7 +354,7 @@ func produce(t *testing.T, client *kgo.Client, topic string, values ...string) {
 // TestTraffic: records of all sizes come back as they were sent, with TLS 1.3 and 1.2.
 func TestTraffic(t *testing.T) {
 	ca := certificates.NewAuthority(t, "CA")
-	at := address(t)
+	at := loopback.Free(t)
 	startBroker(t, ours(at, ca.Issue("broker", host(at)), t.TempDir(), t)...)
 	pool := x509.NewCertPool()
 	pool.AddCert(ca.Certificate())
@@ -425,11 +393,11 @@ func TestTraffic(t *testing.T) {
 func TestBrokersAmongThemselves(t *testing.T) {
 	ca := certificates.NewAuthority(t, "CA")
 	truststore := certificates.Write(t, t.TempDir(), "ca.pem", ca.PEM())
-	keeper := address(t)
+	keeper := loopback.Free(t)
 	var brokers []*broker
 	var seeds []string
 	for id := range 3 {
-		at, dir := address(t), t.TempDir()
+		at, dir := loopback.Free(t), t.TempDir()
 		settings := append(ours(at, ca.Issue("broker-"+strconv.Itoa(id), host(at)), dir, t),
 			"broker.id="+strconv.Itoa(id), "log.dirs="+filepath.Join(dir, "data"), "ssl.client.auth=required",
 			"ssl.truststore.type=PEM", "ssl.truststore.location="+truststore)
@@ -465,12 +433,12 @@ func TestBrokersAmongThemselves(t *testing.T) {
 		}
 		return all.String()
 	}
-	await(t, "all copies to be in sync", tails, func() bool {
+	launch.Await(t, patience, "all copies to be in sync", tails, func() bool {
 		return mustRun(t, "", tool("kafka-topics.sh", "--describe", "--under-replicated-partitions")...) == ""
 	})
 	brokers[2].command.Process.Signal(syscall.SIGKILL)
 	produce(t, client, "a", values...)
-	await(t, "the dead one to be missed", tails, func() bool {
+	launch.Await(t, patience, "the dead one to be missed", tails, func() bool {
 		return strings.Count(mustRun(t, "", tool("kafka-topics.sh", "--describe", "--topic", "a", "--under-replicated-partitions")...), "Topic: a") == 3
 	})
 }
