@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"barnabas/test/launch"
 	"context"
 	"fmt"
 	"io"
@@ -85,7 +86,7 @@ func TestKeepersAreSilentWhileABrokerLeaves(t *testing.T) {
 	admin := create(t, c)
 	createAlone(t, c, admin)
 	n := c.nodes[1]
-	c.nodes[0].command.Process.Signal(syscall.SIGSTOP) // the keeper is inside
+	launch.Pause(t, c.nodes[0].command.Process) // the keeper is inside
 	n.command.Process.Signal(syscall.SIGTERM)
 	c.await("the broker to wait, or to go", func() bool {
 		return n.output.Says("waiting to leave until the metadata store has heard of it") || n.ended()
@@ -116,7 +117,7 @@ func TestNobodyLeavesToOneThatDoesNotAnswer(t *testing.T) {
 		}
 		return moved
 	})
-	c.nodes[2].command.Process.Signal(syscall.SIGSTOP)
+	launch.Pause(t, c.nodes[2].command.Process)
 	c.nodes[1].command.Process.Signal(syscall.SIGTERM)
 	c.await("the broker to go", c.nodes[1].ended)
 	c.nodes[2].command.Process.Kill()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"barnabas/test/launch"
 	"context"
 	"syscall"
 	"testing"
@@ -48,7 +49,7 @@ func TestVanishedBroker(t *testing.T) {
 	c.await("the first records", func() bool { return l.count() > perSecond/2 })
 	n := c.nodes[1]
 	began := time.Now()
-	n.command.Process.Signal(syscall.SIGSTOP)
+	launch.Pause(t, n.command.Process)
 	c.await("others to lead", func() bool { return ledAsSeenBy(t, witness, n.id) == 0 })
 	t.Logf("others lead %s after the broker vanished", time.Since(began).Round(time.Millisecond))
 	before := l.count()

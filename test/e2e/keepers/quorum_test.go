@@ -1,12 +1,12 @@
 package keepers
 
 import (
+	"barnabas/test/launch"
 	"context"
 	"io"
 	"net"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -60,7 +60,7 @@ func TestQuorumLostBesideALearner(t *testing.T) {
 	}
 	e.launch(newcomer)
 	e.await("the newcomer to be admitted", func() bool { return e.anySays("a newcomer is admitted") })
-	other.command.Process.Signal(syscall.SIGSTOP)
+	launch.Pause(t, other.command.Process)
 	// Where the promotion was agreed on before, the ensemble lives on without the one that sleeps.
 	e.await("the quorum to be lost", func() bool {
 		return e.anySays("has caught up and counts") || leader.readiness() != "ok"
