@@ -1,6 +1,8 @@
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.curator.framework.CuratorFramework;
@@ -10,9 +12,23 @@ import org.apache.curator.framework.recipes.barriers.DistributedDoubleBarrier;
 import org.apache.curator.framework.recipes.cache.CuratorCache;
 import org.apache.curator.framework.recipes.cache.CuratorCacheListener;
 import org.apache.curator.framework.recipes.leader.LeaderLatch;
+import org.apache.curator.framework.recipes.leader.LeaderSelector;
+import org.apache.curator.framework.recipes.leader.LeaderSelectorListenerAdapter;
 import org.apache.curator.framework.recipes.locks.InterProcessMutex;
+import org.apache.curator.framework.recipes.locks.InterProcessReadWriteLock;
+import org.apache.curator.framework.recipes.locks.InterProcessSemaphoreV2;
+import org.apache.curator.framework.recipes.locks.Lease;
 import org.apache.curator.framework.recipes.nodes.PersistentNode;
 import org.apache.curator.framework.recipes.nodes.PersistentTtlNode;
+import org.apache.curator.framework.recipes.queue.DistributedPriorityQueue;
+import org.apache.curator.framework.recipes.queue.DistributedQueue;
+import org.apache.curator.framework.recipes.queue.QueueBuilder;
+import org.apache.curator.framework.recipes.queue.QueueConsumer;
+import org.apache.curator.framework.recipes.queue.QueueSerializer;
+import org.apache.curator.framework.recipes.queue.SimpleDistributedQueue;
+import org.apache.curator.framework.recipes.shared.SharedCount;
+import org.apache.curator.framework.recipes.shared.VersionedValue;
+import org.apache.curator.framework.state.ConnectionState;
 import org.apache.curator.retry.RetryForever;
 import org.apache.curator.retry.RetryNTimes;
 import org.apache.zookeeper.CreateMode;
@@ -101,6 +117,28 @@ public class Suite {
             }
         });
         check(total.get() == 15, "the lock was held " + total + " times");
+        AtomicInteger reading = new AtomicInteger();
+        CountDownLatch all = new CountDownLatch(3);
+        atOnce(3, (c, n) -> {
+            InterProcessReadWriteLock lock = new InterProcessReadWriteLock(c, "/curator/rw");
+            check(lock.readLock().acquire(PATIENCE, TimeUnit.SECONDS), "the read lock is not had");
+            reading.incrementAndGet();
+            all.countDown();
+            check(all.await(PATIENCE, TimeUnit.SECONDS), "readers keep each other out");
+            reading.decrementAndGet();
+            lock.readLock().release();
+            check(lock.writeLock().acquire(PATIENCE, TimeUnit.SECONDS), "the write lock is not had");
+            check(reading.get() == 0 && inside.incrementAndGet() == 1, "somebody is in beside a writer");
+            inside.decrementAndGet();
+            lock.writeLock().release();
+        });
+        atOnce(3, (c, n) -> {
+            InterProcessSemaphoreV2 semaphore = new InterProcessSemaphoreV2(c, "/curator/semaphore", 2);
+            Lease lease = semaphore.acquire(PATIENCE, TimeUnit.SECONDS);
+            check(lease != null && inside.incrementAndGet() <= 2, "three have two leases");
+            inside.decrementAndGet();
+            semaphore.returnLease(lease);
+        });
     }
 
     static void elections() throws Exception {
@@ -113,6 +151,93 @@ public class Suite {
                 leading.decrementAndGet();
             }
         });
+        atOnce(3, (c, n) -> {
+            CountDownLatch done = new CountDownLatch(1);
+            LeaderSelectorListenerAdapter reign = new LeaderSelectorListenerAdapter() {
+                @Override
+                public void takeLeadership(CuratorFramework mine) {
+                    if (leading.incrementAndGet() == 1) {
+                        done.countDown();
+                    }
+                    leading.decrementAndGet();
+                }
+            };
+            try (LeaderSelector selector = new LeaderSelector(c, "/curator/selector", reign)) {
+                selector.start();
+                check(done.await(PATIENCE, TimeUnit.SECONDS), "nobody is selected, or two are");
+            }
+        });
+    }
+
+    /** Items are words. */
+    static final QueueSerializer<String> WORDS = new QueueSerializer<>() {
+        @Override
+        public byte[] serialize(String item) {
+            return item.getBytes();
+        }
+
+        @Override
+        public String deserialize(byte[] bytes) {
+            return new String(bytes);
+        }
+    };
+
+    /** A consumer that keeps what it gets. */
+    static QueueConsumer<String> into(BlockingQueue<String> got) {
+        return new QueueConsumer<>() {
+            @Override
+            public void consumeMessage(String item) {
+                got.add(item);
+            }
+
+            @Override
+            public void stateChanged(CuratorFramework c, ConnectionState state) {
+            }
+        };
+    }
+
+    static void queues(CuratorFramework c) throws Exception {
+        SimpleDistributedQueue simple = new SimpleDistributedQueue(c, "/curator/simple");
+        for (int i = 0; i < 10; i++) {
+            simple.offer(("" + i).getBytes());
+        }
+        BlockingQueue<String> got = new LinkedBlockingQueue<>();
+        try (CuratorFramework other = client(1)) {
+            other.sync().forPath("/curator/simple");
+            SimpleDistributedQueue theirs = new SimpleDistributedQueue(other, "/curator/simple");
+            for (int i = 0; i < 10; i++) {
+                String item = new String(theirs.poll(PATIENCE, TimeUnit.SECONDS));
+                check(item.equals("" + i), "item " + i + " of the simple queue is " + item);
+            }
+            try (DistributedQueue<String> in = QueueBuilder.builder(c, null, WORDS, "/curator/queue").buildQueue();
+                 DistributedQueue<String> out = QueueBuilder.builder(other, into(got), WORDS, "/curator/queue")
+                     .lockPath("/curator/queue-locks").buildQueue()) {
+                in.start();
+                for (int i = 0; i < 10; i++) {
+                    in.put("" + i);
+                }
+                check(in.flushPuts(PATIENCE, TimeUnit.SECONDS), "what is put is not there");
+                out.start();
+                for (int i = 0; i < 10; i++) {
+                    String item = got.poll(PATIENCE, TimeUnit.SECONDS);
+                    check(("" + i).equals(item), "item " + i + " of the queue is " + item);
+                }
+            }
+            try (DistributedPriorityQueue<String> in = QueueBuilder.builder(c, null, WORDS, "/curator/priorities").buildPriorityQueue(1);
+                 DistributedPriorityQueue<String> out =
+                     QueueBuilder.builder(other, into(got), WORDS, "/curator/priorities").buildPriorityQueue(1)) {
+                in.start();
+                for (String item : new String[] {"3", "1", "2"}) {
+                    in.put(item, Integer.parseInt(item));
+                }
+                check(in.flushPuts(PATIENCE, TimeUnit.SECONDS), "what is put by priority is not there");
+                out.start();
+                for (String want : new String[] {"1", "2", "3"}) {
+                    String item = got.poll(PATIENCE, TimeUnit.SECONDS);
+                    check(want.equals(item), "by priority comes " + item + " where " + want + " is to");
+                }
+            }
+        }
     }
 
     static void counters(CuratorFramework c) throws Exception {
@@ -125,6 +250,22 @@ public class Suite {
         c.sync().forPath("/curator/counter");
         long value = new DistributedAtomicLong(c, "/curator/counter", new RetryNTimes(10, 10)).get().postValue();
         check(value == 30, "the counter is " + value);
+        atOnce(3, (mine, n) -> {
+            try (SharedCount shared = new SharedCount(mine, "/curator/shared", 0)) {
+                shared.start();
+                for (int i = 0; i < 5; ) {
+                    VersionedValue<Integer> now = shared.getVersionedValue();
+                    if (shared.trySetCount(now, now.getValue() + 1)) {
+                        i++;
+                    }
+                }
+            }
+        });
+        c.sync().forPath("/curator/shared");
+        try (SharedCount shared = new SharedCount(c, "/curator/shared", 0)) {
+            shared.start();
+            check(shared.getCount() == 15, "the shared count is " + shared.getCount());
+        }
     }
 
     static void caches(CuratorFramework c) throws Exception {
@@ -179,6 +320,8 @@ public class Suite {
             System.out.println("ok locks");
             elections();
             System.out.println("ok elections");
+            queues(c);
+            System.out.println("ok queues");
             counters(c);
             System.out.println("ok counters");
             caches(c);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ZooKeeper's own clients against an ensemble of three keepers: kazoo, zkCli and Curator, while a keeper is killed and
+# ZooKeeper's own clients against an ensemble of three keepers: kazoo, zkCli and Curator, then all three while a keeper is killed and
 # another one comes back with an empty directory; then Kafka 2.8's tools against keepers with brokers.
 #
 #   test/interop/zookeeper/suite.sh BINARY VENV LIB KAFKA    the keeper, kazoo's virtual environment, the jars of pom.xml
@@ -8,7 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$1 venv=$2 lib=$3 kafka=$4
 work=$(mktemp -d)
-pids=(0 0 0 0)
+pids=(0 0 0 0) survivors=()
 
 # An address from which nothing connects: a port that is free there stays free. All are held at once, so that they differ.
 host=127.$((64 + RANDOM % 32)).$((1 + RANDOM % 250)).$((1 + RANDOM % 250))
@@ -41,7 +41,18 @@ serves() { # serves N: waits until keeper N has the tree
   return 1
 }
 
+holder() { # the keeper that has the only client
+  for n in 1 2 3; do
+    case $({ exec 3<>"/dev/tcp/$host/${client[$n]}" && printf cons >&3 && cat <&3; } 2>/dev/null) in
+      *sid=*) echo "$n" && return ;;
+    esac
+  done
+  echo "no keeper has a client" >&2
+  return 1
+}
+
 finish() {
+  for pid in "${survivors[@]}"; do kill "$pid" 2>/dev/null || true; done
   for n in 1 2 3; do [ "${pids[$n]}" = 0 ] || stop "$n" KILL; done
   rm -rf "$work"
 }
@@ -67,27 +78,54 @@ echo "== zkCli"
 
 echo "== Curator"
 mkdir -p "$work/classes"
-javac -nowarn -encoding UTF-8 -cp "$lib/*" -d "$work/classes" "$here/Suite.java"
+javac -nowarn -encoding UTF-8 -cp "$lib/*" -d "$work/classes" "$here/Suite.java" "$here/Survive.java"
 java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$lib/*:$work/classes" Suite "$hosts"
 
 echo "== a keeper killed, then one wiped"
-mkfifo "$work/said" "$work/go"
-"$venv/bin/python" "$here/survive.py" "$hosts" "$work/go" >"$work/said" &
-survivor=$!
-exec 4<"$work/said" 5>"$work/go"
-read -r line <&4 && echo "$line"
-stop 1 KILL
-echo killed >&5
-read -r line <&4 && echo "$line"
-start 1
-serves 1
-stop 2 KILL
-rm -rf "${work:?}/2"
-start 2
-serves 2
-echo wiped >&5
-read -r line <&4 && echo "$line"
-wait "$survivor"
+said=() go=()
+survive() { # survive COMMAND...: started beside the others; what it says, and what it is told, are fifos
+  local n=${#survivors[@]}
+  mkfifo "$work/said$n" "$work/go$n"
+  "$@" <>"$work/go$n" >"$work/said$n" 2>"$work/survivor$n.log" &
+  survivors+=($!)
+  exec {fd}<"$work/said$n"
+  said+=("$fd")
+  exec {fd}>"$work/go$n"
+  go+=("$fd")
+}
+hear() { # hear [N...]: the next line of each
+  local n line
+  for n in "${@:-${!survivors[@]}}"; do
+    read -r line <&"${said[$n]}" || { echo "survivor $n ends:" && tail -40 "$work/survivor$n.log" && return 1; }
+    echo "$line"
+    [[ $line == *:\ * ]] || { cat <&"${said[$n]}"; return 1; }
+  done
+}
+tell() {
+  local fd
+  for fd in "${go[@]}"; do echo "$1" >&"$fd"; done
+}
+
+# zkCli chooses its keeper, and that is the one to be killed. Then comes the one to which the others go next.
+survive "$here/zkcli-survive.sh" "$lib" "$hosts"
+hear 0
+first=$(holder) second=$((first % 3 + 1)) third=$(((first + 1) % 3 + 1))
+ordered=$host:${client[$first]},$host:${client[$second]},$host:${client[$third]}
+survive "$venv/bin/python" "$here/survive.py" "$ordered"
+survive java -Xmx128m -XX:TieredStopAtLevel=1 -cp "$lib/*:$work/classes" Survive "$ordered"
+hear 1 2
+stop "$first" KILL
+tell killed
+hear
+start "$first"
+serves "$first"
+stop "$second" KILL
+rm -rf "${work:?}/$second"
+start "$second"
+serves "$second"
+tell wiped
+hear
+for pid in "${survivors[@]}"; do wait "$pid"; done
 for n in 1 2 3; do stop "$n" KILL; done
 
 echo "== Kafka 2.8"

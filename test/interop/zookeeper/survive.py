@@ -1,7 +1,7 @@
 """One kazoo session, with an ephemeral node, a watch, a lock, an election, a queue and a counter, across the loss of keepers:
-survive.py HOSTS FIFO.
+survive.py HOSTS.
 
-It says where it is, and goes on when a line comes from the fifo: a keeper has been killed, another one wiped. What was
+It says where it is, and goes on when a line comes from the standard input: a keeper has been killed, another one wiped. What was
 written before must be there after, and the session must be the same."""
 import sys
 import threading
@@ -10,7 +10,7 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NodeExistsError
 from kazoo.retry import KazooRetry
 
-HOSTS, GO = sys.argv[1], open(sys.argv[2])
+HOSTS, GO = sys.argv[1], sys.stdin
 PATIENCE = 90
 zk = KazooClient(HOSTS, randomize_hosts=False, timeout=30, connection_retry=KazooRetry(max_tries=-1, max_delay=1))
 zk.start(timeout=PATIENCE)
@@ -59,7 +59,6 @@ def take(what):
     assert not succeeds.is_set(), "a second one is elected while the first one leads"
 
 
-
 def write(count):
     for _ in range(count):
         name = "/survive/n%04d" % len(written)
@@ -93,7 +92,7 @@ def later(data, stat):
 write(100)
 take(b"1")
 count()
-print("100 written through the first keeper", flush=True)
+print("kazoo: 100 written through the first keeper", flush=True)
 assert GO.readline() == "killed\n"
 write(100)
 check()
@@ -103,7 +102,7 @@ except NodeExistsError:
     pass
 assert changed.wait(PATIENCE), "the watch does not hear of it"
 take(b"2")
-print("200 there after the keeper was killed, in the same session, with its watch, lock, queue, counter and election", flush=True)
+print("kazoo: 200 there after the keeper was killed, in the same session, with its watch, lock, queue, counter and election", flush=True)
 assert GO.readline() == "wiped\n"
 write(100)
 check()
@@ -111,6 +110,6 @@ take(b"3")
 retry(lock.release)
 abdicates.set()
 assert succeeds.wait(PATIENCE), "nobody comes after the one that led"
-print("300 there after another keeper was wiped, and the election goes on", flush=True)
+print("kazoo: 300 there after another keeper was wiped, and the election goes on", flush=True)
 other.stop()
 zk.stop()
