@@ -2,14 +2,19 @@ package controller
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
 )
 
 // CreateTopics creates topics, or with validateOnly tells what would come of it. The outcomes are in the order
 // of the topics; each topic is made entirely or not at all. The error is that of the whole request.
 func (c *Controller) CreateTopics(ctx context.Context, topics []NewTopic, validateOnly bool) ([]CreatedTopic, error) {
+	if err := c.knowBrokers(ctx); err != nil {
+		return nil, err
+	}
 	return ask(ctx, c, func(s *state) ([]CreatedTopic, changes) {
 		outcomes, made := planCreateTopics(s, topics)
 		if validateOnly {
@@ -27,6 +32,9 @@ func (c *Controller) DeleteTopics(ctx context.Context, topics []TopicRef) ([]Del
 // CreatePartitions gives topics more partitions. The outcomes are in the order asked, nil for those that
 // were, or with validateOnly would be, made.
 func (c *Controller) CreatePartitions(ctx context.Context, topics []MorePartitions, validateOnly bool) ([]error, error) {
+	if err := c.knowBrokers(ctx); err != nil {
+		return nil, err
+	}
 	return ask(ctx, c, func(s *state) ([]error, changes) {
 		outcomes, made := planMorePartitions(s, topics)
 		if validateOnly {
@@ -111,5 +119,22 @@ type ElectionOutcome struct {
 // AlterReassignments moves replicas of partitions, or ends such moves. The outcomes are in the order asked, nil for what
 // is done or under way. Without allowFactorChange a partition's number of replicas has to stay (KIP-860).
 func (c *Controller) AlterReassignments(ctx context.Context, wanted []Reassignment, allowFactorChange bool) ([]error, error) {
+	if err := c.knowBrokers(ctx); err != nil {
+		return nil, err
+	}
 	return ask(ctx, c, func(s *state) ([]error, changes) { return planReassign(s, wanted, allowFactorChange) })
+}
+
+// knowBrokers waits until the image holds every broker that is registered now, where this one is elected. A broker says that it
+// is ready when it is registered, and whoever has seen that places copies on it: the image, which follows a moment later, would
+// refuse them, or give a topic fewer copies than min(default.replication.factor, brokers).
+func (c *Controller) knowBrokers(ctx context.Context) error {
+	if !c.Elected() {
+		return ErrNotController
+	}
+	newest, err := metadata.NewestRegistration(ctx, c.options.Store)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return c.options.Feed.Await(ctx, newest)
 }

@@ -167,6 +167,28 @@ func TestOneIsElected(t *testing.T) {
 	})
 }
 
+// A broker that is registered gets copies at once, also when the controller hears of it a second later.
+func TestBrokersJustRegisteredGetCopies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := memstore.New()
+		first := join(t, memory.Open(memstore.Faults{
+			WatchDelay: func(metadata.Change) time.Duration { return time.Second },
+		}), 1, ident.NewStoreID())
+		first.elected(t)
+		join(t, memory.Open(memstore.Faults{}), 2, ident.NewStoreID())
+		two := []controller.NewTopic{{Name: "two", Partitions: 1, ReplicationFactor: 2}}
+		made, err := first.candidate.CreateTopics(bounded(t), two, false)
+		if err != nil || made[0].Err != nil {
+			t.Fatalf("%+v, %v", made, err)
+		}
+		join(t, memory.Open(memstore.Faults{}), 3, ident.NewStoreID())
+		more := []controller.MorePartitions{{Topic: "two", Count: 2, Assignments: [][]ident.BrokerID{{3, 1}}}}
+		if outcomes, err := first.candidate.CreatePartitions(bounded(t), more, false); err != nil || outcomes[0] != nil {
+			t.Fatalf("%v, %v", outcomes, err)
+		}
+	})
+}
+
 // A process that dies leaves its registration and its election behind until its lease ends. The next life of
 // the same broker, on the same store, does not wait for that.
 func TestNextLifeDoesNotWait(t *testing.T) {

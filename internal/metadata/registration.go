@@ -18,26 +18,48 @@ var (
 // address and wants to speak to a broker.
 func Brokers(ctx context.Context, store Store) ([]*Broker, error) {
 	var brokers []*Broker
+	err := registrations(ctx, store, func(kv KV) error {
+		b, err := DecodeBroker(kv)
+		if err != nil {
+			return fmt.Errorf("metadata: key %q: %w", kv.Key, err)
+		}
+		brokers = append(brokers, b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(brokers, func(a, b *Broker) int { return int(a.ID) - int(b.ID) })
+	return brokers, nil
+}
+
+// NewestRegistration is the revision from which on an Image knows all brokers that are registered now; 0 when none is.
+func NewestRegistration(ctx context.Context, store Store) (newest Revision, err error) {
+	err = registrations(ctx, store, func(kv KV) error {
+		newest = max(newest, kv.Modified)
+		return nil
+	})
+	return newest, err
+}
+
+// registrations calls each for every registration that there is now.
+func registrations(ctx context.Context, store Store, each func(KV) error) error {
 	req := RangeRequest{Prefix: brokerPrefix}
 	for {
 		page, err := store.Range(ctx, req)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, kv := range page.KVs {
-			b, err := DecodeBroker(kv)
-			if err != nil {
-				return nil, fmt.Errorf("metadata: key %q: %w", kv.Key, err)
+			if err := each(kv); err != nil {
+				return err
 			}
-			brokers = append(brokers, b)
 		}
 		if !page.More {
-			break
+			return nil
 		}
 		req.After = page.KVs[len(page.KVs)-1].Key
 	}
-	slices.SortFunc(brokers, func(a, b *Broker) int { return int(a.ID) - int(b.ID) })
-	return brokers, nil
 }
 
 // Found makes the cluster if the store is empty, with the identity wanted, and returns the identity that the
