@@ -14,8 +14,9 @@ import (
 )
 
 // DescribeConfigs 1-4. Version 1 tells sources and synonyms, 3 types and documentation, 4 is flexible. Answers for topics and
-// for this broker; a broker without a name stands for what all brokers share. Groups and client metrics
-// answer what was set for them. Loggers have no settings here: their broker answers with none.
+// for this broker; a broker without a name stands for what all brokers share. Subscriptions to clients' metrics have what
+// was set and the defaults, whether somebody has made them or not; groups have nothing. Loggers have no settings here: their broker answers
+// with none.
 
 func (a *API) describeConfigs(c *Call, request *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	response := kmsg.NewPtrDescribeConfigsResponse()
@@ -66,7 +67,13 @@ func (a *API) entriesOf(c *Call, wanted *kmsg.DescribeConfigsRequestResource) ([
 		return a.brokerEntries(c, name)
 	case kmsg.ConfigResourceTypeBrokerLogger:
 		return nil, a.checkBrokerName(name)
-	case kmsg.ConfigResourceTypeClientMetrics, kmsg.ConfigResourceTypeGroupConfig:
+	case kmsg.ConfigResourceTypeClientMetrics:
+		if name == "" {
+			return nil, refuse(kerr.InvalidRequest, "Client metrics subscription name must not be empty")
+		}
+		resource, _ := resourceOf(wanted.ResourceType, name)
+		return config.DescribeSubscription(a.Metadata.Current().Config(resource)), nil
+	case kmsg.ConfigResourceTypeGroupConfig:
 		if name == "" {
 			return nil, refuse(kerr.InvalidRequest, "The resource's name must not be empty.")
 		}

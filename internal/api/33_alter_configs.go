@@ -2,6 +2,7 @@ package api
 
 import (
 	"barnabas/internal/controller"
+	"barnabas/internal/metadata"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -92,6 +93,18 @@ func (alter *alteration) run(validateOnly bool) []error {
 		if err == nil {
 			alter.outcomes[at] = outcomes[i]
 		}
+		if !validateOnly && alter.outcomes[at] == nil {
+			alter.mention(alter.wanted[i])
+		}
 	}
 	return alter.outcomes
+}
+
+// mention says of a subscription to clients' metrics (KIP-714) what its maker would not see: as with a Kafka that has no plug-in for
+// them, no client is asked for any, because the keys for that are not served.
+func (alter *alteration) mention(r controller.AlterResource) {
+	if r.Resource.Type == metadata.ClientMetricsResource && len(r.Changes) > 0 {
+		alter.call.logger().Warn("a subscription to clients' metrics was changed; it is kept and described, but no client pushes metrics here",
+			"subscription", r.Resource.Name)
+	}
 }

@@ -16,6 +16,7 @@ const (
 	DynamicClusterDefault Source = 3
 	StaticBroker          Source = 4
 	Default               Source = 5
+	ClientMetrics         Source = 7
 )
 
 // Entry is one setting as DescribeConfigs answers it.

@@ -160,6 +160,8 @@ func checkResource(s *state, r AlterResource, values map[string]string) error {
 			return refuse(ErrInvalidConfig, "Unknown group config name: %s", setting)
 		}
 		return nil
+	case metadata.ClientMetricsResource:
+		return checkSubscription(name, values)
 	}
 	return refuse(ErrInvalidRequest, "Unknown resource type %s", r.Resource.Type)
 }
