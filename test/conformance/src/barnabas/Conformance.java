@@ -15,6 +15,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.kafka.common.utils.Exit;
 import org.junit.platform.engine.DiscoverySelector;
 import org.junit.platform.engine.FilterResult;
 import org.junit.platform.engine.TestExecutionResult;
@@ -100,6 +101,7 @@ public final class Conformance {
             @Override
             public void executionFinished(TestIdentifier test, TestExecutionResult result) {
                 note(test, result);
+                Exit.resetAll();
             }
         });
     }
