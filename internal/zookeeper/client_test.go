@@ -232,6 +232,49 @@ func TestReconnectToAnotherKeeperWithTheSameSession(t *testing.T) {
 	must[*zk.Stat](t)(c.Set("/mine", []byte("2"), 0))
 }
 
+// The lock's holder is at a keeper that goes; whoever waits for the lock is at another one, for go-zookeeper has a data race where it
+// sets watches again.
+func TestALockOutlivesItsKeeper(t *testing.T) {
+	memory := memstore.New()
+	a, b := startKeeper(t, memory, nil), startKeeper(t, memory, nil)
+	holder, events := client(t, longSession, a, b)
+	other, _ := client(t, longSession, b)
+	held, wanted := zk.NewLock(holder, "/lock", openACL), zk.NewLock(other, "/lock", openACL)
+	if err := held.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	had := make(chan error, 1)
+	go func() { had <- wanted.Lock() }()
+	eventually(t, "somebody waits for the lock", func() bool {
+		_, stat, err := holder.Children("/lock")
+		return err == nil && stat.NumChildren == 2
+	})
+	a.stop()
+	until(t, events, zk.StateHasSession)
+	if names, _, err := holder.Children("/lock"); err != nil || len(names) != 2 {
+		t.Errorf("after the keeper is gone, two want the lock: %v, %v", names, err)
+	}
+	select {
+	case err := <-had:
+		t.Fatalf("two have the lock, or one has failed: %v", err)
+	default:
+	}
+	if err := held.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-had:
+		if err != nil {
+			t.Fatal(err)
+		}
+	case <-time.After(enough):
+		t.Fatal("nobody gets the lock that is let go")
+	}
+	if err := wanted.Unlock(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestWatchesGoAlongToAnotherKeeper is told in bytes: go-zookeeper has a data race where it sets watches again.
 func TestWatchesGoAlongToAnotherKeeper(t *testing.T) {
 	memory := memstore.New()
