@@ -12,7 +12,7 @@ var (
 		Doc: "The type of the key store: PEM, PKCS12 or JKS; as in Java, each of the last two is read for the other."})
 
 	SSLKeystoreLocation = stringSetting(Row{Name: "ssl.keystore.location", Null: true, Room: inTLSStore, Update: PerBroker,
-		Doc: "The file of the key store: with the broker's private key, its certificate and those that issued it. A PEM file has them one after another. It is read again when it changes."})
+		Doc: "The file of the key store: with the broker's private key, its certificate and those that issued it. A PEM file has them one after another; of type PEM a directory is one too, with tls.key and tls.crt in it, as Kubernetes mounts a Secret of type kubernetes.io/tls. It is read again when it changes."})
 
 	SSLKeystorePassword = passwordSetting(Row{Name: "ssl.keystore.password", Null: true, Room: inTLSStore, Update: PerBroker,
 		Doc: "The password of the key store; one of type PEM has none."})

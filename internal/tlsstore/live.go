@@ -45,9 +45,11 @@ func (s Settings) stamps() map[string]stamp {
 		if path == "" {
 			continue
 		}
-		found[path] = stamp{}
-		if info, err := os.Stat(path); err == nil {
-			found[path] = stamp{info.ModTime(), info.Size(), info}
+		for _, file := range keyFiles(path) {
+			found[file] = stamp{}
+			if info, err := os.Stat(file); err == nil {
+				found[file] = stamp{info.ModTime(), info.Size(), info}
+			}
 		}
 	}
 	return found

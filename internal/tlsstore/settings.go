@@ -131,9 +131,16 @@ func (s Settings) keys() ([]tls.Certificate, error) {
 	case kind != kindPEM && password == nil:
 		return nil, fmt.Errorf("ssl.keystore.password is missing: a key store of type %s has one", kind)
 	}
-	data, err := readFile("ssl.keystore.location", s.text("ssl.keystore.location"))
-	if err != nil {
-		return nil, err
+	var data []byte
+	for _, file := range keyFiles(s.text("ssl.keystore.location")) {
+		part, err := readFile("ssl.keystore.location", file)
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > 0 {
+			data = append(data, '\n')
+		}
+		data = append(data, part...)
 	}
 	keys, err := ReadKeys(kind, data, password, s.secret("ssl.key.password"))
 	return named(keys, "ssl.keystore.location: "+s.text("ssl.keystore.location"), err)

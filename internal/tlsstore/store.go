@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 // maxStore bounds the file of a store: those of operating systems, with all authorities of the world, have 200 KiB.
@@ -29,6 +30,15 @@ func readFile(setting, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s has more than %d bytes, and is no key store", setting, path, maxStore)
 	}
 	return data, nil
+}
+
+// keyFiles are what a key store's location stands for: a file, or of a directory, as which Kubernetes mounts a Secret of type
+// kubernetes.io/tls, the key and the certificate in it.
+func keyFiles(location string) []string {
+	if info, err := os.Stat(location); err == nil && info.IsDir() {
+		return []string{filepath.Join(location, "tls.key"), filepath.Join(location, "tls.crt")}
+	}
+	return []string{location}
 }
 
 var errNoKey = errors.New("there is no private key in it")

@@ -1,9 +1,11 @@
 package tlsstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -326,6 +328,49 @@ func TestReload(t *testing.T) {
 	os.Remove(other)
 	if _, err := live.Look(); !errors.Is(err, os.ErrNotExist) || who() != "third" {
 		t.Errorf("the file is gone: %v", err)
+	}
+}
+
+// TestSecretOfKubernetes: a directory with tls.key and tls.crt, whose content a kubelet changes by the exchange of one link.
+func TestSecretOfKubernetes(t *testing.T) {
+	dir := t.TempDir()
+	ca := certificates.NewAuthority(t, "CA")
+	version := 0
+	mount := func(name string) {
+		t.Helper()
+		version++
+		into := fmt.Sprintf("..%d", version)
+		if err := os.Mkdir(filepath.Join(dir, into), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		e := ca.Issue(name, "localhost")
+		certificates.Write(t, filepath.Join(dir, into), "tls.key", bytes.TrimSpace(e.KeyPEM()))
+		certificates.Write(t, filepath.Join(dir, into), "tls.crt", e.ChainPEM())
+		for link, to := range map[string]string{"..next": into, "tls.key": "..data/tls.key", "tls.crt": "..data/tls.crt"} {
+			if err := os.Symlink(to, filepath.Join(dir, link)); err != nil && !errors.Is(err, os.ErrExist) {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Rename(filepath.Join(dir, "..next"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount("first")
+	live, err := Open(Settings{"ssl.keystore.type": "PEM", "ssl.keystore.location": dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := func() string { return live.Material().Keys[0].Leaf.Subject.CommonName }
+	if changed, err := live.Look(); changed || err != nil || name() != "first" {
+		t.Errorf("%s serves; it has changed: %v, %v", name(), changed, err)
+	}
+	mount("second")
+	if changed, err := live.Look(); !changed || err != nil || name() != "second" {
+		t.Errorf("%s serves after the change: %v, %v", name(), changed, err)
+	}
+	os.Remove(filepath.Join(dir, "tls.key"))
+	if _, err := live.Look(); !errors.Is(err, os.ErrNotExist) || name() != "second" {
+		t.Errorf("%s serves without a key: %v", name(), err)
 	}
 }
 
