@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 //	broker stop-twice NAME                                  SIGTERM and at once another; it must end with code 0
 //	broker churn NAME LOAD TIMES                            kill -9 and start again, each time once LOAD has moved on
 //	broker log NAME                                         what it has printed is stdout
+//	broker says NAME REGEXP                                 waits until a line of what it prints matches
 func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: broker start|kill|stop|log NAME")
@@ -51,6 +53,10 @@ func brokerCommand(ts *testscript.TestScript, neg bool, args []string) {
 		if err != nil || code != 0 {
 			ts.Fatalf("broker %s: exit code %d, %v:\n%s", p.name, code, err, p.output)
 		}
+	case "says":
+		line, err := regexp.Compile(args[2])
+		ts.Check(err)
+		ts.Check(p.says(line))
 	case "churn":
 		churnBroker(ts, p, w.loads[args[2]], atoi(ts, args[3]))
 	case "log":

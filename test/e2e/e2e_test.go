@@ -5,6 +5,7 @@ package e2e
 import (
 	"cmp"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -36,6 +37,7 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			env.Setenv("KEEPER", keeper)
+			env.Setenv("PID", strconv.Itoa(os.Getpid()))
 			env.Setenv("KILLS", cmp.Or(os.Getenv("KILLS"), "15"))
 			return nil
 		},

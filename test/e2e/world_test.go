@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"syscall"
 	"time"
 
@@ -135,6 +136,19 @@ func (p *process) wait(d time.Duration) (int, error) {
 	case <-time.After(d):
 		return 0, errStillRuns
 	}
+}
+
+// says waits until the process has printed a line that matches: what it prints comes by a pipe, and its answers may be quicker.
+func (p *process) says(line *regexp.Regexp) error {
+	deadline := time.After(startTime)
+	for !line.MatchString(p.output.String()) {
+		select {
+		case <-deadline:
+			return fmt.Errorf("broker %s does not say %s:\n%s", p.name, line, p.output)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 func (p *process) kill() {
