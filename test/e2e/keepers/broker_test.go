@@ -62,6 +62,8 @@ func (e *ensemble) client(options ...kgo.Opt) *kgo.Client {
 	e.t.Helper()
 	c, err := kgo.NewClient(append([]kgo.Opt{
 		kgo.SeedBrokers(e.seeds()...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		kgo.AlwaysRetryEOF(),        // a process that is killed right after it has taken a connection ends it before the first answer
+		kgo.UnknownTopicRetries(-1), // a broker hears of a new topic a moment later than the one that was asked to make it
 	}, options...)...)
 	if err != nil {
 		e.t.Fatal(err)

