@@ -109,6 +109,8 @@ func (a *answers) run(ctx context.Context) {
 
 // answer writes what replicas hold; false when it has to be tried again. What nobody asks any more is left out.
 func (a *answers) answer(ctx context.Context, asked []metadata.PartitionRef) bool {
+	// Before the image: a directory that is settled by now had all its answers in the image of that moment.
+	torn := a.torn()
 	image := a.image()
 	me := image.Broker(a.broker)
 	if me == nil || !a.isMe(me) {
@@ -117,6 +119,7 @@ func (a *answers) answer(ctx context.Context, asked []metadata.PartitionRef) boo
 	txn := metadata.Txn{If: []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(a.broker), me.Epoch)}}
 	for _, ref := range asked {
 		if held := a.holding(image, ref, me.Epoch); held != nil {
+			held.Torn = slices.Contains(torn, held.Store) || a.saidTorn(image, ref, held)
 			txn.Then = append(txn.Then, metadata.Put(
 				metadata.AnswerKey(ref.Topic, ref.Partition, a.broker), metadata.EncodeAnswer(held)))
 		}
@@ -138,7 +141,7 @@ func (a *answers) isMe(b *metadata.Broker) bool {
 	return slices.ContainsFunc(a.dirs(), func(d *storage.Directory) bool { return b.HasStore(d.ID()) }) || len(b.Stores) == 0
 }
 
-// holding is the answer about one replica, nil where it is not asked any more, or has answered.
+// holding is the answer about one replica, but for Torn; nil where it is not asked any more.
 func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoch metadata.Revision) *metadata.Answer {
 	topic := image.TopicByID(ref.Topic)
 	if topic == nil {
@@ -157,20 +160,24 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 		"leaderEpoch", int32(held.LeaderEpoch), "start", int64(held.LogStart), "end", int64(held.Offset),
 		"lastEpoch", int32(held.LastEpoch), "offline", held.Offline)
 	return &metadata.Answer{
-		Torn:        a.isTorn(held.Store) || a.saidTorn(image, ref, held),
 		BrokerEpoch: epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
 		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
 	}
 }
 
-// isTorn tells whether a copy here is in a directory that is torn.
-func (a *answers) isTorn(store ident.StoreID) bool {
-	return slices.ContainsFunc(a.dirs(), func(d *storage.Directory) bool { return d.ID() == store && d.Torn() })
+// torn are the stores of the directories here that are torn.
+func (a *answers) torn() (stores []ident.StoreID) {
+	for _, d := range a.dirs() {
+		if d.Torn() {
+			stores = append(stores, d.ID())
+		}
+	}
+	return stores
 }
 
 // saidTorn tells whether the copy has been called torn in answer to the same question already. The registration says so
 // no more since then, and the copy is no better for it.
-func (a *answers) saidTorn(image *metadata.Image, ref metadata.PartitionRef, held replication.Holding) bool {
+func (a *answers) saidTorn(image *metadata.Image, ref metadata.PartitionRef, held *metadata.Answer) bool {
 	return slices.ContainsFunc(image.Answers(ref.Topic, ref.Partition), func(old *metadata.Answer) bool {
 		return old.Torn && old.Broker == a.broker && old.Store == held.Store && old.LeaderEpoch == held.LeaderEpoch
 	})
