@@ -116,6 +116,38 @@ func TestOutside(t *testing.T) {
 	}
 }
 
+// TestTLS: one value mounts the Secret, adds the listener, and leaves the plain port to brokers and keepers.
+func TestTLS(t *testing.T) {
+	c := render(t, release, Variants["TLS"]+"\noutside: {access: LoadBalancer}")
+	pod := c.sets["barnabas-broker"].Spec.Template.Spec
+	for name, want := range map[string]string{
+		"KAFKA_LISTENERS":                      "PLAINTEXT://:9092,TLS://:9093,OUTSIDE://:9094",
+		"KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,TLS:SSL,OUTSIDE:SSL",
+		"KAFKA_SSL_KEYSTORE_LOCATION":          "/etc/barnabas/tls",
+		"KAFKA_SSL_CLIENT_AUTH":                "none",
+		"KAFKA_SSL_TRUSTSTORE_LOCATION":        "",
+	} {
+		if got := env(&pod.Containers[0], name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	mounted := slices.ContainsFunc(pod.Volumes, func(v corev1.Volume) bool { return v.Secret != nil && v.Secret.SecretName == "certificates" })
+	if ports := c.services["barnabas"].Spec.Ports; !mounted || len(ports) != 2 || ports[1].Port != 9093 {
+		t.Errorf("the Secret is mounted: %t; clients come to %+v", mounted, ports)
+	}
+	for text, strangers := range map[string]bool{Variants["TLS"]: false, Variants["TLS for all"]: true, "": true} {
+		open := false
+		for _, rule := range render(t, release, text).policies["barnabas-broker"].Spec.Ingress {
+			for _, port := range rule.Ports {
+				open = open || port.Port.StrVal == "kafka" && len(rule.From) == 0
+			}
+		}
+		if open != strangers {
+			t.Errorf("%q: strangers may come without TLS: %t", text, open)
+		}
+	}
+}
+
 // TestKeepersFindEachOther: the names that keepers and brokers are given are those of the pods.
 func TestKeepersFindEachOther(t *testing.T) {
 	for text, want := range map[string]string{
@@ -142,6 +174,8 @@ var refusals = map[string]string{
 	"brokers: {storage: {type: hostPath}}":        "brokers/storage/type",
 	"outside: {access: nodePort}":                 "outside/access",
 	"outside: {firstNodePort: 70000}":             "outside/firstNodePort",
+	"tls: {enabled: true}":                        "tls",
+	"tls: {clientAuth: maybe}":                    "tls/clientAuth",
 	"topics: [{name: a/b}]":                       "topics/0/name",
 	"topics: [{partitions: 3}]":                   "name",
 	"image: {tag: 3}":                             "image/tag",

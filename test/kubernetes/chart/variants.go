@@ -15,6 +15,8 @@ var Variants = map[string]string{
 	"node ports":                  "outside: {access: NodePort, firstNodePort: 30901}",
 	"load balancers":              "outside: {access: LoadBalancer, annotations: {a/b: c}, sourceRanges: [203.0.113.0/24], host: 'b{id}.example.com'}",
 	"one process, node ports":     "mode: combined\noutside: {access: NodePort}",
+	"TLS":                         "tls: {enabled: true, secretName: certificates}",
+	"TLS for all":                 "mode: combined\ntls: {enabled: true, secretName: certificates, clientAuth: required, plain: true}\noutside: {access: NodePort}",
 	"topics":                      "topics: [{name: Orders.v1, partitions: 12, replicas: 3, config: {retention.ms: 7200000, cleanup.policy: compact}}, {name: old, delete: true}]",
 	"everything": "rack: {readNode: true}\nserviceMonitor: {enabled: true, labels: {release: prom}}\nnetworkPolicy: {clients: [{namespaceSelector: {}}], keeperClients: [{podSelector: {matchLabels: {a: b}}}]}\n" +
 		"image: {digest: 'sha256:" + strings.Repeat("0", 64) + "'}\nimagePullSecrets: [{name: x}]\n" +
