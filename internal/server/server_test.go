@@ -300,7 +300,15 @@ func TestClientThatNeverReads(t *testing.T) {
 		mu.Unlock()
 		r := wire.BeginReply(h, false)
 		r.Append(func(b []byte) []byte { return append(b, make([]byte, replyBytes)...) })
-		go x.Reply(r.End())
+		go func() {
+			// An answer that comes before is written by whoever reads, and then fewer are owed.
+			for returned := false; !returned; runtime.Gosched() {
+				x.conn.mu.Lock()
+				returned = !x.handling
+				x.conn.mu.Unlock()
+			}
+			x.Reply(r.End())
+		}()
 	})
 	c := dial(t, s)
 	go func() {
