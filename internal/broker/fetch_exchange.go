@@ -25,14 +25,17 @@ const (
 // peerName is what a broker calls itself to another.
 func peerName(id ident.BrokerID) string { return fmt.Sprintf("broker-%d", int32(id)) }
 
-// fetch asks the leader.
-func (l *leaderFetch) fetch(peer *wire.Peer, plan replication.FetchPlan) (wire.Answer[*kmsg.FetchResponse], error) {
+// ask sends a plan to the leader.
+func (l *leaderFetch) ask(peer *wire.Peer, plan replication.FetchPlan) (wire.Answer[*kmsg.FetchResponse], error) {
 	request := kmsg.NewPtrFetchRequest()
 	request.Version = peerFetch
 	request.ReplicaState.ID, request.ReplicaState.Epoch = int32(l.broker), int64(l.epoch())
 	request.MaxWaitMillis = int32(l.settings.wait.Milliseconds())
 	if plan.Within > 0 {
 		request.MaxWaitMillis = min(request.MaxWaitMillis, int32(plan.Within.Milliseconds())+1)
+	}
+	if plan.AtOnce {
+		request.MaxWaitMillis = 0
 	}
 	request.MinBytes, request.MaxBytes = int32(l.settings.minBytes), int32(min(l.settings.maxBytes, math.MaxInt32))
 	request.SessionID, request.SessionEpoch = plan.Session, plan.Epoch
@@ -42,6 +45,9 @@ func (l *leaderFetch) fetch(peer *wire.Peer, plan replication.FetchPlan) (wire.A
 		p.FetchOffset, p.LastFetchedEpoch = int64(ask.Offset), int32(ask.LastEpoch)
 		p.LogStartOffset, p.PartitionMaxBytes = int64(ask.LogStart), int32(l.settings.partitionMaxBytes)
 		p.ReplicaDirectoryID = ask.Store
+		if ask.Trial {
+			p.PartitionMaxBytes = 0
+		}
 		last := len(request.Topics) - 1
 		if last < 0 || request.Topics[last].TopicID != ask.Topic {
 			t := kmsg.NewFetchRequestTopic()
@@ -100,11 +106,15 @@ func (l *leaderFetch) takePartition(key replication.FetchKey, in *kmsg.FetchResp
 		l.partitionFailed(key, p, kerr.ErrorForCode(in.ErrorCode))
 		return false
 	}
-	cut, err := p.Copy(copied(ask, in))
+	answer := copied(ask, in)
+	cut, err := p.Copy(answer)
 	if counts, _ := p.TakesThrottled(); counts {
 		l.partitions.Throttles().Follower.Spend(len(in.RecordBatches), time.Now())
 	}
 	l.settle(key, p, cut, err)
+	if err == nil && !answer.Diverges {
+		l.took(key, answer)
+	}
 	return false
 }
 

@@ -4,21 +4,20 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"barnabas/internal/replication"
 	"barnabas/internal/wire"
 )
 
-// leaderFetch copies from one leader. Its goroutine owns the connection; mu guards what the feed touches too.
+// leaderFetch is one lane of what is copied from a leader. Its goroutine owns the connection; leaderCopy.mu guards what the
+// feed touches too.
 type leaderFetch struct {
-	*fetchers
-	at     source
+	*leaderCopy
+	lane   replication.Lane
 	logger *slog.Logger
 	wake   chan struct{}
 
-	mu     sync.Mutex
 	core   *replication.Fetcher // guarded by mu
 	peer   *wire.Peer           // guarded by mu; nil while there is no connection
 	asking bool                 // guarded by mu: a fetch is planned, or on its way
@@ -40,29 +39,11 @@ const (
 // asked for all of them again. Above it the new one waits for replica.fetch.wait.max.ms at most.
 const cutBelow = 2000
 
-// add has a partition fetched. A fetch that waits for the others is given up, so that the new one need not.
-func (l *leaderFetch) add(key replication.FetchKey, from replication.Upstream, p *replication.Partition) {
-	l.mu.Lock()
-	l.core.Add(key, from.Epoch, p)
-	few := l.core.Len() <= cutBelow
-	l.mu.Unlock()
-	if few {
-		l.interrupt(false)
-	}
-	l.hurry()
-}
-
-func (l *leaderFetch) remove(key replication.FetchKey) {
-	l.mu.Lock()
-	l.core.Remove(key)
-	l.mu.Unlock()
-}
-
 // interrupt ends a fetch that is on its way, or, for good, whatever there is.
 func (l *leaderFetch) interrupt(always bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.asking && !always {
+	if !l.asking && (!always || l.peer == nil) {
 		return
 	}
 	l.cut = true
@@ -84,7 +65,9 @@ func (l *leaderFetch) run() {
 	for l.ctx.Err() == nil {
 		plan, wait, ok := l.plan()
 		if !ok {
-			l.rest(wait)
+			if !l.idle() {
+				l.rest(wait)
+			}
 			continue
 		}
 		if len(plan.Unsynced) > 0 {
@@ -107,7 +90,7 @@ func (l *leaderFetch) run() {
 func (l *leaderFetch) plan() (replication.FetchPlan, time.Duration, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	plan, wait, ok := l.core.Next(time.Now())
+	plan, wait, ok := l.lanes.Next(l.lane, time.Now())
 	l.asking = ok && len(plan.Unsynced) == 0
 	return plan, wait, ok
 }
@@ -124,17 +107,13 @@ func (l *leaderFetch) sync(keys []replication.FetchKey) {
 	}
 	l.mu.Unlock()
 	l.partitions.SyncReplicas(replicas)
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for _, key := range keys {
-		if r := l.core.Replica(key); r != nil && !r.Synced() {
-			l.core.Failed(key, time.Now())
-		}
+		l.synced(key)
 	}
 }
 
-// rest waits for as long as given, for ever for 0, or until there is news.
-func (l *leaderFetch) rest(d time.Duration) {
+// rest waits for as long as given, for ever for 0, or until there is news; it tells whether the time has passed.
+func (l *leaderFetch) rest(d time.Duration) bool {
 	var due <-chan time.Time
 	if d > 0 {
 		timer := time.NewTimer(d)
@@ -143,9 +122,11 @@ func (l *leaderFetch) rest(d time.Duration) {
 	}
 	select {
 	case <-due:
+		return true
 	case <-l.wake:
 	case <-l.ctx.Done():
 	}
+	return false
 }
 
 var errNotRegistered = errors.New("the leader is not registered")
@@ -156,7 +137,7 @@ func (l *leaderFetch) round(plan replication.FetchPlan) error {
 	if err != nil {
 		return err
 	}
-	answer, err := l.fetch(peer, plan)
+	answer, err := l.ask(peer, plan)
 	l.asked()
 	if err != nil {
 		return err
@@ -215,13 +196,13 @@ func (l *leaderFetch) disconnected() (cut bool) {
 func (l *leaderFetch) failed(err error) {
 	if !l.trouble && l.ctx.Err() == nil && !errors.Is(err, errNotRegistered) {
 		l.trouble = true
-		l.logger.Warn("can't copy from the leader, trying again", "error", err)
+		l.logger.Warn("can't copy from the leader, trying again", "replicas", l.lane.String(), "error", err)
 	}
 }
 
 func (l *leaderFetch) reached(err error) {
 	if err == nil && l.trouble {
 		l.trouble = false
-		l.logger.Info("copying from the leader again")
+		l.logger.Info("copying from the leader again", "replicas", l.lane.String())
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // fetchers copy from the leaders of the partitions that this broker follows: one goroutine and one connection to
-// each leader, many partitions in one fetch.
+// each leader, many partitions in one fetch, and a second one while some lag (fetch_lanes.go).
 type fetchers struct {
 	broker     ident.BrokerID
 	epoch      func() metadata.Revision // this broker's
@@ -26,7 +26,7 @@ type fetchers struct {
 	running  sync.WaitGroup
 
 	// What follows is the feed's goroutine's.
-	leaders  map[source]*leaderFetch
+	leaders  map[source]*leaderCopy
 	assigned map[ident.TopicPartition]assignedTo
 }
 
@@ -58,7 +58,7 @@ func (b *Broker) startFetchers(ctx context.Context) *fetchers {
 		broker: b.id, epoch: func() metadata.Revision { return b.session.epoch() },
 		image: b.feed.Current, partitions: b.partitions, roads: b.roads,
 		settings: newFetchSettings(b.config.View()), logger: b.logger, ctx: ctx,
-		leaders:  map[source]*leaderFetch{},
+		leaders:  map[source]*leaderCopy{},
 		assigned: map[ident.TopicPartition]assignedTo{},
 	}
 }
@@ -123,22 +123,14 @@ func (f *fetchers) updateAll() {
 	}
 }
 
-func (f *fetchers) leader(at source) *leaderFetch {
-	l := f.leaders[at]
-	if l == nil {
-		l = &leaderFetch{
-			fetchers: f, at: at, core: replication.NewFetcher(f.settings.backoff), wake: make(chan struct{}, 1),
-			logger: f.logger.With("leader", int32(at.id)),
-		}
-		l.core.Throttled = f.throttled
-		f.leaders[at] = l
-		f.running.Go(l.run)
-		f.running.Go(func() {
-			<-f.ctx.Done()
-			l.interrupt(true)
-		})
+func (f *fetchers) leader(at source) *leaderCopy {
+	c := f.leaders[at]
+	if c == nil {
+		c = f.newLeaderCopy(at)
+		f.leaders[at] = c
+		c.run()
 	}
-	return l
+	return c
 }
 
 // checkInSync has the partitions led here look who lags, until ctx ends.

@@ -16,8 +16,10 @@ import (
 type Fetcher struct {
 	session, epoch int32 // of the next request; session 0 is none
 	rows           map[FetchKey]*fetchRow
-	order          []*fetchRow
-	forgotten      []FetchKey // in the session, and not asked for any more
+	order          []*fetchRow // of rows; some are removed already while gone
+	gone           bool
+	forgotten      []FetchKey  // in the session, and not asked for any more
+	trials         []*fetchRow // on their way
 	maxPause       time.Duration
 	// Throttled, if given, tells that a replica is not to be copied for now.
 	Throttled func(Replica) bool
@@ -45,6 +47,8 @@ type FetchAsk struct {
 	// Epoch is the leader epoch that the leader has to be in.
 	Epoch record.Epoch
 	FetchPosition
+	// Trial says that no records are wanted, only how far the leader is.
+	Trial bool
 }
 
 // FetchPlan is a request.
@@ -58,6 +62,8 @@ type FetchPlan struct {
 	// Within, if not 0, is when a partition that pauses wants to be asked for again: the leader is not to hold the
 	// answer back for longer.
 	Within time.Duration
+	// AtOnce says that the answer is not to be held back at all: there are trials.
+	AtOnce bool
 }
 
 type fetchRow struct {
@@ -68,6 +74,9 @@ type fetchRow struct {
 	asked   FetchAsk
 	paused  time.Duration // after its last failure
 	until   time.Time     // it pauses until then
+	// What [Lanes] knows: it is to be tried, so many answers in a row have left it short, it is level and waits for its disk.
+	trial, level bool
+	short        int
 }
 
 // firstPause is how long a partition pauses after it has failed once; each further time doubles that. A new
@@ -80,31 +89,46 @@ func NewFetcher(maxPause time.Duration) *Fetcher {
 }
 
 // Len is the number of partitions.
-func (f *Fetcher) Len() int { return len(f.order) }
+func (f *Fetcher) Len() int { return len(f.rows) }
 
 // Add has a partition fetched, or fetched in another leader epoch from now on.
 func (f *Fetcher) Add(key FetchKey, epoch record.Epoch, replica Replica) {
 	row := f.rows[key]
 	if row == nil {
 		row = &fetchRow{key: key}
-		f.rows[key] = row
-		f.order = append(f.order, row)
-		if i := slices.Index(f.forgotten, key); i >= 0 { // still in the session, in what state is best told anew
-			f.forgotten = slices.Delete(f.forgotten, i, i+1)
-		}
+		f.take(row)
 	}
 	row.epoch, row.replica, row.paused, row.until = epoch, replica, 0, time.Time{}
 }
 
-// Remove ends the fetching of a partition.
-func (f *Fetcher) Remove(key FetchKey) {
+// take has a row fetched that is not.
+func (f *Fetcher) take(row *fetchRow) {
+	f.tidy()
+	f.rows[row.key] = row
+	f.order = append(f.order, row)
+	if i := slices.Index(f.forgotten, row.key); i >= 0 { // still in the session, in what state is best told anew
+		f.forgotten = slices.Delete(f.forgotten, i, i+1)
+	}
+}
+
+// Remove ends the fetching of a partition, and returns what there was of it.
+func (f *Fetcher) Remove(key FetchKey) *fetchRow {
 	row := f.rows[key]
 	if row == nil {
-		return
+		return nil
 	}
 	f.forget(row)
 	delete(f.rows, key)
-	f.order = slices.DeleteFunc(f.order, func(r *fetchRow) bool { return r == row })
+	f.gone = true
+	return row
+}
+
+// tidy takes those out of the order that have been removed, many at a time.
+func (f *Fetcher) tidy() {
+	if f.gone {
+		f.order = slices.DeleteFunc(f.order, func(r *fetchRow) bool { return f.rows[r.key] != r })
+		f.gone = false
+	}
 }
 
 func (f *Fetcher) forget(row *fetchRow) {
@@ -117,10 +141,12 @@ func (f *Fetcher) forget(row *fetchRow) {
 // Next is what to ask now. When there is nothing, ok is false, and wait is how long until there will be, 0 for
 // not before the next Add.
 func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bool) {
+	f.tidy()
 	if unsynced := f.unsynced(now); len(unsynced) > 0 {
 		return FetchPlan{Unsynced: unsynced}, 0, true
 	}
 	plan = FetchPlan{Session: f.session, Epoch: f.epoch}
+	f.trials = f.trials[:0]
 	active := 0
 	for _, row := range f.order {
 		if f.Throttled != nil && row.until.Sub(now) <= 0 && f.Throttled(row.replica) {
@@ -134,7 +160,11 @@ func (f *Fetcher) Next(now time.Time) (plan FetchPlan, wait time.Duration, ok bo
 			continue
 		}
 		active++
-		ask := FetchAsk{row.key, row.epoch, row.replica.Position()}
+		ask := FetchAsk{row.key, row.epoch, row.replica.Position(), row.trial}
+		if row.trial {
+			f.trials = append(f.trials, row)
+			plan.AtOnce = true
+		}
 		if row.told && f.epoch != 0 && ask == row.asked {
 			continue
 		}
@@ -181,8 +211,13 @@ func (f *Fetcher) Asked(key FetchKey) (FetchAsk, Replica, bool) {
 	return row.asked, row.replica, true
 }
 
-// Answered takes the session of an answer, 0 when the leader keeps none.
+// Answered takes the session of an answer, 0 when the leader keeps none. A trial is over with it: what the answer does not
+// mention has not changed since the one before.
 func (f *Fetcher) Answered(session int32) {
+	for _, row := range f.trials {
+		row.trial = false
+	}
+	f.trials = f.trials[:0]
 	f.session = session
 	switch {
 	case session == 0:
@@ -196,7 +231,7 @@ func (f *Fetcher) Answered(session int32) {
 
 // Reset begins a new session with the next request: the connection was lost, or the leader has forgotten the old one.
 func (f *Fetcher) Reset() {
-	f.epoch, f.forgotten = 0, nil
+	f.epoch, f.forgotten, f.trials = 0, nil, f.trials[:0]
 	for _, row := range f.order {
 		row.told = false
 	}
@@ -217,6 +252,7 @@ func (f *Fetcher) Failed(key FetchKey, now time.Time) time.Duration {
 	}
 	row.paused = min(max(2*row.paused, firstPause), f.maxPause)
 	row.until = now.Add(row.paused)
+	row.trial = row.trial || row.told && row.asked.Trial // nothing was learned
 	f.forget(row)
 	return row.paused
 }

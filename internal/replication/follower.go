@@ -3,8 +3,10 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 	"barnabas/internal/storage"
 )
@@ -28,6 +30,18 @@ func (p *Partition) Upstream() (Upstream, bool) {
 		return Upstream{}, false
 	}
 	return Upstream{Topic: v.topic, Leader: v.leader, Store: v.leaderStore, Epoch: v.epoch}, true
+}
+
+// InSync tells whether this replica is in the in-sync set that the metadata know, or its broker is with a store that nobody has
+// named yet.
+func (p *Partition) InSync() bool {
+	v := p.view.Load()
+	return p.isInSync(v) || slices.Contains(v.inSync.Committed, metadata.Member{Broker: p.local.broker})
+}
+
+func (p *Partition) isInSync(v *view) bool {
+	return v.log != nil &&
+		slices.Contains(v.inSync.Committed, metadata.Member{Broker: p.local.broker, Store: v.log.Directory().ID()})
 }
 
 // FetchPosition is where a follower wants to read on.

@@ -58,6 +58,16 @@ type Follower struct {
 	Silent bool
 }
 
+// fetched notes a fetch. What one that is not in sync had under a registration before says nothing of how soon it will be
+// level in this one: it may have missed a lot since.
+func (f *Follower) fetched(at Position, registered metadata.Revision, inSync InSync) {
+	if registered != f.Registered && !inSync.has(f.Member) {
+		f.Progress = Unseen(false, at.At)
+	}
+	f.Progress = f.Progress.Fetched(at)
+	f.Registered, f.Silent = registered, false
+}
+
 // joining tells whether a follower that is not in sync is about to be: it copies, has everything or had it a short while ago, and
 // does so in this life. One that was shut out and has registered anew is heard of again first: nobody waits for what its life
 // before had.

@@ -153,10 +153,9 @@ func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd recor
 	if f == nil {
 		return nil
 	}
-	f.Progress = f.Progress.Fetched(Position{
+	f.fetched(Position{
 		Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
-	})
-	f.Registered, f.Silent = who.Registered, false
+	}, who.Registered, v.inSync)
 	if next := expanded(p.replicasNow(v), *f); next != nil {
 		proposal := p.proposal(v, next)
 		proposal.Registered = f.Registered

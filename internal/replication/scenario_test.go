@@ -48,8 +48,8 @@ func (s *stage) event(t *testing.T, verb string, args map[string]string) string 
 		}
 		s.now = s.now.Add(d)
 		s.propose(shrunk(s.Replicas, s.now))
-	case "fetch": // from=2 at=10
-		s.fetch(member(args["from"]), number(args["at"]))
+	case "fetch": // from=2 at=10 life=5
+		s.fetch(member(args["from"]), number(args["at"]), metadata.Revision(number(args["life"])))
 	case "commit": // the metadata store took the proposal
 		s.InSync = InSync{Committed: s.InSync.Pending}
 	case "refuse":
@@ -58,6 +58,11 @@ func (s *stage) event(t *testing.T, verb string, args map[string]string) string 
 		f := s.follower(member(args["who"]))
 		f.Silent = f.Progress.silentFor(s.now) >= time.Second
 		s.propose(heard(s.Replicas))
+	case "dropped": // the controller took it out of the set
+		s.InSync.Committed = slices.DeleteFunc(s.InSync.Committed, func(m metadata.Member) bool { return m == member(args["who"]) })
+	case "registered": // who=2 life=7
+		f := s.follower(member(args["who"]))
+		f.Eligible, f.Since = true, metadata.Revision(number(args["life"]))
 	case "fence":
 		s.follower(member(args["who"])).Eligible = false
 	default:
@@ -82,13 +87,12 @@ func (s *stage) lead(args map[string]string) {
 	}
 }
 
-func (s *stage) fetch(who metadata.Member, at record.Offset) {
+func (s *stage) fetch(who metadata.Member, at record.Offset, registered metadata.Revision) {
 	f := s.follower(who)
 	if f.Member != who {
 		f.Member, f.Progress = who, Unseen(false, s.now)
 	}
-	f.Silent = false
-	f.Progress = f.Progress.Fetched(Position{Offset: at, LeaderEnd: s.LogEnd, At: s.now})
+	f.fetched(Position{Offset: at, LeaderEnd: s.LogEnd, At: s.now}, registered, s.InSync)
 	s.propose(expanded(s.Replicas, *f))
 }
 

@@ -51,5 +51,8 @@ func TestWhoWasShutOutIsNotWaitedFor(t *testing.T) {
 	shown(3, "when the follower has registered and is not heard of")
 	copies(2)
 	b.append(p, 1)
-	shown(3, "when it copies: it may be about to join")
+	shown(4, "when it copies what it has missed: how far it was in its life before does not count")
+	copies(3)
+	b.append(p, 1)
+	shown(4, "when it has caught up: it may be about to join")
 }

@@ -75,8 +75,7 @@ func (p *Partition) TakesThrottled() (counts, waits bool) {
 	if !v.throttled.Follower || v.log == nil {
 		return false, false
 	}
-	self := metadata.Member{Broker: p.local.broker, Store: v.log.Directory().ID()}
-	return true, !slices.Contains(v.inSync.Committed, self)
+	return true, !p.isInSync(v)
 }
 
 // throttledBy is what settings say of one partition.

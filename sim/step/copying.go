@@ -13,6 +13,7 @@ import (
 type question struct {
 	from    *machine
 	life    int
+	lane    replication.Lane
 	epoch   record.Epoch
 	at      replication.FetchPosition
 	who     replication.FollowerFetch
@@ -26,27 +27,60 @@ type reply struct {
 	outOfRange bool
 }
 
-// fetch asks the leader for what the follower lacks.
-func (m *machine) fetch() {
+// follow has the replica fetched on the lane where it belongs, as the broker does when the partition has changed.
+func (m *machine) follow() {
 	p := m.part()
 	if p == nil {
 		return
 	}
 	up, ok := p.Upstream()
-	if !ok || up.Leader == m.id || m.registered == 0 {
+	switch {
+	case !ok || up.Leader == m.id:
+		m.lanes.Remove(partitionKey)
+		m.follows = replication.Upstream{}
+	case up != m.follows:
+		if up.Leader != m.follows.Leader || up.Store != m.follows.Store { // another leader has lanes of its own
+			m.lanes = replication.NewLanes(maxPause)
+		}
+		m.lanes.Add(partitionKey, up.Epoch, p, p.InSync())
+		m.follows = up
+	}
+}
+
+// partitionKey is the one partition's in a fetch.
+var partitionKey = replication.FetchKey{Topic: topicID}
+
+// maxPause bounds the pause of a partition that can't be copied.
+const maxPause = 20 * time.Millisecond
+
+// fetch asks the leader for what the follower lacks, on the lane that is given. The next fetch does not wait for the answer, nor do
+// the lanes for each other: what was asked for on the one may arrive after what the other has asked for later.
+func (m *machine) fetch(lane replication.Lane) {
+	m.follow()
+	if m.part() == nil || m.registered == 0 {
 		return
 	}
-	at := p.Position()
+	core := m.lanes.Fetcher(lane)
+	core.Reset() // nobody keeps sessions here: what is asked for is told each time
+	plan, _, ok := m.lanes.Next(lane, m.clock())
+	if !ok || len(plan.Partitions) == 0 {
+		return
+	}
+	ask := plan.Partitions[0]
+	at := ask.FetchPosition
 	if m.options.Bugs.SkipsTruncation {
 		at.LastEpoch = record.NoEpoch
 	}
 	q := question{
-		from: m, life: m.life, epoch: up.Epoch, at: at, partial: 60 + m.rng.IntN(600),
+		from: m, life: m.life, lane: lane, epoch: ask.Epoch, at: at, partial: 60 + m.rng.IntN(600),
 		who: replication.FollowerFetch{
 			Member: metadata.Member{Broker: m.id, Store: at.Store}, Registered: m.registered, LogStart: at.LogStart,
 		},
 	}
-	leader := m.machineOf(up.Leader)
+	if ask.Trial {
+		q.partial = 0
+	}
+	leader := m.machineOf(m.follows.Leader)
 	m.send(m, leader, "fetch", func() { leader.serve(q) })
 }
 
@@ -57,7 +91,7 @@ func (m *machine) serve(q question) {
 		return
 	}
 	read, err := p.Read(replication.ReadRequest{
-		Offset: q.at.Offset, MaxBytes: q.partial, MinOneBatch: true, UpTo: replication.AtLogEnd,
+		Offset: q.at.Offset, MaxBytes: q.partial, MinOneBatch: q.partial > 0, UpTo: replication.AtLogEnd,
 		CurrentEpoch: q.epoch, LastFetchedEpoch: q.at.LastEpoch, Follower: &q.who,
 	})
 	r := reply{question: q, read: read, outOfRange: errors.Is(err, replication.ErrOffsetOutOfRange)}
@@ -97,6 +131,15 @@ func (m *machine) take(r reply) {
 			Epoch: r.epoch, Offset: r.at.Offset, Batches: r.batches, HighWatermark: r.read.HighWatermark,
 			LogStart: r.read.LogStart, Diverging: r.read.Diverging, Diverges: r.read.Diverges,
 		})
+	}
+	core := m.lanes.Fetcher(r.lane)
+	core.Answered(0)
+	if err != nil {
+		core.Failed(partitionKey, m.clock())
+	} else if !r.outOfRange && !r.read.Diverges {
+		if m.lanes.Took(r.lane, partitionKey, r.read.HighWatermark) {
+			m.note("leaves the lane", m.id, r.lane)
+		}
 	}
 	now := p.State()
 	m.note("copied", m.id, before.LogEnd, now.LogEnd, now.HighWatermark, err)

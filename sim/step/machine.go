@@ -38,6 +38,9 @@ type machine struct {
 	store *storage.Store
 	parts *replication.Manager
 	view  view
+	// lanes are those to the leader that follows tells of.
+	lanes   *replication.Lanes
+	follows replication.Upstream
 	// registered is the registration of this life, 0 while there is none that this life knows of.
 	registered metadata.Revision
 	entering   bool // a registration is under way
@@ -132,7 +135,9 @@ func (m *machine) start() {
 	}
 	m.parts.Apply(old, m.view.image, delta)
 	m.register()
-	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", m.fetch)
+	m.lanes, m.follows = replication.NewLanes(maxPause), replication.Upstream{}
+	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", func() { m.fetch(replication.LevelLane) })
+	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", func() { m.fetch(replication.LaggingLane) })
 	m.every(maxLag/2, "check in-sync sets", m.parts.CheckInSync)
 	if m.directory().Torn() {
 		m.every(3*time.Millisecond, "settle", m.settle)
