@@ -15,8 +15,8 @@ const boundaryCount = 16
 // outlives no truncation.
 type boundaries struct {
 	mu   sync.Mutex
-	ring *[boundaryCount]boundary // guarded by mu; nil until needed
-	next int                      // guarded by mu
+	ring []boundary // guarded by mu; it doubles up to boundaryCount, for most logs of many see few appends
+	next int        // guarded by mu
 }
 
 // boundary says that the batch which begins with an offset is, or will be, at a position.
@@ -29,19 +29,18 @@ type boundary struct {
 func (b *boundaries) add(at boundary) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ring == nil {
-		b.ring = new([boundaryCount]boundary)
+	if n := len(b.ring); b.next == n && n < boundaryCount {
+		grown := make([]boundary, max(1, 2*n))
+		copy(grown, b.ring)
+		b.ring = grown
 	}
-	b.ring[b.next%boundaryCount] = at
+	b.ring[b.next%len(b.ring)] = at
 	b.next++
 }
 
 func (b *boundaries) find(o record.Offset) (at boundary, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.ring == nil {
-		return boundary{}, false
-	}
 	for i := range b.ring {
 		if b.ring[i].seg != nil && b.ring[i].offset == o {
 			return b.ring[i], true
@@ -54,5 +53,5 @@ func (b *boundaries) find(o record.Offset) (at boundary, ok bool) {
 func (b *boundaries) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.ring = nil
+	b.ring, b.next = nil, 0
 }

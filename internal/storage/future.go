@@ -167,14 +167,14 @@ func (l *Log) takeName() error {
 	if err := l.usable(); err != nil {
 		return err
 	}
-	path := filepath.Join(l.dir.path, l.tp.String())
+	path := l.dir.pathOf(l.tp)
 	if path == l.path() {
 		return nil
 	}
 	if err := l.store.fs.Rename(l.path(), path); err != nil {
 		return l.dir.fail(fmt.Errorf("rename the future log of %s: %w", l.tp, err))
 	}
-	l.where.Store(&path)
+	l.moveTo(path)
 	l.unsynced = true
 	l.dir.made.Add(1)
 	l.store.flusher.add(l)

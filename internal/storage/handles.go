@@ -26,14 +26,8 @@ type handles struct {
 // file is a file of a segment, open or not.
 type file struct {
 	handle atomic.Pointer[handle]
-	of     fileOwner
+	of     *segment
 	kind   fileKind
-}
-
-// fileOwner knows where its files are and who keeps them open.
-type fileOwner interface {
-	pathOf(fileKind) string
-	openFiles() *handles
 }
 
 // pin returns the file open; the caller unpins it.

@@ -26,8 +26,9 @@ type Log struct {
 	tp    ident.TopicPartition
 	id    ident.TopicID
 
-	where         atomic.Pointer[string] // the partition's directory; it changes when the log is deleted
-	config        atomic.Pointer[LogConfig]
+	// where is the log's directory, nil for the one that bears the partition's name; it changes when the log is deleted.
+	where         atomic.Pointer[string]
+	config        atomic.Pointer[LogConfig] // shared by all logs with the same settings
 	segments      atomic.Pointer[[]*segment]
 	epochs        atomic.Pointer[leaderEpochs]
 	start         atomic.Int64
@@ -77,8 +78,8 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 		flushedMs: d.store.nowMs(),
 	}
 	l.turn.L = &l.mu
-	l.where.Store(&path)
-	l.config.Store(&c)
+	l.moveTo(path)
+	l.config.Store(d.store.shared(c))
 	l.segments.Store(new([]*segment))
 	l.epochs.Store(new(leaderEpochs))
 	l.ceiling.Store(math.MaxInt64)
@@ -170,7 +171,7 @@ func (l *Log) SetConfig(c LogConfig) {
 	if c == *l.config.Load() {
 		return
 	}
-	l.config.Store(&c)
+	l.config.Store(l.store.shared(c))
 }
 
 // Size is the bytes of the log's segments, without their indexes.
@@ -236,7 +237,26 @@ func (l *Log) writeEpochs() error {
 	return vfs.ReplaceFile(l.store.fs, filepath.Join(l.path(), leaderEpochsName), l.epochs.Load().encode())
 }
 
-func (l *Log) path() string { return *l.where.Load() }
+func (l *Log) path() string {
+	if where := l.where.Load(); where != nil {
+		return *where
+	}
+	return l.dir.pathOf(l.tp)
+}
+
+// moveTo notes where the log's directory is now.
+func (l *Log) moveTo(path string) {
+	if path == l.dir.pathOf(l.tp) {
+		l.where.Store(nil) // of 10,000 logs none keeps a path that can be told
+		return
+	}
+	l.where.Store(&path)
+}
+
+// pathOf is the directory of a partition's log here.
+func (d *Directory) pathOf(tp ident.TopicPartition) string {
+	return d.path + string(filepath.Separator) + tp.String()
+}
 
 // list is the segments as of now. It never changes: a change publishes another.
 func (l *Log) list() []*segment { return *l.segments.Load() }

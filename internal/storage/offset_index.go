@@ -41,6 +41,9 @@ type offsetTail struct {
 	entries []offsetEntry // len is the room; the first n are valid and never change
 }
 
+// noTail is that of an index without entries. It has no room, so nobody changes it.
+var noTail offsetTail
+
 func (t *offsetTail) added() []offsetEntry { return t.entries[:t.n.Load()] }
 
 // count is how many entries there are.
@@ -51,7 +54,11 @@ func (x *offsetIndex) count() int {
 
 // reset makes the index one of the file's first n entries, the last of which is given.
 func (x *offsetIndex) reset(n int, last offsetEntry) {
-	x.tail.Store(&offsetTail{stored: n})
+	tail := &noTail
+	if n > 0 {
+		tail = &offsetTail{stored: n}
+	}
+	x.tail.Store(tail)
 	x.last = last
 }
 

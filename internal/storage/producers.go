@@ -38,7 +38,7 @@ type producerTable struct {
 	end          record.Offset // up to where the log is reflected here
 	snapshotEnd  record.Offset // end at the time of the newest snapshot
 	snapshots    []record.Offset
-	pending      producerAppend
+	pending      *producerAppend // nil until a producer needs it
 }
 
 type openTxn struct {
@@ -74,12 +74,18 @@ func (t *producerTable) duplicate(b record.Batch) (sentBatch, bool) {
 
 // begin starts to collect what one append changes. Only one may be under way.
 func (t *producerTable) begin(origin Origin) *producerAppend {
-	t.pending = producerAppend{table: t, origin: origin, entries: t.pending.entries[:0]}
-	return &t.pending
+	if t.pending == nil {
+		t.pending = new(producerAppend)
+	}
+	*t.pending = producerAppend{table: t, origin: origin, entries: t.pending.entries[:0]}
+	return t.pending
 }
 
-// commit takes over what an append has collected. It returns the transactions that it has completed.
+// commit takes over what an append has collected, nil for nothing. It returns the transactions that it has completed.
 func (t *producerTable) commit(a *producerAppend) []completedTxn {
+	if a == nil {
+		return nil
+	}
 	for i := range a.entries {
 		t.put(&a.entries[i])
 	}
@@ -153,7 +159,7 @@ func (t *producerTable) expire(nowMs int64) (expired int) {
 		}
 	}
 	if len(t.producers) == 0 {
-		t.producers, t.pending = nil, producerAppend{}
+		t.producers, t.pending = nil, nil
 	}
 	return expired
 }

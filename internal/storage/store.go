@@ -69,8 +69,10 @@ type Store struct {
 	// producerIDExpirationMs is what the setting is now; the tables of the logs take it over as they
 	// expire.
 	producerIDExpirationMs atomic.Int64
-	stop                   chan struct{}
-	done                   sync.WaitGroup
+	// latestConfig is what shared has seen last: the logs of a topic, and of most topics, have the same settings.
+	latestConfig atomic.Pointer[LogConfig]
+	stop         chan struct{}
+	done         sync.WaitGroup
 
 	mu      sync.RWMutex
 	cluster ident.ClusterID               // guarded by mu once the store is open
@@ -197,6 +199,16 @@ func (s *Store) allOffline() error {
 		return fmt.Errorf("no log directory is configured: %w", ErrStorage)
 	}
 	return errors.Join(errs...)
+}
+
+// shared is a place that holds the settings, and that others may hold too. It never changes.
+func (s *Store) shared(c LogConfig) *LogConfig {
+	if latest := s.latestConfig.Load(); latest != nil && *latest == c {
+		return latest
+	}
+	kept := c // so that the argument need not be on the heap
+	s.latestConfig.Store(&kept)
+	return &kept
 }
 
 func (s *Store) nowMs() int64 { return s.clock().UnixMilli() }
@@ -327,7 +339,7 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 			return nil, err
 		}
 	}
-	path := filepath.Join(d.path, tp.String())
+	path := d.pathOf(tp)
 	_, err := s.fs.Stat(path)
 	isNew := errors.Is(err, fs.ErrNotExist)
 	l, err := s.createAt(d, newLog(d, tp, id, path, c), start, isNew)
@@ -415,7 +427,7 @@ func (l *Log) delete() error {
 	if err := l.store.fs.Rename(l.path(), path); err != nil {
 		return l.dir.fail(fmt.Errorf("delete %s: %w", l, err))
 	}
-	l.where.Store(&path)
+	l.moveTo(path)
 	for _, s := range l.list() {
 		s.retire()
 	}
