@@ -44,14 +44,26 @@ const (
 	ballastFrom  = 256 << 20 // in a smaller container the memory limit, which counts it, would come too near
 )
 
-// giveBack returns what the start has needed, the keeper's log above all, to the system once things are quiet.
+// restLook is how often it is looked whether a burst is over.
+const restLook = 2 * time.Second
+
+// giveBack returns what the start has needed, the keeper's log above all, to the system once things are quiet, and likewise what
+// a burst has needed: many partitions made, a group of thousands that came. While a broker has anything to do it
+// does nothing.
 func giveBack(ctx context.Context, logger *slog.Logger) {
-	pause(ctx, 2*time.Second)
-	if ctx.Err() != nil {
-		return
-	}
-	if err := footprint.GiveBack(); err != nil {
-		logger.Debug("the start's memory stays", "why", err)
+	var rest footprint.Rest
+	for due := true; ; due = rest.Due(footprint.Used()) {
+		pause(ctx, restLook)
+		if ctx.Err() != nil {
+			return
+		}
+		if !due {
+			continue
+		}
+		if err := footprint.GiveBack(); err != nil {
+			logger.Debug("memory that is not needed any more stays", "why", err)
+		}
+		rest.Given(footprint.Held())
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,4 +34,14 @@ func GiveBack() error {
 		}
 	}
 	return nil
+}
+
+// Used is what the process has used until now.
+func Used() Usage {
+	u := Usage{At: time.Now(), Held: Held()}
+	var r unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &r) == nil {
+		u.Processor = time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	return u
 }
