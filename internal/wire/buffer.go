@@ -5,10 +5,11 @@ import (
 	"sync"
 )
 
-// Buffers are pooled in classes of powers of two, so that a small reply never pins a large buffer.
+// Buffers are pooled in classes of powers of two, so that a small reply never pins a large buffer. What is not used
+// from one garbage collection to the next but one is given back.
 const (
 	minBufferBits = 9  // 512 bytes
-	maxBufferBits = 20 // 1 MiB; larger ones are left to the garbage collector
+	maxBufferBits = 24 // 16 MiB, of which a follower's answer takes up to ten; larger ones are left to the garbage collector
 )
 
 // Buffer is pooled memory with one owner, who calls Free when nothing points into Bytes any more.

@@ -17,6 +17,9 @@ import (
 // maxAnswer bounds the frame that a peer may answer with: the largest batch there can be, and what is around it.
 const maxAnswer = 1 << 30
 
+// keptRequest is how large a request may have been whose memory the connection keeps for the next.
+const keptRequest = 1 << 20
+
 // Peer is a connection to another broker of the cluster, one request at a time. It belongs to one goroutine, but for
 // Close and Prolong. The requests' versions are the caller's: brokers of one cluster know each other's.
 type Peer struct {
@@ -109,7 +112,7 @@ func (p *Peer) call(request kmsg.Request, within time.Duration) (kmsg.Response, 
 	if _, err := p.conn.Write(p.out); err != nil {
 		return nil, nil, err
 	}
-	if cap(p.out) > 1<<maxBufferBits {
+	if cap(p.out) > keptRequest {
 		p.out = nil
 	}
 	frame, err := p.receive()
