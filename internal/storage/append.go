@@ -70,7 +70,7 @@ func (l *Log) Append(batches []byte, opts AppendOptions) (Appended, error) {
 	if err := l.usable(); err != nil {
 		return done, err
 	}
-	if err := l.withinBudget(opts.Origin, &done); err != nil {
+	if err := l.withinBudget(len(batches), opts.Origin, &done); err != nil {
 		return done, err
 	}
 	c := l.config.Load()
@@ -158,12 +158,12 @@ func (l *Log) number(set *batchSet, opts AppendOptions) (end record.Offset, err 
 	return end, nil
 }
 
-// judge asks the producer state about every batch of an idempotent producer.
+// judge asks the producer state about every batch of an idempotent producer; nil where there is none.
 func (l *Log) judge(set batchSet, origin Origin) (*producerAppend, error) {
-	producers := l.producers.begin(origin)
 	if !set.idempotent {
-		return producers, nil
+		return nil, nil
 	}
+	producers := l.producers.begin(origin)
 	for rest := set.bytes; len(rest) > 0; {
 		var b record.Batch
 		b, rest, _ = record.Next(rest)

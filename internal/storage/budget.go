@@ -4,13 +4,14 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sync/atomic"
 
 	"barnabas/internal/record"
 )
 
 // A directory on an ephemeral volume has an end that is not that of the disk: whoever grows past it is evicted, and the
-// directory with it (DESIGN 3.8). Before that, old segments go earlier than their topics ask for, and then producers
-// are refused.
+// directory with it (DESIGN 3.8). Before that, segments are sealed while they are small beside the budget, old ones go earlier than their
+// topics ask for, and then producers are refused.
 
 // BudgetOfVolume stands for a budget that is read from the file system: what Kubernetes leaves of a node's disk before
 // it evicts pods.
@@ -24,13 +25,16 @@ const (
 	relievePercent = 75
 	pressPercent   = 80
 	refusePercent  = 95
+	// From sealPercent on, no log that may be deleted from has more in its active segment than its share of so many percent, or
+	// leastSealed bytes: what is active can't go.
+	sealPercent = 25
+	leastSealed = 1 << 20
 )
 
 // pressure is what a directory's budget asks for.
 type pressure struct {
 	excess  int64 // bytes that should go
 	clients bool  // producers are refused
-	copies  bool  // followers' copies too
 }
 
 // pressureOf compares what is used with the budget, both in bytes.
@@ -38,11 +42,39 @@ func pressureOf(used, budget int64) pressure {
 	if budget <= 0 {
 		return pressure{}
 	}
-	p := pressure{clients: used >= budget/100*refusePercent, copies: used >= budget}
+	p := pressure{clients: used >= budget/100*refusePercent}
 	if used > budget/100*pressPercent {
 		p.excess = used - budget/100*relievePercent
 	}
 	return p
+}
+
+// allowance is what a look at the budget leaves until the next one.
+type allowance struct {
+	pressure
+	// left are the bytes that clients may still append, and copies may go so far below zero as spare says.
+	left    atomic.Int64
+	spare   int64
+	refused atomic.Bool // somebody was, since
+	full    bool        // and that has been said
+}
+
+// allow makes the allowance of a budget, which is above zero, in bytes.
+func allow(used, budget int64) *allowance {
+	a := &allowance{pressure: pressureOf(used, budget), spare: budget / 100 * (100 - refusePercent)}
+	a.left.Store(budget - a.spare - used)
+	return a
+}
+
+// take gives out n bytes to a client or a copy, or nothing.
+func (a *allowance) take(n int64, origin Origin) bool {
+	left := a.left.Add(-n)
+	if origin == Coordinator || origin == Follower && left >= -a.spare || left >= 0 {
+		return true
+	}
+	a.left.Add(n)
+	a.refused.Store(true)
+	return false
 }
 
 // usage is what is used of a directory's budget, which is 0 where there is none or it can't be told.
@@ -90,20 +122,27 @@ func (s *Store) keepBudgets() {
 
 func (d *Directory) keepBudget() {
 	used, budget := d.usage()
-	p := pressureOf(used, budget)
+	if budget <= 0 {
+		d.pressed.Store(false)
+		d.allowance.Store(nil)
+		return
+	}
+	d.seal(used, budget)
+	p, freed := pressureOf(used, budget), int64(0)
 	d.pressed.Store(p.excess > 0)
 	if p.excess > 0 {
-		if freed := d.relieve(p.excess); freed > 0 {
+		if freed = d.relieve(p.excess); freed > 0 {
 			d.store.logger.Warn("the data directory nears its budget: segments go before their topics' retention is over",
 				"directory", d.path, "used", used, "budget", budget, "freed", freed)
 			d.store.deletions.run(d.store)
 			used, budget = d.usage()
-			p = pressureOf(used, budget)
 		}
 	}
-	was := d.refuses.Swap(&p)
-	if before := was != nil && was.clients; before != p.clients {
-		if p.clients {
+	a, was := allow(used, budget), d.allowance.Load()
+	a.full = a.clients || was != nil && was.refused.Load() && freed == 0
+	d.allowance.Store(a)
+	if before := was != nil && was.full; before != a.full {
+		if a.full {
 			d.store.logger.Error("the data directory has used up its budget, and nothing in it may be deleted: producers are "+
 				"refused until there is room; raise barnabas.data.budget.bytes with the volume, or lower retention",
 				"directory", d.path, "used", used, "budget", budget)
@@ -111,6 +150,34 @@ func (d *Directory) keepBudget() {
 			d.store.logger.Info("the data directory has room again", "directory", d.path, "used", used, "budget", budget)
 		}
 	}
+}
+
+// seal ends active segments that are large beside the budget, so that they may go one day.
+func (d *Directory) seal(used, budget int64) {
+	if used < budget/100*sealPercent {
+		return
+	}
+	var filled []*Log
+	for _, l := range d.Logs() {
+		if l.config.Load().Delete && l.active().size.Load() > 0 {
+			filled = append(filled, l)
+		}
+	}
+	for _, l := range filled {
+		if most := max(leastSealed, budget/100*sealPercent/int64(len(filled))); l.active().size.Load() >= most {
+			_ = l.seal() // what fails has taken the directory offline and said so
+		}
+	}
+}
+
+// seal begins a new segment at the end of the log.
+func (l *Log) seal() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return l.failed("seal a segment", l.roll(l.EndOffset()))
 }
 
 // expendable is a segment that may go early.
@@ -172,10 +239,9 @@ func (l *Log) expendables() []expendable {
 	return all
 }
 
-// withinBudget refuses an append that the directory has no room for.
-func (l *Log) withinBudget(origin Origin, done *Appended) error {
-	p := l.dir.refuses.Load()
-	if p == nil || !p.clients || origin == Coordinator || origin == Follower && !p.copies {
+// withinBudget refuses an append of so many bytes that the directory has no room for.
+func (l *Log) withinBudget(bytes int, origin Origin, done *Appended) error {
+	if a := l.dir.allowance.Load(); a == nil || a.take(int64(bytes), origin) {
 		return nil
 	}
 	done.Message = "The broker's data directory has used up its budget (barnabas.data.budget.bytes); nothing was written."

@@ -26,8 +26,8 @@ type Directory struct {
 	torn          atomic.Bool // see Torn
 	loaded        atomic.Bool // all of its logs are known, be it offline now
 	startsChanged atomic.Bool
-	pressed       atomic.Bool              // the budget is short: what is discarded goes at once
-	refuses       atomic.Pointer[pressure] // nil until the budget was looked at
+	pressed       atomic.Bool               // the budget is short: what is discarded goes at once
+	allowance     atomic.Pointer[allowance] // nil where there is no budget, and until it was looked at
 	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
 	made, madeSynced atomic.Int64
 
