@@ -19,7 +19,7 @@ func bounded(t *testing.T) func(*cluster.Options) {
 	t.Helper()
 	tree, err := limits.Open(filepath.Base(os.Getenv(inside)))
 	if err != nil {
-		t.Skip("this machine lets nobody bound memory: ", err)
+		unable(t, "this machine lets nobody bound memory: ", err)
 	}
 	dir := ""
 	for _, disk := range []string{os.Getenv(inside), "/var/tmp"} {
@@ -35,9 +35,18 @@ func bounded(t *testing.T) func(*cluster.Options) {
 		break
 	}
 	if dir == "" {
-		t.Skip("neither the directory of temporary files nor /var/tmp is on a disk")
+		unable(t, "neither the directory of temporary files nor /var/tmp is on a disk")
 	}
 	return func(o *cluster.Options) { o.Dir, o.Limits = dir, tree }
+}
+
+// unable skips what can't be shown on this machine, which is a failure where CI=true.
+func unable(t *testing.T, why ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal(why...)
+	}
+	t.Skip(why...)
 }
 
 // used says what pods have used, and fails where the kernel has ended one, or one has ended by itself.

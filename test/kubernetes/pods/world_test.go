@@ -31,6 +31,8 @@ type world struct {
 	t     *testing.T
 	began time.Time
 	limit string // of the memory of what apply makes, where there is one
+	// evicts tells that pods are evicted for the room they take, where nobody else's may be.
+	evicts bool
 }
 
 // unpacked is the image, of all tests.
@@ -86,6 +88,9 @@ func (w *world) say(format string, args ...any) {
 func (w *world) end() {
 	if err := w.Failures(); err != nil {
 		w.t.Error(err)
+	}
+	if evicted := w.evicted(); len(evicted) > 0 && !w.evicts {
+		w.t.Errorf("evicted for the room they took: %v", evicted)
 	}
 	if w.t.Failed() {
 		w.t.Logf("\n%s", w.Table())

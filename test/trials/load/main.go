@@ -10,9 +10,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -34,15 +37,43 @@ func main() {
 	flag.IntVar(&o.Size, "size", 256, "bytes of a record")
 	create := flag.Bool("create", false, "have the topic created by its first use")
 	flag.StringVar(&log, "log", "", "a file for what the client says")
+	authority := flag.String("ca", "", "a PEM file with who has issued the brokers' certificates: TLS")
+	pair := flag.String("pair", "", "a PEM file with a key and a certificate to show")
 	flag.Parse()
 	o.Target.Bootstrap, o.Partitions, o.MaxBuffered = strings.Split(bootstrap, ","), int32(partitions), 1<<20
 	if *create {
 		o.Target.Options = []kgo.Opt{kgo.AllowAutoTopicCreation()}
 	}
+	if *authority != "" {
+		secured, err := secure(*authority, *pair)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "load:", err)
+			os.Exit(1)
+		}
+		o.Target.Dial = (&tls.Dialer{NetDialer: &net.Dialer{}, Config: secured}).DialContext
+	}
 	if err := run(o, log, *patience); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
 	}
+}
+
+// secure reads what TLS wants; pair may be empty.
+func secure(authority, pair string) (*tls.Config, error) {
+	text, err := os.ReadFile(authority)
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{RootCAs: x509.NewCertPool()}
+	if !c.RootCAs.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s has no certificate", authority)
+	}
+	if pair == "" {
+		return c, nil
+	}
+	own, err := tls.LoadX509KeyPair(pair, pair)
+	c.Certificates = []tls.Certificate{own}
+	return c, err
 }
 
 func run(o numbers.Options, log string, patience time.Duration) error {

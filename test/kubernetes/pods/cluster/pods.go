@@ -44,10 +44,18 @@ func (c *Cluster) create(owner, hash, name string, meta metav1.ObjectMeta, templ
 	return p
 }
 
-// remove tells a pod to go within its grace period.
+// remove tells a pod to go within its grace period. What was evicted has been told, and an Event says why.
 func (c *Cluster) remove(p *pod) {
 	if !p.deleted.IsZero() {
 		return
+	}
+	if s := p.status(); s.Reason == kubelet.Evicted {
+		c.say("pod %s is evicted: %s", p.object.Name, s.Message)
+		c.events = append(c.events, &corev1.Event{
+			ObjectMeta:     metav1.ObjectMeta{Name: fmt.Sprintf("%s.evicted.%d", p.object.Name, c.number()), Namespace: p.object.Namespace},
+			InvolvedObject: corev1.ObjectReference{Kind: "Pod", Name: p.object.Name, Namespace: p.object.Namespace, UID: p.object.UID},
+			Type:           corev1.EventTypeWarning, Reason: s.Reason, Message: s.Message,
+		})
 	}
 	p.deleted = time.Now()
 	c.say("pod %s is told to go", p.object.Name)

@@ -1,5 +1,5 @@
-// Package kubelet keeps pods running on the hosts of package lan: volumes, containers, probes, restarts with back-off, and the
-// end with its hook, SIGTERM, grace and SIGKILL. A container runs in namespaces of its own, its files an overlay above the
+// Package kubelet keeps pods running on the hosts of package lan: volumes, containers, probes, restarts with back-off, evictions for
+// room, and the end with its hook, SIGTERM, grace and SIGKILL. A container runs in namespaces of its own, its files an overlay above the
 // image, its user the one that the pod or the image names.
 //
 // Every Pod has one goroutine, which New starts and which ends with Gone; those of its containers and probes are below it.
@@ -54,6 +54,10 @@ type Status struct {
 	// Ready tells that all containers are.
 	Ready    bool
 	Restarts int
+	// Largest is the most that one of its emptyDirs with a limit has been found to hold, in bytes.
+	Largest int64
+	// Reason is Evicted, or empty.
+	Reason string
 	// Message says what it waits for, or what has happened last.
 	Message string
 }

@@ -65,7 +65,7 @@ func (p *Pod) Status() Status {
 		ready, restarts, message := c.state()
 		s.Ready = s.Ready && ready
 		s.Restarts += restarts
-		if message != "" {
+		if message != "" && s.Reason == "" {
 			s.Message = message
 		}
 	}
@@ -121,6 +121,7 @@ func (p *Pod) run() {
 	p.set(func(s *Status) { s.Phase, s.Message = corev1.PodRunning, "" })
 	refreshed := make(chan struct{})
 	go p.refresh(refreshed)
+	go p.measure(refreshed)
 	var kept sync.WaitGroup
 	for _, c := range p.containers {
 		kept.Go(c.keep)
@@ -128,6 +129,9 @@ func (p *Pod) run() {
 	kept.Wait()
 	close(refreshed)
 	p.set(func(s *Status) {
+		if s.Reason == Evicted {
+			return
+		}
 		s.Phase = corev1.PodSucceeded
 		for _, c := range p.containers {
 			if c.code() != 0 {
