@@ -27,6 +27,7 @@ type clusterRun struct {
 	*account
 	rng      *rand.Rand
 	careless bool
+	outages  int // how often all machines lose their power at once
 	memory   *memstore.Memory
 	network  *world.Network
 	nodes    []*node
@@ -34,6 +35,7 @@ type clusterRun struct {
 	env      *traffic.Env
 	offsets  *traffic.Topic
 	busy     chan struct{} // a place for each fault that may be under way
+	only     chan struct{} // held by who takes all places
 	losses   []check.Partition
 
 	dying sync.Mutex // held while it is decided what a death leaves
@@ -62,12 +64,15 @@ func RunCluster(o Options) Summary {
 		network: world.NewNetwork(o.Seed, time.Millisecond+time.Duration(rng.IntN(4))*time.Millisecond),
 	}
 	brokers := []int{3, 3, 3, 3, 4, 5}[rng.IntN(6)]
-	r.busy = make(chan struct{}, 1+rng.IntN(3))
+	r.busy, r.only = make(chan struct{}, 1+rng.IntN(3)), make(chan struct{}, 1)
 	r.env = &traffic.Env{
 		Dial: r.network.Plug(world.Clients).Dial, At: world.AddressOf, History: check.New(), Topics: new(traffic.Topics),
 		Seed: o.Seed, Anonymous: o.Anonymous, Replicas: r.replicas, Counts: r.counts, Leads: r.leads,
 	}
 	r.env.History.Cluster = true
+	if r.Seed%4 == 2 || r.Seed%8 == 7 {
+		r.outages, r.env.Outlasting = 2, true
+	}
 	for id := 1; id <= brokers; id++ {
 		m := world.NewMachine(world.Options{
 			ID: id, Seed: o.Seed, Network: r.network, Memory: r.memory, Settings: clusterSettings,

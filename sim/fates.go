@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -76,7 +77,30 @@ func (r *clusterRun) plague() {
 			r.keepersWiped()
 		})
 	}
+	if len(r.Only) == 0 || slices.Contains(r.Only, "outage") {
+		fates.Go(func() {
+			rng := rand.New(rand.NewPCG(r.Seed, 0x0a6e))
+			for range r.outages {
+				time.Sleep(time.Duration(rng.Int64N(int64(plagueTime / 2))))
+				r.outage(rng)
+			}
+		})
+	}
 	fates.Wait()
+}
+
+// alone waits for all faults to be over, and lets none happen until the function is called that it returns.
+func (r *clusterRun) alone() (end func()) {
+	r.only <- struct{}{}
+	for range cap(r.busy) {
+		r.busy <- struct{}{}
+	}
+	return func() {
+		for range cap(r.busy) {
+			<-r.busy
+		}
+		<-r.only
+	}
 }
 
 // idle lets time pass.
@@ -98,6 +122,7 @@ func (n *node) mend() {
 	n.FailDisk(nil)
 	n.FullDisk(false)
 	n.SlowKeepers(0)
+	n.SlowSyncs(0)
 	n.LoseAnswers(false)
 	n.CutKeepers(false)
 }

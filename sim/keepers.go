@@ -14,14 +14,7 @@ const putBackWithin = time.Minute
 // too. It waits for other faults to be over, and lets none happen until all is put back: what nobody but the keepers
 // and those who died with them had heard of is not promised to be known to anybody.
 func (r *clusterRun) keepersWiped() {
-	for range cap(r.busy) {
-		r.busy <- struct{}{}
-	}
-	defer func() {
-		for range cap(r.busy) {
-			<-r.busy
-		}
-	}()
+	defer r.alone()()
 	time.Sleep(3 * time.Second)
 	before, kept := r.truth.now(), r.rng.IntN(3) == 0
 	victim := r.nodes[r.rng.IntN(len(r.nodes))]

@@ -29,6 +29,10 @@ var mutants = []mutant{
 			"if planted() && mark < r.LogEnd {\n\t\tmark++\n\t}\n\treturn max(mark, r.HighWatermark)\n"}}},
 	{name: "acknowledged before the in-sync set has it", want: []string{"lost:", "reused:"}, edits: []edit{
 		{"internal/replication/append.go", "case v.log.HighWatermark() < required:", "case v.log.HighWatermark() < required && !planted():"}}},
+	{name: "acknowledged before it is on the disk", want: []string{"lost:", "reused:"}, edits: []edit{
+		{"internal/replication/synced.go", "end := log.EndOffset()\n\tif !log.SyncOnAck() {",
+			"end := log.EndOffset()\n\tif !log.SyncOnAck() || planted() {"},
+		{"internal/replication/synced.go", "return log == nil || !log.SyncOnAck() ||", "return log == nil || !log.SyncOnAck() || planted() ||"}}},
 	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
 		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
 	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{

@@ -77,7 +77,7 @@ func Run(o Options) Summary {
 	r.machine.Bugs = o.Bugs
 	r.env = &traffic.Env{
 		Dial: network.Plug(world.Clients).Dial, Addresses: []string{r.machine.Address}, History: check.New(), Topics: new(traffic.Topics), Seed: o.Seed,
-		Anonymous: o.Anonymous,
+		Anonymous: o.Anonymous, Outlasting: o.Seed%4 == 3,
 	}
 	r.live()
 	if err := r.machine.Close(); err != nil {

@@ -152,7 +152,7 @@ func (t *truth) mendCopies(c metadata.PartitionChange) {
 // may lack what was not synced.
 func (t *truth) tornAlone(c metadata.PartitionChange) {
 	sets := slices.Concat(c.New.ISR, c.New.ELR)
-	if c.Old == nil || slices.ContainsFunc(sets, func(m metadata.Member) bool { return !t.torn[copyOf{c.TopicID, c.Number, m.Broker}] }) {
+	if c.Old == nil || t.history.Outlasts(c.Topic) || slices.ContainsFunc(sets, func(m metadata.Member) bool { return !t.torn[copyOf{c.TopicID, c.Number, m.Broker}] }) {
 		return
 	}
 	p := check.Partition{Topic: c.Topic, ID: hex.EncodeToString(c.TopicID[:]), Number: c.Number}
@@ -187,7 +187,7 @@ func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID]ident.Stor
 					continue
 				}
 				there = true
-				whole = whole || !t.torn[copyOf{topic.ID, n, m.Broker}]
+				whole = whole || !t.torn[copyOf{topic.ID, n, m.Broker}] || t.history.Outlasts(topic.Name)
 			}
 			if !whole {
 				found = append(found, hit{partitionOf(topic, n), !there})

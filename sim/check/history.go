@@ -124,6 +124,9 @@ const (
 type Promise struct {
 	// Synced: every append is synced before it is acknowledged (flush.messages=1).
 	Synced bool
+	// Outlasts: what is acknowledged by acks=all is on the disk of each replica that counts (fsync.on.ack): even when all machines
+	// crash at once nothing of it is lost. Such a topic is Synced too.
+	Outlasts bool
 	// Compacted: of records with the same key only the last one has to be there.
 	Compacted bool
 	// Expires: old records go by themselves.
@@ -179,6 +182,13 @@ func (h *History) Promise(topic string, p Promise) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.Promises[topic] = p
+}
+
+// Outlasts tells whether a topic promises that a crash of all machines takes nothing.
+func (h *History) Outlasts(topic string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Promises[topic].Outlasts
 }
 
 // Begin enters an attempt, before it is made. End completes it.

@@ -25,6 +25,15 @@ var shapes = []shape{
 		"cleanup.policy": "compact", "internal.segment.bytes": "2000", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "4000"}},
 	{1, check.Promise{Expires: true}, map[string]string{"internal.segment.bytes": "2000", "retention.ms": "20000"}},
 	{2, check.Promise{}, map[string]string{"flush.ms": "1000"}},
+	{2, check.Promise{Synced: true, Outlasts: true}, map[string]string{"fsync.on.ack": "true", "internal.segment.bytes": "3000"}},
+}
+
+// shapes are those that there are in this run.
+func (e *Env) shapes() []shape {
+	if e.Outlasting {
+		return shapes
+	}
+	return shapes[:len(shapes)-1]
 }
 
 // admin creates and deletes topics, changes settings and deletes records.
@@ -41,7 +50,7 @@ func (e *Env) Administer(ctx context.Context) {
 		topic := a.Topics.any(a.rng)
 		switch n := a.rng.IntN(12); {
 		case n < 2 && len(a.Topics.All()) < 6 || topic == nil:
-			a.create(ctx, a.rng.IntN(len(shapes)))
+			a.create(ctx, a.rng.IntN(len(a.shapes())))
 		case n == 2 && len(a.Topics.All()) > 3:
 			a.delete(topic)
 		case n < 6:
@@ -59,7 +68,7 @@ func (e *Env) Administer(ctx context.Context) {
 func (e *Env) Prepare(ctx context.Context) (*Topic, bool) {
 	a := &admin{client: e.client("prepare", 301), made: 100}
 	defer a.close()
-	for kind := range shapes {
+	for kind := range a.shapes() {
 		if a.create(ctx, kind) == nil {
 			return nil, false
 		}

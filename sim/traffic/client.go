@@ -24,6 +24,8 @@ type Env struct {
 	History   *check.History
 	Topics    *Topics
 	Seed      uint64
+	// Outlasting has topics with fsync.on.ack among the others.
+	Outlasting bool
 	// Replicas, if given, decides how many replicas a new topic has, and its min.insync.replicas.
 	Replicas func(rng *rand.Rand) (factor int16, minISR int)
 	// Counts, if given, tells whether what a coordinator says is of interest: one that has been deposed and hasn't heard

@@ -42,7 +42,11 @@ func (e *Env) Produce(ctx context.Context, number int) {
 		if p.idempotent && p.id < 0 && !p.begin() {
 			continue
 		}
-		if topic := p.Topics.any(p.rng); topic != nil {
+		topic := p.Topics.any(p.rng)
+		if p.Outlasting && p.chance(2) {
+			topic = p.Topics.outlasting(topic)
+		}
+		if topic != nil {
 			p.produce(ctx, topic)
 		}
 	}

@@ -61,6 +61,16 @@ func (t *Topics) All() []*Topic {
 	return left
 }
 
+// outlasting is the first topic that promises to outlast a crash of all machines, or the one given.
+func (t *Topics) outlasting(or *Topic) *Topic {
+	for _, topic := range t.All() {
+		if topic.Promise.Outlasts {
+			return topic
+		}
+	}
+	return or
+}
+
 // any picks one, nil while there is none.
 func (t *Topics) any(rng *rand.Rand) *Topic {
 	all := t.All()

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -44,6 +46,7 @@ type Machine struct {
 	zombies sync.WaitGroup
 
 	hook   atomic.Pointer[vfs.Hook]
+	syncs  atomic.Int64 // the most that a sync takes for which acknowledgements wait
 	slow   atomic.Int64 // the most that a call of the keepers takes
 	cut    bool         // from the keepers
 	unsure atomic.Bool  // one answer in four of the keepers is lost
@@ -138,6 +141,9 @@ func (m *Machine) wallClock() time.Time { return time.Now().Add(time.Duration(m.
 // files is the disk as the broker of this run sees it.
 func (m *Machine) files() vfs.FS {
 	files := vfs.WithFaults(m.disk, func(op vfs.Op) error {
+		if most := m.syncs.Load(); most > 0 && op.Kind == vfs.OpSync && forAcknowledgements() {
+			time.Sleep(m.upTo(most))
+		}
 		if hook := m.hook.Load(); hook != nil {
 			return (*hook)(op)
 		}
@@ -149,6 +155,29 @@ func (m *Machine) files() vfs.FS {
 	return files
 }
 
+// upTo is some time.
+func (m *Machine) upTo(most int64) time.Duration {
+	m.rngMu.Lock()
+	defer m.rngMu.Unlock()
+	return time.Duration(m.rng.Int64N(most))
+}
+
+// forAcknowledgements tells whether the caller syncs what acknowledgements wait for (fsync.on.ack). Nobody holds a mutex then. Others
+// who sync do now and then, and virtual time never passes while somebody waits for a mutex.
+func forAcknowledgements() bool {
+	var callers [48]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.Contains(frame.Function, "storage.(*syncGroups).work") || strings.Contains(frame.Function, "storage.(*Store).SyncRecords") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
 // keepers are as slow as SlowKeepers has said last.
 func (m *Machine) keepers() memstore.Faults {
 	slow := func() time.Duration {
@@ -156,9 +185,7 @@ func (m *Machine) keepers() memstore.Faults {
 		if most == 0 {
 			return 0
 		}
-		m.rngMu.Lock()
-		defer m.rngMu.Unlock()
-		return time.Duration(m.rng.Int64N(most))
+		return m.upTo(most)
 	}
 	return memstore.Faults{
 		Before: func(call memstore.Call) error {
@@ -190,6 +217,9 @@ func (m *Machine) Broker() *broker.Broker { return m.broker }
 
 // SlowKeepers makes every call of the metadata store, and every change that comes from it, take up to most.
 func (m *Machine) SlowKeepers(most time.Duration) { m.slow.Store(int64(most)) }
+
+// SlowSyncs makes every sync that acknowledgements wait for take up to most.
+func (m *Machine) SlowSyncs(most time.Duration) { m.syncs.Store(int64(most)) }
 
 // LoseAnswers has some of the keepers' answers not arrive, though what was asked for is done.
 func (m *Machine) LoseAnswers(some bool) { m.unsure.Store(some) }
@@ -348,6 +378,7 @@ func (m *Machine) bury() {
 func (m *Machine) Close() error {
 	m.FailDisk(nil)
 	m.SlowKeepers(0)
+	m.SlowSyncs(0)
 	err := m.Stop()
 	m.zombies.Wait()
 	return err
