@@ -69,8 +69,11 @@ const (
 // patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
 func (b *Broker) patiently(ctx context.Context, do func() error) error {
 	waiting := time.AfterFunc(silence, func() {
-		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", b.meta.waitsFor(ctx))
+		because := b.meta.waitsFor(ctx)
+		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", because)
+		b.ready.waits(fmt.Errorf("%w: waiting for the keepers: %v", errStarting, because))
 	})
+	defer b.ready.waits(nil)
 	defer waiting.Stop()
 	looked := false
 	for began := time.Now(); ; {
@@ -116,6 +119,20 @@ var (
 )
 
 func (r *readiness) set(why error) { r.why.Store(&why) }
+
+// waits says what a start waits for, nil for nothing in particular; it changes nothing once the start is over.
+func (r *readiness) waits(why error) {
+	var next *error
+	if why != nil {
+		next = &why
+	}
+	for {
+		old := r.why.Load()
+		if old != nil && !errors.Is(*old, errStarting) || r.why.CompareAndSwap(old, next) {
+			return
+		}
+	}
+}
 
 func (r *readiness) err() error {
 	if why := r.why.Load(); why != nil {
