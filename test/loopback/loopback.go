@@ -5,10 +5,14 @@
 package loopback
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 )
 
@@ -50,6 +54,28 @@ func Port() (int, error) {
 	return tcp.Port, nil
 }
 
+// reserved are the ports that this process has given out, each held until it ends.
+var reserved struct {
+	sync.Mutex
+	names []net.Listener // guarded by the Mutex
+}
+
+// reserve keeps a port from the tests of other processes, which may try it before whoever got it here listens; false when one of
+// those has it. Linux has names of sockets that are no files and end with their process; elsewhere nothing is kept.
+func reserve(port uint32) bool {
+	if runtime.GOOS != "linux" {
+		return true
+	}
+	name, err := net.Listen("unix", fmt.Sprintf("@barnabas-test-port-%d", port))
+	if err != nil {
+		return !errors.Is(err, syscall.EADDRINUSE)
+	}
+	reserved.Lock()
+	defer reserved.Unlock()
+	reserved.names = append(reserved.names, name)
+	return true
+}
+
 // find tries hosts in their order, and on each some ports, from one that differs between processes.
 func find(hosts ...string) (string, error) {
 	var last error
@@ -61,8 +87,12 @@ func find(hosts ...string) (string, error) {
 				last = err
 				continue
 			}
-			defer l.Close()
-			return l.Addr().String(), nil
+			l.Close()
+			if !reserve(port) {
+				last = fmt.Errorf("port %d is given to a process of another test", port)
+				continue
+			}
+			return fmt.Sprintf("%s:%d", host, port), nil
 		}
 	}
 	return "", fmt.Errorf("no free loopback address: %w", last)
