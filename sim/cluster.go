@@ -27,16 +27,18 @@ type clusterRun struct {
 	*account
 	rng      *rand.Rand
 	careless bool
-	outages  int // how often all machines lose their power at once
-	memory   *memstore.Memory
-	network  *world.Network
-	nodes    []*node
-	truth    *truth
-	env      *traffic.Env
-	offsets  *traffic.Topic
-	busy     chan struct{} // a place for each fault that may be under way
-	only     chan struct{} // held by who takes all places
-	losses   []check.Partition
+	// directories are how many log directories each broker has. Where there are several, replicas are moved between them.
+	directories int
+	outages     int // how often all machines lose their power at once
+	memory      *memstore.Memory
+	network     *world.Network
+	nodes       []*node
+	truth       *truth
+	env         *traffic.Env
+	offsets     *traffic.Topic
+	busy        chan struct{} // a place for each fault that may be under way
+	only        chan struct{} // held by who takes all places
+	losses      []check.Partition
 
 	dying sync.Mutex // held while it is decided what a death leaves
 }
@@ -70,13 +72,17 @@ func RunCluster(o Options) Summary {
 		Seed: o.Seed, Anonymous: o.Anonymous, Replicas: r.replicas, Counts: r.counts, Leads: r.leads,
 	}
 	r.env.History.Cluster = true
+	if r.Seed%5 == 4 {
+		r.directories = 2
+		r.env.Directories = []string{"/data", "/more"}
+	}
 	if r.Seed%4 == 2 || r.Seed%8 == 7 {
 		r.outages, r.env.Outlasting = 2, true
 	}
 	for id := 1; id <= brokers; id++ {
 		m := world.NewMachine(world.Options{
 			ID: id, Seed: o.Seed, Network: r.network, Memory: r.memory, Settings: clusterSettings,
-			Logger: o.Logger.With("on", id),
+			Logger: o.Logger.With("on", id), Directories: r.directories,
 		})
 		m.Bugs = o.Bugs
 		r.nodes = append(r.nodes, &node{m, rand.New(rand.NewPCG(o.Seed, 0xfa7e<<8|uint64(id)))})

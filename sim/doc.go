@@ -18,7 +18,8 @@
 // of a partition, judged by the metadata store and the disks as they are at that moment.
 //
 // In some runs all machines of a cluster lose their power at once, twice (outage.go), the syncs that acknowledgements wait for
-// being slow: topics with fsync.on.ack lose nothing then.
+// being slow: topics with fsync.on.ack lose nothing then. In one of five brokers have two log directories, between which
+// replicas are moved to and fro, and one of the two fails for a while.
 //
 // Keepers are wiped too, all of them or so many that what they agreed on last is lost, and one broker with them
 // (keepers.go): what the brokers know has to be put back. Wall clocks are set, for the logs of one machine.

@@ -3,6 +3,7 @@ package sim
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,7 @@ var blows = []blow{
 	{"ambush", 5, (*clusterRun).ambush},
 	{"restart", 4, (*clusterRun).restart},
 	{"disk error", 2, (*clusterRun).diskError},
+	{"directory fails", 4, (*clusterRun).directoryFails},
 	{"disk full", 1, (*clusterRun).diskFull},
 	{"slow keepers", 2, (*clusterRun).slowKeepers},
 	{"keepers gone", 2, (*clusterRun).keepersGone},
@@ -47,6 +49,9 @@ func (r *clusterRun) plague() {
 	var drawn []blow
 	for _, b := range blows {
 		if len(r.Only) > 0 && !slices.Contains(r.Only, b.name) {
+			continue
+		}
+		if b.name == "directory fails" && r.directories < 2 {
 			continue
 		}
 		for range b.weight {
@@ -173,10 +178,10 @@ func (r *clusterRun) bury(n *node, leaves left, seed uint64) {
 
 // allowed tells whether what a death destroys may be, and enters whatever lives on no other store.
 func (r *clusterRun) allowed(n *node, leaves left) bool {
-	stores := map[ident.BrokerID]ident.StoreID{}
+	stores := map[ident.BrokerID][]ident.StoreID{}
 	for _, other := range r.nodes {
 		if other != n {
-			stores[other.ID] = other.Store()
+			stores[other.ID] = other.Stores()
 		}
 	}
 	hits := r.truth.hits(n.ID, stores)
@@ -260,6 +265,24 @@ func (r *clusterRun) diskError(n *node) {
 		r.die(n, "kill -9", false, left{}) // while it fails
 	}
 	r.fault("broker %d: disk mended", n.ID)
+}
+
+// directoryFails fails all operations in one log directory for a while, while replicas move to and fro.
+func (r *clusterRun) directoryFails(n *node) {
+	dir := n.Dirs[n.rng.IntN(len(n.Dirs))]
+	nth := n.rng.Int64N(30)
+	r.fault("broker %d: %s fails from its operation %d on", n.ID, dir, nth)
+	n.FailDisk(vfs.FailNth(nth, true, world.ErrIO, func(op vfs.Op) bool { return op.Path == dir || strings.HasPrefix(op.Path, dir+"/") }))
+	n.idle(8 * time.Second)
+	switch n.rng.IntN(4) {
+	case 0:
+		r.die(n, "kill -9", false, left{}) // while it fails
+		r.up(n)
+		n.idle(4 * time.Second)
+	case 1:
+		r.die(n, "machine crash", false, left{torn: true})
+	}
+	r.fault("broker %d: %s is mended", n.ID, dir)
 }
 
 func (r *clusterRun) diskFull(n *node) {

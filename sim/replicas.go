@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/storage"
 	"barnabas/internal/vfs"
 	"barnabas/sim/check"
 	"barnabas/sim/traffic"
@@ -27,7 +29,7 @@ func sameReplicas(image *metadata.Image, machines map[ident.BrokerID]*world.Mach
 		promise := h.Promises[f.Partition.Topic]
 		cleaned := promise.Compacted || promise.Expires
 		for _, id := range p.Replicas {
-			held, start, err := onDisk(machines[id].Disk(), f.Partition)
+			held, start, err := onDisk(machines[id], p, f.Partition)
 			if err != nil {
 				found = append(found, fmt.Errorf("replicas: %s on broker %d: %w", f.Partition, id, err))
 				continue
@@ -73,8 +75,14 @@ func sameRecords(f check.Final, held map[int64]check.Read, cleaned bool) error {
 }
 
 // onDisk reads a replica's records from its segments, and where the first of these begins.
-func onDisk(disk *vfs.Mem, p check.Partition) (held map[int64]check.Read, start int64, err error) {
-	dir := fmt.Sprintf("/data/%s", p)
+func onDisk(m *world.Machine, state *metadata.Partition, p check.Partition) (held map[int64]check.Read, start int64, err error) {
+	disk, dir := m.Disk(), filepath.Join(m.Dirs[0], p.String())
+	for _, other := range m.Dirs { // that of the store that is named
+		found, _, err := storage.ReadMetaProperties(disk, other)
+		if member, ok := state.InISR(m.ID); err == nil && ok && member.Store == found.StoreID {
+			dir = logIn(disk, other, p)
+		}
+	}
 	entries, err := disk.ReadDir(dir)
 	if err != nil {
 		return nil, 0, err
@@ -102,30 +110,52 @@ func onDisk(disk *vfs.Mem, p check.Partition) (held map[int64]check.Read, start 
 	return held, start, err
 }
 
+// logIn is where a directory has a partition's log: that of a replica which is moved has its own name once the move is over.
+func logIn(disk *vfs.Mem, dir string, p check.Partition) string {
+	entries, err := disk.ReadDir(dir)
+	if err != nil {
+		return filepath.Join(dir, p.String())
+	}
+	at := slices.IndexFunc(entries, func(e fs.DirEntry) bool {
+		return strings.HasPrefix(e.Name(), p.String()+".") && strings.HasSuffix(e.Name(), "-future")
+	})
+	if own := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == p.String() }); own || at < 0 {
+		return filepath.Join(dir, p.String())
+	}
+	return filepath.Join(dir, entries[at].Name())
+}
+
 // strays finds logs of topics that were deleted, while the broker was down perhaps, or its disk failed. (What was created when
 // keepers lost it is no such log, nor is one that a crash took the topic's id of: those stay until somebody decides.)
 func strays(image *metadata.Image, machines map[ident.BrokerID]*world.Machine) (found []error) {
 	for _, id := range slices.Sorted(maps.Keys(machines)) {
 		disk := machines[id].Disk()
-		entries, err := disk.ReadDir("/data")
-		if err != nil {
-			found = append(found, fmt.Errorf("strays: broker %d: %w", id, err))
+		for _, dir := range machines[id].Dirs {
+			found = append(found, straysIn(image, id, disk, dir)...)
 		}
-		for _, e := range entries {
-			at := strings.LastIndexByte(e.Name(), '-')
-			if !e.IsDir() || at < 0 {
-				continue
-			}
-			if _, err := strconv.Atoi(e.Name()[at+1:]); err != nil {
-				continue // it is about to be removed
-			}
-			data, err := vfs.ReadFile(disk, filepath.Join("/data", e.Name(), "partition.metadata"))
-			if err != nil {
-				continue
-			}
-			if topic, ok := topicOf(data); ok && image.Deleted(topic) {
-				found = append(found, fmt.Errorf("strays: broker %d holds %s of topic %s, which was deleted", id, e.Name(), topic))
-			}
+	}
+	return found
+}
+
+func straysIn(image *metadata.Image, id ident.BrokerID, disk *vfs.Mem, dir string) (found []error) {
+	entries, err := disk.ReadDir(dir)
+	if err != nil {
+		found = append(found, fmt.Errorf("strays: broker %d: %w", id, err))
+	}
+	for _, e := range entries {
+		at := strings.LastIndexByte(e.Name(), '-')
+		if !e.IsDir() || at < 0 {
+			continue
+		}
+		if _, err := strconv.Atoi(e.Name()[at+1:]); err != nil {
+			continue // it is about to be removed
+		}
+		data, err := vfs.ReadFile(disk, filepath.Join(dir, e.Name(), "partition.metadata"))
+		if err != nil {
+			continue
+		}
+		if topic, ok := topicOf(data); ok && image.Deleted(topic) {
+			found = append(found, fmt.Errorf("strays: broker %d holds %s of topic %s, which was deleted", id, e.Name(), topic))
 		}
 	}
 	return found

@@ -205,16 +205,20 @@ func (r *run) checkLosses() {
 		return
 	}
 	defer feed.Stop()
-	told := map[string]int{}
+	told, rows := map[string]int{}, map[string][]string{}
 	for loss := range feed.Current().Losses() {
-		told[fmt.Sprintf("%s-%d", loss.Topic, loss.Partition)]++
+		name := fmt.Sprintf("%s-%d", loss.Topic, loss.Partition)
+		told[name]++
+		rows[name] = append(rows[name], fmt.Sprintf("[%d, %d) epoch %d at %d: %s", loss.Start, loss.End, loss.LeaderEpoch, loss.AtMs, loss.Cause))
 	}
 	for _, p := range r.wiped {
-		if feed.Current().Topic(p.Topic) == nil {
+		topic := feed.Current().Topic(p.Topic)
+		if topic == nil {
 			continue
 		}
 		if told[p.String()]--; told[p.String()] < 0 {
-			r.violation("loss: %s was destroyed and the ledger does not say so: %w", p, errSilent)
+			r.violation("loss: %s was destroyed and the ledger does not say so (it says %q; the partition: %+v): %w", p, rows[p.String()],
+				topic.Partition(p.Number), errSilent)
 		}
 	}
 }

@@ -169,7 +169,7 @@ type hit struct {
 
 // hits are the partitions that count on no other whole copy than those of a broker. stores are the disks as they are,
 // the broker's own left out.
-func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID]ident.StoreID) []hit {
+func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID][]ident.StoreID) []hit {
 	image := t.now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -183,7 +183,7 @@ func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID]ident.Stor
 			}
 			whole, there := false, false
 			for _, m := range sets {
-				if m.Broker == broker || stores[m.Broker].IsZero() || stores[m.Broker] != m.Store {
+				if m.Broker == broker || !slices.Contains(stores[m.Broker], m.Store) {
 					continue
 				}
 				there = true

@@ -48,6 +48,10 @@ func (e *Env) Administer(ctx context.Context) {
 	defer a.close()
 	for a.rest(ctx, 2*time.Second) {
 		topic := a.Topics.any(a.rng)
+		if len(a.Directories) > 0 && topic != nil && a.chance(2) {
+			a.move(topic)
+			continue
+		}
 		switch n := a.rng.IntN(12); {
 		case n < 2 && len(a.Topics.All()) < 6 || topic == nil:
 			a.create(ctx, a.rng.IntN(len(a.shapes())))
@@ -181,6 +185,22 @@ func (a *admin) deleteRecords(t *Topic) {
 		outcome = check.Done
 	}
 	a.History.EndCut(cut, outcome)
+}
+
+// move has a replica of a partition, or what replicas of it there are on a broker, moved to a log directory.
+func (a *admin) move(t *Topic) {
+	request := kmsg.NewPtrAlterReplicaLogDirsRequest()
+	request.Version = 2
+	topic := kmsg.NewAlterReplicaLogDirsRequestDirTopic()
+	topic.Topic, topic.Partitions = t.Name, []int32{a.rng.Int32N(t.Partitions)}
+	dir := kmsg.NewAlterReplicaLogDirsRequestDir()
+	dir.Dir, dir.Topics = a.Directories[a.rng.IntN(len(a.Directories))], append(dir.Topics, topic)
+	request.Dirs = append(request.Dirs, dir)
+	for _, address := range a.Addresses {
+		if a.chance(2) {
+			a.call(address, request)
+		}
+	}
 }
 
 // elect has leaderships go back to the first replicas.

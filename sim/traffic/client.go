@@ -24,6 +24,8 @@ type Env struct {
 	History   *check.History
 	Topics    *Topics
 	Seed      uint64
+	// Directories are each broker's log directories, nil where there is one: replicas are moved between them.
+	Directories []string
 	// Outlasting has topics with fsync.on.ack among the others.
 	Outlasting bool
 	// Replicas, if given, decides how many replicas a new topic has, and its min.insync.replicas.

@@ -29,6 +29,7 @@ type Machine struct {
 	ID      ident.BrokerID
 	Host    string
 	Address string
+	Dirs    []string // log directories
 
 	network  *Network
 	port     *Port // of the broker that runs, or ran last
@@ -74,6 +75,12 @@ type Options struct {
 	Memory   *memstore.Memory
 	Settings []string // name=value
 	Logger   *slog.Logger
+	// Directories are how many log directories it has; 0: one.
+	Directories int
+}
+
+func (o *Options) directories() []string {
+	return []string{"/data", "/more"}[:max(1, o.Directories)]
 }
 
 // NewMachine makes one with an empty disk; its broker is down.
@@ -84,8 +91,9 @@ func NewMachine(o Options) *Machine {
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(o.ID))),
 	}
 	m.settings = append([]string{
-		"listeners=PLAINTEXT://" + m.Address, "node.id=" + strconv.Itoa(o.ID), "log.dirs=/data",
+		"listeners=PLAINTEXT://" + m.Address, "node.id=" + strconv.Itoa(o.ID), "log.dirs=" + strings.Join(o.directories(), ","),
 	}, o.Settings...)
+	m.Dirs = o.directories()
 	m.newBoot()
 	return m
 }
@@ -340,13 +348,14 @@ func (m *Machine) Empty() {
 // Disk is what the machine holds now, for those who look at it while its broker is down.
 func (m *Machine) Disk() *vfs.Mem { return m.disk }
 
-// Store is the identity of the disk, zero while it has none.
-func (m *Machine) Store() ident.StoreID {
-	found, _, err := storage.ReadMetaProperties(m.disk, "/data")
-	if err != nil {
-		return ident.StoreID{}
+// Stores are the identities of the log directories on the disk, of those that have one.
+func (m *Machine) Stores() (stores []ident.StoreID) {
+	for _, dir := range m.Dirs {
+		if found, _, err := storage.ReadMetaProperties(m.disk, dir); err == nil {
+			stores = append(stores, found.StoreID)
+		}
 	}
-	return found.StoreID
+	return stores
 }
 
 // copyIdentity gives the disk the identity that another had.
