@@ -117,6 +117,18 @@ func (p *peer) leads(topic string) bool {
 	return p.offsetAt(topic, latest).ErrorCode == 0
 }
 
+// endOf is the end of partition 0, once the broker tells it.
+func (b *broker) endOf(t *testing.T, topic string) int64 {
+	t.Helper()
+	p, end := dial(t, b.address), int64(-1)
+	b.await(t, "tell where "+topic+" ends", func() bool {
+		got := p.offsetAt(topic, latest)
+		end = got.Offset
+		return got.ErrorCode == 0
+	})
+	return end
+}
+
 // latest stands for the end of a partition where a time is asked for.
 const latest = -1
 

@@ -53,7 +53,7 @@ func TestTornTail(t *testing.T) {
 	b.kill() // what the load had sent last may otherwise be written a moment later
 	b.launch(t)
 	b.awaitReady(t)
-	end := dial(t, b.address).offsetAt("torn", latest).Offset
+	end := b.endOf(t, "torn")
 	for name, tail := range map[string][]byte{
 		"zeroes": make([]byte, 5000), "noise": noise, "half a batch": sound[:len(sound)/2],
 		"a few bytes": {1, 2, 3}, "a batch with a flipped bit": flipped, "a batch of other offsets": sound,
@@ -68,7 +68,7 @@ func TestTornTail(t *testing.T) {
 		if after := size(t, segment); after != before {
 			t.Errorf("%s: the segment has %d bytes, %d before", name, after, before)
 		}
-		if now := dial(t, b.address).offsetAt("torn", latest).Offset; now != end {
+		if now := b.endOf(t, "torn"); now != end {
 			t.Errorf("%s: the log ends at %d, not %d", name, now, end)
 		}
 	}

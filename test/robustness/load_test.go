@@ -128,7 +128,7 @@ func (l *load) verify(t *testing.T, b *broker) {
 // readAll reads partition 0 of a topic as a real client does.
 func readAll(t *testing.T, b *broker, topic string) []*kgo.Record {
 	t.Helper()
-	end := dial(t, b.address).offsetAt(topic, latest).Offset
+	end := b.endOf(t, topic)
 	client, err := b.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}))
 	if err != nil {
 		t.Fatal(err)
