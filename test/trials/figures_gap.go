@@ -37,11 +37,16 @@ func measureKills(ctx context.Context, o options, s system) (all []*figure, err 
 	return all, nil
 }
 
+// impatience is for how long a client waits for an answer of a process that may be suspended. What it has sent to that one it sends
+// to the next leader only then: with the two seconds that the other figures allow, a leader elected after 2.1 s would be written to after 4.
+const impatience = 250 * time.Millisecond
+
 // measurePauses stops a leader's process by SIGSTOP: it vanishes without a reset of its connections.
 func measurePauses(ctx context.Context, o options, s system) ([]*figure, error) {
 	measured, err := measureGaps(ctx, o, s, 12,
 		func(n *nodes.Node) { n.Broker.Signal(syscall.SIGSTOP) },
-		func(n *nodes.Node) error { return n.Broker.Signal(syscall.SIGCONT) })
+		func(n *nodes.Node) error { return n.Broker.Signal(syscall.SIGCONT) },
+		kgo.ProduceRequestTimeout(impatience), kgo.RequestTimeoutOverhead(impatience))
 	return []*figure{{What: "SIGSTOP of a leader to the next acknowledged record, 12 partitions: first, last of what it led",
 		Measured: measured, Goal: "4 s"}}, err
 }
@@ -49,6 +54,7 @@ func measurePauses(ctx context.Context, o options, s system) ([]*figure, error) 
 // measureGaps ends a leader's service, has records written at once to all that it led, and has it serve again.
 func measureGaps(
 	ctx context.Context, o options, s system, partitions int, end func(*nodes.Node), again func(*nodes.Node) error,
+	patience ...kgo.Opt,
 ) (string, error) {
 	c, err := s.start(ctx, o)
 	if c != nil {
@@ -57,8 +63,8 @@ func measureGaps(
 	if err != nil {
 		return "", err
 	}
-	client, err := c.Target().Client(kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.DefaultProduceTopic(gapTopic))
+	client, err := c.Target().Client(append(patience, kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.DefaultProduceTopic(gapTopic))...)
 	if err != nil {
 		return "", err
 	}
