@@ -15,7 +15,7 @@ import (
 // (metadata/etcdstore) has a row of its own.
 var levels = map[string]int{
 	"ident": 0, "record": 0, "vfs": 0, "config": 0, "metrics": 0,
-	"scenario": 0, "overview": 0, "probes": 0, "tlsstore": 0, "footprint": 0,
+	"scenario": 0, "overview": 0, "probes": 0, "tlsstore": 0, "footprint": 0, "unison": 0,
 	"wire": 1, "storage": 1, "metadata": 1, "quota": 1,
 	"keeper/rollcall":    1,
 	"kubernetes":         1,
