@@ -11,6 +11,9 @@ import (
 const (
 	manyTopics  = 10
 	recordsEach = 200 // partitions in one Produce request
+	// restFor is how long a broker is left alone before what it holds is read: some seconds after a burst it gives back what only
+	// that has needed (footprint.Rest).
+	restFor = 10 * time.Second
 )
 
 // measurePartitions is what many partitions take, in memory and in time: to create and lead them, to write a record to
@@ -23,7 +26,7 @@ func measurePartitions(total int) func(system) (figures, error) {
 		}
 		defer n.closeAndLeave()
 		m := many{n, scaled(total) / manyTopics}
-		time.Sleep(settleFor)
+		time.Sleep(restFor)
 		empty, err := residentMiB(n.pid())
 		if err != nil {
 			return nil, err
@@ -35,7 +38,7 @@ func measurePartitions(total int) func(system) (figures, error) {
 		if err := m.time(f, "one record to each", m.writeAll); err != nil {
 			return nil, err
 		}
-		time.Sleep(settleFor)
+		time.Sleep(restFor)
 		if f["resident, MiB"], err = residentMiB(n.pid()); err != nil {
 			return nil, err
 		}
