@@ -74,7 +74,8 @@ func TestBudgetPreventsEviction(t *testing.T) {
 			_, err := w.Exec(w.context(), w.pod("client"), nil, "kafka-producer-perf-test.sh", "--topic", "endless", "--num-records", strconv.Itoa(round),
 				"--record-size", strconv.Itoa(record), "--throughput", "-1", "--producer-props", "bootstrap.servers="+bootstrap, "acks=all")
 			if err != nil {
-				w.say("the producer: %v", err) // it may be refused for a moment
+				last := strings.Split(strings.TrimSpace(err.Error()), "\n")
+				w.say("the producer: %s", last[len(last)-1]) // it may be refused for a moment
 			}
 			end = written()
 			return end > before
