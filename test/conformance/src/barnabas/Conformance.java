@@ -5,6 +5,7 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectMetho
 
 import java.io.IOException;
 import java.io.PrintStream;
+import java.lang.reflect.Method;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,7 +14,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.kafka.common.utils.Exit;
 import org.junit.platform.engine.DiscoverySelector;
@@ -74,9 +74,19 @@ public final class Conformance {
             return List.of(selectClass(name));
         }
         try {
+            List<DiscoverySelector> found = new ArrayList<>();
             Class<?> type = Class.forName(parts[0]);
-            return Stream.of(type.getMethods()).filter(method -> method.getName().equals(parts[1]) && !method.isBridge())
-                .<DiscoverySelector>map(method -> selectMethod(type, method)).collect(Collectors.toList());
+            for (Class<?> in = type; in != null; in = in.getSuperclass()) {
+                for (Method method : in.getDeclaredMethods()) { // many tests are not public
+                    if (method.getName().equals(parts[1]) && !method.isBridge()) {
+                        found.add(selectMethod(type, method));
+                    }
+                }
+            }
+            if (found.isEmpty()) {
+                throw new IllegalArgumentException("there is no " + name);
+            }
+            return found;
         } catch (ClassNotFoundException e) {
             throw new IllegalArgumentException(name, e);
         }
@@ -90,6 +100,7 @@ public final class Conformance {
             .configurationParameter("junit.jupiter.extensions.autodetection.enabled", "true")
             .configurationParameter("junit.jupiter.execution.timeout.mode", "enabled")
             .configurationParameter("junit.jupiter.execution.timeout.testable.method.default", "90 s")
+            .configurationParameter("junit.jupiter.execution.timeout.threaddump.enabled", "true")
             .build();
         Launcher launcher = LauncherFactory.create();
         launcher.execute(request, new TestExecutionListener() {

@@ -76,6 +76,11 @@ public final class Instance implements ClusterInstance {
         stopped = true;
     }
 
+    /** The last lines of every process, empty where none was started. */
+    public String logs() {
+        return cluster == null ? "" : cluster.logs();
+    }
+
     @Override
     public boolean started() {
         return started;

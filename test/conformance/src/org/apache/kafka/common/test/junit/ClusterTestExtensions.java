@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.common.test.ClusterInstance;
@@ -136,7 +137,11 @@ public class ClusterTestExtensions implements TestTemplateInvocationContextProvi
                         instance.start();
                     }
                 };
-                AfterEachCallback stop = context -> instance.stop();
+                AfterEachCallback stop = context -> {
+                    context.getExecutionException().filter(TimeoutException.class::isInstance)
+                        .ifPresent(late -> System.out.println("what the brokers said:\n" + instance.logs()));
+                    instance.stop();
+                };
                 return List.of(start, stop, resolver(instance));
             }
         };
