@@ -7,9 +7,12 @@ import (
 	"os"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/client/pkg/v3/types"
 	"go.etcd.io/etcd/server/v3/config"
+	"go.etcd.io/etcd/server/v3/etcdserver/api/v3rpc"
 	"go.etcd.io/etcd/server/v3/features"
+	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -121,4 +124,9 @@ func zapLogger(logger *slog.Logger) *zap.Logger {
 
 func flock(file *os.File) error {
 	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// leasesOf is what a client in this process renews leases by.
+func leasesOf(server *etcdServer) pb.LeaseClient {
+	return adapter.LeaseServerToLeaseClient(v3rpc.NewQuotaLeaseServer(server))
 }

@@ -63,7 +63,7 @@ func (f *face) wake() *zookeeper.Server {
 		perAddress = -1
 	}
 	f.server = zookeeper.New(zookeeper.Options{
-		Store: etcdstore.New(f.client, ""), Name: f.etcd.Cfg.Name, Log: f.log, TickTime: f.settings.TickTime,
+		Store: etcdstore.New(f.client, leasesOf(f.etcd), ""), Name: f.etcd.Cfg.Name, Log: f.log, TickTime: f.settings.TickTime,
 		Words: f.settings.Words, PerAddress: perAddress, Mode: f.mode, Port: f.port, Dir: f.etcd.Cfg.DataDir,
 	})
 	return f.server

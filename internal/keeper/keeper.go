@@ -139,7 +139,9 @@ func (k *Keeper) Ready(ctx context.Context) error {
 func (k *Keeper) Client() *clientv3.Client { return k.client }
 
 // Store is the metadata of the cluster at a chroot, a path such as /kafka or nothing.
-func (k *Keeper) Store(chroot string) metadata.Store { return etcdstore.New(k.client, Root(chroot)) }
+func (k *Keeper) Store(chroot string) metadata.Store {
+	return etcdstore.New(k.client, leasesOf(k.server), Root(chroot))
+}
 
 // Root is the prefix of all keys of the cluster at a chroot.
 func Root(chroot string) string { return chroot + "/barnabas/" }

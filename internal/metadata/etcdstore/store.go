@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -23,6 +24,7 @@ const defaultPage = 1000
 // each watch and each lease, which end with it.
 type Store struct {
 	client *clientv3.Client
+	leases pb.LeaseClient
 	root   string
 	// ctx ends when the Store is closed.
 	ctx   context.Context
@@ -33,16 +35,17 @@ type Store struct {
 
 var _ metadata.Store = (*Store)(nil)
 
-// New is a Store on a client that stays its owner's. The root is put before every key as it is.
-func New(client *clientv3.Client, root string) *Store {
-	s := &Store{client: client, root: root}
+// New is a Store on a client that stays its owner's; leases are what the client renews leases by. The root is put before
+// every key as it is.
+func New(client *clientv3.Client, leases pb.LeaseClient, root string) *Store {
+	s := &Store{client: client, leases: leases, root: root}
 	s.ctx, s.close = context.WithCancel(context.Background())
 	return s
 }
 
-// NewOwner is New for a client that is closed with the Store.
+// NewOwner is New for a client with connections of its own, which is closed with the Store.
 func NewOwner(client *clientv3.Client, root string) *Store {
-	s := New(client, root)
+	s := New(client, clientv3.RetryLeaseClient(client), root)
 	s.owned = true
 	return s
 }
