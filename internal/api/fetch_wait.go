@@ -5,6 +5,7 @@ import (
 
 	"barnabas/internal/record"
 	"barnabas/internal/replication"
+	"barnabas/internal/unison"
 )
 
 // longestWait bounds what a client may ask for, so that the goroutine of a client that went away is not kept for weeks.
@@ -28,7 +29,7 @@ func (f *fetchCall) wait() {
 	began := time.Now()
 	wait := f.api.waits.Get().(*fetchWait)
 	timer, waiter := wait.timer, wait.waiter
-	timer.Reset(f.waits())
+	timer.Reset(f.patience(began))
 	for waiting := true; waiting && !f.enough(); {
 		f.watch(waiter)
 		f.letGo()
@@ -47,6 +48,20 @@ func (f *fetchCall) wait() {
 	waiter.Rest()
 	f.api.waits.Put(wait)
 	f.call.waited = time.Since(began)
+}
+
+// unisonFrom is from what time on the waits of followers end together. Shorter ones are there for a purpose.
+const unisonFrom = 100 * time.Millisecond
+
+// patience is how long there is nothing to say. Followers that have nothing to copy are answered all at once, and by all
+// leaders at the same moments: it is for each of them that an idle broker wakes up. They ask again at once, so that all but
+// the first wait take as long as they were asked for.
+func (f *fetchCall) patience(now time.Time) time.Duration {
+	most := f.waits()
+	if f.replica < 0 || most < unisonFrom {
+		return most
+	}
+	return unison.Wait(now, most)
 }
 
 // watch waits for each partition's mark to pass what was readable at the last look.

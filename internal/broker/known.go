@@ -17,6 +17,7 @@ import (
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/unison"
 	"barnabas/internal/vfs"
 )
 
@@ -56,7 +57,11 @@ func (b *Broker) keepKnown(ctx context.Context) {
 	var written metadata.Revision
 	var ensemble string
 	for wait := knownEvery; ctx.Err() == nil; {
-		pause(ctx, wait)
+		if wait == knownEvery {
+			pause(ctx, unison.Wait(time.Now(), wait)) // with the other chores of an idle broker
+		} else {
+			pause(ctx, wait)
+		}
 		image, birth := b.feed.Current(), b.feed.Birth()
 		if birth.Ensemble == "" || image.Revision() < birth.Since || image.Revision() == written && ensemble == birth.Ensemble {
 			continue

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barnabas/internal/keeper/rollcall"
+	"barnabas/internal/unison"
 )
 
 const (
@@ -329,7 +330,7 @@ func (m *Member) serve(ctx context.Context) (err error) {
 		case twice || calls:
 			tick.Reset(calmEvery)
 		default:
-			tick.Reset(restEvery)
+			tick.Reset(unison.Wait(time.Now(), restEvery))
 		}
 		m.maintains.look(ctx, server)
 	}

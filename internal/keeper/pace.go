@@ -10,6 +10,8 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
+
+	"barnabas/internal/unison"
 )
 
 const (
@@ -70,7 +72,7 @@ func (p *pace) pass() {
 	case p.hurried:
 		p.wait(1, hurryTick)
 	case p.leads():
-		p.wait(beatTicks, beatTicks*p.tick)
+		p.wait(beatTicks, unison.Wait(time.Now(), beatTicks*p.tick)) // with all else that is idle
 	default:
 		p.wait(1, p.tick)
 	}

@@ -68,6 +68,7 @@ func TestPaceOfALeader(t *testing.T) {
 	leads.Store(true)
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		expect(t, "at first", passed(paceTick), 1)
+		expect(t, "when all send their heartbeats", passed(paceTick), beatTicks) // the clock began at a full second
 		expect(t, "between heartbeats", passed(beatTicks*paceTick-1), 0)
 		expect(t, "at a heartbeat", passed(1), beatTicks)
 		expect(t, "five later", passed(5*beatTicks*paceTick), 5*beatTicks)

@@ -2,6 +2,8 @@ package storage
 
 import (
 	"time"
+
+	"barnabas/internal/unison"
 )
 
 const (
@@ -23,7 +25,7 @@ type chore struct {
 // keepHouse does the store's chores until it is closed. Errors have taken a directory offline and
 // were logged there.
 func (s *Store) keepHouse(stop <-chan struct{}) {
-	tick := time.NewTicker(min(houseTick, s.settings.ProbeInterval))
+	tick := unison.NewTicker(min(houseTick, s.settings.ProbeInterval))
 	defer tick.Stop()
 	chores := s.chores()
 	for {
@@ -31,6 +33,7 @@ func (s *Store) keepHouse(stop <-chan struct{}) {
 		case <-stop:
 			return
 		case <-tick.C:
+			tick.Next()
 		}
 		now := time.Now() // not the wall clock, which may be set
 		for i := range chores {
