@@ -53,8 +53,9 @@ func (w watchedBroker) returns(b *metadata.Broker) bool {
 
 const (
 	// pulseAfter is how long after its last answer a broker is asked whether it is there, a little longer than an idle fetch
-	// waits by default; pulseWithin is how long it has to answer.
+	// waits by default; pulseWithin is how long it has to answer, pulseLate when that begins to be odd.
 	pulseAfter  = 550 * time.Millisecond
+	pulseLate   = 300 * time.Millisecond
 	pulseWithin = 1150 * time.Millisecond
 	// The pauses between attempts to connect to a broker that neither answers nor refuses.
 	firstPulsePause = 20 * time.Millisecond
@@ -148,7 +149,7 @@ func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
 	defer peer.Close()
 	defer w.watchOver(w.of, peer)()
 	for {
-		if err := ask(peer); err != nil {
+		if err := w.ask(peer); err != nil {
 			if reached && !isTimeout(err) {
 				err = nil
 			}
@@ -163,13 +164,22 @@ func (w *pulse) hold(ctx context.Context) (reached bool, err error) {
 	}
 }
 
-// ask has the broker say anything.
-func ask(peer *wire.Peer) error {
+// ask has the broker say anything. While it does not, its keeper may be as silent, on whose word the verdict waits.
+func (w *pulse) ask(peer *wire.Peer) error {
+	late := time.AfterFunc(pulseLate, w.suspect)
+	defer late.Stop()
 	answer, err := wire.Call[*kmsg.ApiVersionsResponse](peer, kmsg.NewPtrApiVersionsRequest(), pulseWithin)
 	if err == nil {
 		answer.Free()
 	}
 	return err
+}
+
+// suspect has the metadata store look whether those are there whom it talks to.
+func (w *pulse) suspect() {
+	if store, ok := w.store.(interface{ Suspect() }); ok {
+		store.Suspect()
+	}
 }
 
 func isTimeout(err error) bool {

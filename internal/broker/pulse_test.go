@@ -75,7 +75,7 @@ func TestQuestionsKeepTheirTime(t *testing.T) {
 		defer peer.Close()
 		time.AfterFunc(pulseAfter/2, func() { peer.Prolong(pulseAfter) })
 		began := time.Now()
-		if err := ask(peer); !isTimeout(err) || time.Since(began) != pulseWithin {
+		if err := (&pulse{pulses: &pulses{}}).ask(peer); !isTimeout(err) || time.Since(began) != pulseWithin {
 			t.Errorf("given up after %s: %v", time.Since(began), err)
 		}
 	})

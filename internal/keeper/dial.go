@@ -41,6 +41,7 @@ func Dial(remote Remote) (metadata.Store, error) {
 	if len(remote.Servers) == 0 {
 		return nil, errors.New("keeper: no address to connect to")
 	}
+	links := newLinks(remote)
 	client, err := clientv3.New(clientv3.Config{
 		Endpoints:            remote.Servers,
 		TLS:                  remote.TLS,
@@ -51,7 +52,7 @@ func Dial(remote Remote) (metadata.Store, error) {
 		DialKeepAliveTimeout: vanished,
 		Logger:               zap.New(&bridge{logger: remote.Logger}),
 		DialOptions: []grpc.DialOption{
-			grpc.WithContextDialer(dialKeeper),
+			grpc.WithContextDialer(links.dial),
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: maxRedial},
 				MinConnectTimeout: dialTimeout,
@@ -60,10 +61,12 @@ func Dial(remote Remote) (metadata.Store, error) {
 	})
 	switch {
 	case err == nil:
-		return etcdstore.NewOwner(client, Root(remote.Chroot)), nil
+		return remoteStore{etcdstore.NewOwner(client, Root(remote.Chroot)), links}, nil
 	case errors.Is(err, rpctypes.ErrAuthFailed):
+		links.close()
 		return nil, fmt.Errorf("%w: %v", ErrLogin, remote.Servers)
 	default:
+		links.close()
 		return nil, fmt.Errorf("%w: connect to %v: %w", metadata.ErrUnavailable, remote.Servers, err)
 	}
 }
@@ -75,8 +78,8 @@ const (
 	maxRedial = 400 * time.Millisecond
 	// keepAlive is how often gRPC asks whether the other end lives: it does not do so more often.
 	keepAlive = 10 * time.Second
-	// vanished is how long the other end may leave unanswered what was sent (TCP_USER_TIMEOUT, which gRPC sets), and what
-	// the kernel asks on a connection that is idle. A broker hears of nothing until then, and its lease runs out.
+	// vanished is how long the other end's kernel may leave unanswered what was sent (TCP_USER_TIMEOUT), and what
+	// ours asks on a connection that is idle. A broker hears of nothing until then, and its lease runs out.
 	vanished = 2 * time.Second
 )
 
@@ -84,5 +87,13 @@ const (
 // has vanished ends no connection.
 func dialKeeper(ctx context.Context, address string) (net.Conn, error) {
 	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: vanished / 2, Interval: vanished / 2, Count: 2}}
-	return dialer.DialContext(ctx, "tcp", address)
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	if err := endUnacknowledged(conn, vanished); err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("keeper: set TCP_USER_TIMEOUT: %w", err)
+	}
+	return conn, nil
 }
