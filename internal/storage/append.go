@@ -271,7 +271,7 @@ func (l *Log) maybeRoll(set batchSet, next record.Offset, c *LogConfig) error {
 	if size == 0 {
 		return nil
 	}
-	full := size > int64(c.SegmentBytes)-int64(len(set.bytes)) ||
+	full := size > l.sealedAt(c)-int64(len(set.bytes)) ||
 		(s.offsets.count()+1)*offsetEntrySize > int(c.SegmentIndexBytes) ||
 		(s.times.count()+2)*timeEntrySize > int(c.SegmentIndexBytes)
 	if full {

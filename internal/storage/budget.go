@@ -121,10 +121,30 @@ func (s *Store) keepBudgets() {
 }
 
 func (d *Directory) keepBudget() {
+	d.budget.Lock()
+	defer d.budget.Unlock()
+	d.lookAtBudget()
+}
+
+// allowanceAfter is the allowance after one that did not suffice: what has become expendable since that look may make room. Where
+// nothing could go the next round of the chore is waited for.
+func (d *Directory) allowanceAfter(spent *allowance) *allowance {
+	d.budget.Lock()
+	defer d.budget.Unlock()
+	if now := d.allowance.Load(); now != spent || spent.full {
+		return now
+	}
+	d.lookAtBudget()
+	return d.allowance.Load()
+}
+
+// lookAtBudget makes room, and allows what there is. The caller holds budget.
+func (d *Directory) lookAtBudget() {
 	used, budget := d.usage()
 	if budget <= 0 {
 		d.pressed.Store(false)
 		d.allowance.Store(nil)
+		d.sealed.Store(0)
 		return
 	}
 	d.seal(used, budget)
@@ -152,9 +172,11 @@ func (d *Directory) keepBudget() {
 	}
 }
 
-// seal ends active segments that are large beside the budget, so that they may go one day.
+// seal ends active segments that are large beside the budget, so that they may go one day, and says how large those to come may
+// become.
 func (d *Directory) seal(used, budget int64) {
 	if used < budget/100*sealPercent {
+		d.sealed.Store(budget / 100 * sealPercent)
 		return
 	}
 	var filled []*Log
@@ -163,11 +185,21 @@ func (d *Directory) seal(used, budget int64) {
 			filled = append(filled, l)
 		}
 	}
+	most := max(leastSealed, budget/100*sealPercent/int64(max(1, len(filled))))
+	d.sealed.Store(most)
 	for _, l := range filled {
-		if most := max(leastSealed, budget/100*sealPercent/int64(len(filled))); l.active().size.Load() >= most {
+		if l.active().size.Load() >= most {
 			_ = l.seal() // what fails has taken the directory offline and said so
 		}
 	}
+}
+
+// sealedAt is the size from which on an active segment is sealed, by the log's settings or for the budget's sake.
+func (l *Log) sealedAt(c *LogConfig) int64 {
+	if most := l.dir.sealed.Load(); most > 0 && c.Delete {
+		return min(most, int64(c.SegmentBytes))
+	}
+	return int64(c.SegmentBytes)
 }
 
 // seal begins a new segment at the end of the log.
@@ -239,9 +271,13 @@ func (l *Log) expendables() []expendable {
 	return all
 }
 
-// withinBudget refuses an append of so many bytes that the directory has no room for.
+// withinBudget refuses an append of so many bytes that the directory has no room for. The caller holds no lock.
 func (l *Log) withinBudget(bytes int, origin Origin, done *Appended) error {
-	if a := l.dir.allowance.Load(); a == nil || a.take(int64(bytes), origin) {
+	a := l.dir.allowance.Load()
+	if a == nil || a.take(int64(bytes), origin) {
+		return nil
+	}
+	if a = l.dir.allowanceAfter(a); a == nil || a.take(int64(bytes), origin) {
 		return nil
 	}
 	done.Message = "The broker's data directory has used up its budget (barnabas.data.budget.bytes); nothing was written."

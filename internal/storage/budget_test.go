@@ -101,6 +101,24 @@ func TestBudgetBetweenTwoLooks(t *testing.T) {
 	}
 }
 
+// TestBudgetOfABurst: who writes more than is left between two looks is not refused while older records may go.
+func TestBudgetOfABurst(t *testing.T) {
+	h := newHarness(t, vfs.NewMem())
+	h.tune.BudgetBytes = 16 << 20
+	l := h.log(nil)
+	h.store.keepBudgets()
+	half := strings.Repeat("x", 512<<10)
+	for range 200 {
+		if _, err := l.Append(batchOf(t, h.store.nowMs(), half), AppendOptions{LeaderEpoch: 1}); err != nil {
+			t.Fatalf("%d bytes: %v", l.Size(), err)
+		}
+		l.SetHighWatermark(l.EndOffset())
+	}
+	if size := l.Size(); size > h.tune.BudgetBytes || size < h.tune.BudgetBytes/2 {
+		t.Errorf("%d bytes are left of a budget of %d", size, h.tune.BudgetBytes)
+	}
+}
+
 // TestBudgetLeavesOthersAlone: what is compacted is not sealed for the budget's sake, nor what is far below it.
 func TestBudgetLeavesOthersAlone(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -27,6 +27,8 @@ type Directory struct {
 	loaded        atomic.Bool // all of its logs are known, be it offline now
 	startsChanged atomic.Bool
 	pressed       atomic.Bool               // the budget is short: what is discarded goes at once
+	budget        sync.Mutex                // held while the budget is looked at
+	sealed        atomic.Int64              // bytes from which on a segment is sealed for the budget's sake, 0 for none
 	allowance     atomic.Pointer[allowance] // nil where there is no budget, and until it was looked at
 	// made counts the partitions' directories that were made or found, madeSynced those of them whose names are synced.
 	made, madeSynced atomic.Int64
