@@ -162,6 +162,7 @@ func (p *Partition) follow(old, next *view, eligible eligibility, sameEpoch bool
 	}
 	for i := range rows {
 		eligible.consider(&rows[i], next)
+		rows[i].moved(old.inSync, next.inSync, eligible)
 	}
 	p.followers = rows
 }

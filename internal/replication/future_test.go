@@ -182,6 +182,69 @@ func TestLeaderOfAMovedFollower(t *testing.T) {
 	m.isIn(p, "/a", 10)
 }
 
+// A fetch that a follower sent before it moved, or that waited meanwhile, comes after the set has heard of the move. The store
+// it names holds nothing any more: it does not come back into the set. What comes of another life of that broker counts.
+func TestFetchFromBeforeAMove(t *testing.T) {
+	m := newMovers(t)
+	was, is := metadata.Member{Broker: 2, Store: ident.StoreID{2}}, metadata.Member{Broker: 2, Store: ident.StoreID{3}}
+	register := func(stores ...ident.StoreID) metadata.Revision {
+		m.change(put(metadata.BrokerKey(2), metadata.EncodeBroker(&metadata.Broker{Stores: stores})))
+		return m.image.Broker(2).Epoch
+	}
+	p := m.lead(was)
+	life := register(was.Store, is.Store)
+	m.append(p, 5)
+	fetch := func(who metadata.Member, life metadata.Revision) {
+		t.Helper()
+		r, err := p.Read(ReadRequest{Offset: 5, MaxBytes: 1 << 20, UpTo: AtLogEnd, CurrentEpoch: 0,
+			LastFetchedEpoch: record.NoEpoch, Follower: &FollowerFetch{Member: who, Registered: life}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Span.Release()
+	}
+	fetch(was, life)
+	move := func(to metadata.Member) {
+		m.stored.ISR = []metadata.Member{m.stored.ISR[0], to}
+		m.stored.Epoch++
+		m.hear()
+	}
+	proposed := func(when string, want int) {
+		t.Helper()
+		if got := len(m.proposals); got != want {
+			t.Fatalf("%s: %d proposals, want %d: %+v", when, got, want, m.proposals)
+		}
+	}
+	none := len(m.proposals)
+	move(is)
+	fetch(was, life)
+	proposed("a fetch from before the move", none)
+	fetch(is, life)
+	fetch(was, life)
+	proposed("one that is later still", none)
+	m.isIn(p, "/a", 5)
+	move(was)
+	fetch(is, life)
+	proposed("a fetch from before it moved back", none)
+	fetch(was, life)
+	proposed("where it is", none)
+	move(is)
+	next := register(was.Store, is.Store)
+	fetch(was, life)
+	proposed("a fetch of the life before", none)
+	fetch(was, next)
+	proposed("its log was moved while it was down", none+1)
+	if got := m.proposals[none].ISR; len(got) != 2 || got[1] != was {
+		t.Errorf("proposed: %v", got)
+	}
+	move(was)
+	fetch(was, next)
+	move(is)
+	register(was.Store)
+	fetch(was, next)
+	proposed("the directory that it was moved to has failed", none+2)
+}
+
 func TestMoveIsCalledOff(t *testing.T) {
 	m := newMovers(t)
 	p := m.lead()

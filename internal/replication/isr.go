@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
 )
@@ -56,6 +57,29 @@ type Follower struct {
 	Since metadata.Revision
 	// Silent says that its broker can't be reached and has not fetched for a while; its next fetch ends that.
 	Silent bool
+	// left is the store that it was on before it moved, while leftIn was its broker's registration; zero for none.
+	left   ident.StoreID
+	leftIn metadata.Revision
+}
+
+// moved notes that the in-sync set, which named another store of the same registration for the follower, names this one. A
+// successor's store, or one that nobody has any more, is of another.
+func (f *Follower) moved(old, next InSync, eligible eligibility) {
+	i := slices.IndexFunc(old.Committed, func(m metadata.Member) bool { return m.Broker == f.Member.Broker })
+	if i < 0 || old.Committed[i].Store.IsZero() || !isTwin(f.Member, old.Committed[i]) || !slices.Contains(next.Committed, f.Member) {
+		return
+	}
+	if _, since := eligible(old.Committed[i], true); since != 0 && since == f.Since {
+		f.left, f.leftIn = old.Committed[i].Store, since
+	}
+}
+
+// hasLeft tells whether a fetch names the store that the follower was on before it moved: it was sent before that, though it
+// comes, or has been waiting, after it, and that store holds nothing any more. In another life of its broker it may have been
+// put back there, and where the new store has failed the move may not have come to its end.
+func (f *Follower) hasLeft(who FollowerFetch) bool {
+	return f.Member.Broker == who.Member.Broker && f.left == who.Member.Store && !f.left.IsZero() &&
+		f.Since != 0 && who.Registered <= f.leftIn
 }
 
 // fetched notes a fetch. What one that is not in sync had under a registration before says nothing of how soon it will be

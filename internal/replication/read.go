@@ -149,6 +149,9 @@ func (p *Partition) followed(v *view, who FollowerFetch, from, leaderEnd record.
 
 // progressed is followed's part under mu.
 func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd record.Offset) calls {
+	if slices.ContainsFunc(p.followers, func(f Follower) bool { return f.hasLeft(who) }) {
+		return nil
+	}
 	f := p.rowOf(who.Member)
 	if f == nil {
 		return nil
