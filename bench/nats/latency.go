@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -21,8 +22,12 @@ type load struct {
 
 const subject = "load"
 
+// clientGC is GOGC of the client, as that of the harness's own clients.
+const clientGC = 800
+
 // run writes, for every message that counts, the nanoseconds from the moment it was due to the moment it was there.
 func (l load) run(to io.Writer) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(clientGC))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute+2*time.Duration(l.total/l.rate)*time.Second)
 	defer cancel()
 	publisher, err := nats.Connect("nats://" + l.to)
