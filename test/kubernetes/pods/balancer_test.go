@@ -59,18 +59,8 @@ func TestLoadBalancer(t *testing.T) {
 	l := w.startLoad("-bootstrap", bootstrap, "-create", "-partitions", "1")
 	l.flows(200, "through the load balancers")
 	l.mark("installed")
-	if err := w.RolloutRestart(w.Owners("queue-barnabas-broker")...); err != nil {
-		t.Fatal(err)
-	}
-	w.chartReady("restarted")
-	l.flows(200, "after the restart")
-	l.mark("restarted")
-	l.finish()
-	for _, e := range w.Events() {
-		if e.Reason == "AddressMisleads" {
-			t.Errorf("%s of %s: %s", e.Reason, e.InvolvedObject.Name, e.Message)
-		}
-	}
+	w.restarted(l, "queue-barnabas-broker", 200)
+	w.noneMisleads()
 	w.install(outside("192.168.11.0/24"))
 	w.await("the ranges to let the outside in", func() bool { return !w.refused(bootstrap) })
 	w.install(outside("203.0.113.0/24"))

@@ -97,13 +97,7 @@ func TestMemoryLimits(t *testing.T) {
 		if logs := w.Logs("queue-barnabas-broker-0"); !strings.Contains(logs, `"memory is bounded by the container","bytes":67108864`) {
 			t.Error("broker 0 does not know what it may have")
 		}
-		if err := w.RolloutRestart(w.Owners("queue")...); err != nil {
-			t.Fatal(err)
-		}
-		w.chartReady("restarted")
-		l.flows(500, "after the restart")
-		l.mark("restarted")
-		l.finish()
+		w.restarted(l, "queue", 500)
 		w.used(w.Owners("queue")...)
 	})
 }

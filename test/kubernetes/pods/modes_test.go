@@ -27,13 +27,7 @@ func TestOneProcess(t *testing.T) {
 	l := w.startLoadInside("-bootstrap", "queue-barnabas:9092", "-create", "-partitions", "1")
 	l.flows(200, "before")
 	l.mark("installed")
-	if err := w.RolloutRestart(w.Owners("queue")...); err != nil {
-		t.Fatal(err)
-	}
-	w.chartReady("restarted")
-	l.flows(200, "after the restart")
-	l.mark("restarted")
-	l.finish()
+	w.restarted(l, "queue", 200)
 	w.event("queue-barnabas-broker", "EnsembleBorn") // by the keeper inside
 	w.event("queue-barnabas-broker", "KeeperReturnedEmpty")
 }

@@ -157,18 +157,8 @@ func TestTLS(t *testing.T) {
 	w.deployClient("client")
 	w.connects("client", "queue-barnabas-broker-1", 9092, false)
 	w.connects("client", "queue-barnabas-broker-1", 9093, true)
-	if err := w.RolloutRestart(w.Owners("queue-barnabas-broker")...); err != nil {
-		t.Fatal(err)
-	}
-	w.chartReady("restarted")
-	l.flows(200, "after the restart")
-	l.mark("restarted")
-	l.finish()
-	for _, e := range w.Events() {
-		if e.Reason == "AddressMisleads" {
-			t.Errorf("%s of %s: %s", e.Reason, e.InvolvedObject.Name, e.Message)
-		}
-	}
+	w.restarted(l, "queue-barnabas-broker", 200)
+	w.noneMisleads()
 }
 
 // host is the address of one.

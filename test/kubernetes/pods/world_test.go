@@ -182,3 +182,25 @@ func (o *output) String() string {
 	defer o.mu.Unlock()
 	return o.text.String()
 }
+
+// restarted restarts the chart's pods of some owners under load, which flows on afterwards, so many records of it, and ends.
+func (w *world) restarted(l *load, owners string, records int) {
+	w.t.Helper()
+	if err := w.RolloutRestart(w.Owners(owners)...); err != nil {
+		w.t.Fatal(err)
+	}
+	w.chartReady("restarted")
+	l.flows(records, "after the restart")
+	l.mark("restarted")
+	l.finish()
+}
+
+// noneMisleads looks that no broker has told of an address of its own that leads elsewhere.
+func (w *world) noneMisleads() {
+	w.t.Helper()
+	for _, e := range w.Events() {
+		if e.Reason == "AddressMisleads" {
+			w.t.Errorf("%s of %s: %s", e.Reason, e.InvolvedObject.Name, e.Message)
+		}
+	}
+}

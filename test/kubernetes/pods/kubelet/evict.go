@@ -31,23 +31,17 @@ func (p *Pod) measure(ended <-chan struct{}) {
 	if len(limits) == 0 {
 		return
 	}
-	tick := time.NewTicker(measureEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ended:
-			return
-		case <-tick.C:
-		}
+	repeat(measureEvery, ended, func() (goOn bool) {
 		for dir, limit := range limits {
 			used := sizeOf(dir)
 			p.set(func(s *Status) { s.Largest = max(s.Largest, used) })
 			if used > limit {
 				p.evict(fmt.Sprintf("Usage of EmptyDir volume %q exceeds the limit %d: it is %d", filepath.Base(dir), limit, used))
-				return
+				return false
 			}
 		}
-	}
+		return true
+	})
 }
 
 // evict ends the pod as a failed one, which it stays until its owner takes it away.

@@ -230,9 +230,26 @@ func same(a, b map[string][]byte) bool {
 	return maps.EqualFunc(a, b, func(x, y []byte) bool { return string(x) == string(y) })
 }
 
+// refreshEvery is how often maps that are mounted are looked at.
+const refreshEvery = 500 * time.Millisecond
+
 // refresh has mounted maps follow what they hold; a kubelet takes up to a minute for it, this one half a second.
 func (p *Pod) refresh(ended <-chan struct{}) {
-	tick := time.NewTicker(500 * time.Millisecond)
+	repeat(refreshEvery, ended, func() (goOn bool) {
+		p.files.Lock()
+		defer p.files.Unlock()
+		for i := range p.volumes {
+			if p.volumes[i].content != nil {
+				_ = p.volumes[i].show() // a map that is gone stays as it was
+			}
+		}
+		return true
+	})
+}
+
+// repeat does something now and then, until that says that it is enough, or ended is closed.
+func repeat(every time.Duration, ended <-chan struct{}, do func() (goOn bool)) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -240,13 +257,9 @@ func (p *Pod) refresh(ended <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
-		p.files.Lock()
-		for i := range p.volumes {
-			if p.volumes[i].content != nil {
-				_ = p.volumes[i].show() // a map that is gone stays as it was
-			}
+		if !do() {
+			return
 		}
-		p.files.Unlock()
 	}
 }
 
