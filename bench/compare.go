@@ -19,7 +19,7 @@ func compare(programs string, c string, slicesEach int) error {
 	}
 	load, known := comparisons[c]
 	if !known {
-		return fmt.Errorf("%q can't be compared; small, produce1k, produce100, fetch and idle3 can", c)
+		return fmt.Errorf("%q can't be compared; small, produce1k, produce100, fetch, groups and idle3 can", c)
 	}
 	var all []*compared
 	defer func() {
@@ -81,6 +81,13 @@ var comparisons = map[string]func(*node) (func() (float64, error), error){
 	},
 	"produce1k":  func(n *node) (func() (float64, error), error) { return n.streamSlice(1024), nil },
 	"produce100": func(n *node) (func() (float64, error), error) { return n.streamSlice(100), nil },
+	"groups": func(n *node) (func() (float64, error), error) { // of two builds with -scale 0.9: each connection takes two descriptors
+		l, err := n.joinGroups()
+		if err != nil {
+			return nil, err
+		}
+		return l.slice, nil
+	},
 	"fetch": func(n *node) (func() (float64, error), error) {
 		load := newStream(loadTopic, fetchValue)
 		if err := load.run(n.oneAddress, scaled(storedBytes)/2/len(load.frames[0])); err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,12 @@ const (
 	heartbeatEvery = 3 * time.Second // heartbeat.interval.ms
 	commitEvery    = 5 * time.Second // auto.commit.interval.ms
 	groupsFor      = 20 * time.Second
+	// sessionTimeout lets the members of one build wait while those of others join, in a comparison.
+	sessionTimeout = 10 * time.Minute
+	// groupsAtOnce bounds the groups that are joined at the same time: a broker in its initial rebalance delay has all ten of each then,
+	// and is not kept from the next by members who ask whether it goes on.
+	groupsAtOnce = 200
+	askEvery     = 500 * time.Millisecond
 )
 
 // measureGroups keeps many consumers in groups, each on a connection of its own, that send heartbeats and commits at the
@@ -25,21 +32,14 @@ func measureGroups(s system) (figures, error) {
 		return nil, err
 	}
 	defer n.close()
-	if err := n.awaitCoordinator(); err != nil {
+	begun := time.Now()
+	l, err := n.joinGroups()
+	if err != nil {
 		return nil, err
 	}
-	l := &groupLoad{node: n, stop: make(chan struct{})}
-	count := scaled(groupCount)
-	begun := time.Now()
-	joined := l.start(count)
-	for range count * groupMembers {
-		if err := <-joined; err != nil {
-			close(l.stop)
-			l.members.Wait()
-			return nil, err
-		}
-	}
+	defer l.close()
 	f := figures{"all have joined, s": time.Since(begun).Seconds()}
+	l.begin()
 	time.Sleep(scaledTime(settleFor))
 	before := l.answered.Load()
 	g, err := startGauge(n.pid())
@@ -56,32 +56,96 @@ func measureGroups(s system) (figures, error) {
 	f["broker CPU, % of a core"] = 100 * used.broker.Seconds() / used.wall.Seconds()
 	f["broker CPU-s per million"] = used.broker.Seconds() / answered * 1e6
 	f["resident, MiB"], err = residentMiB(n.pid())
-	close(l.stop)
-	l.members.Wait()
-	if failed := l.failed.Load(); failed != nil {
-		return nil, *failed
+	if failed := l.end(); failed != nil {
+		return nil, failed
 	}
 	return f, err
+}
+
+// slice is what all members ask for in the time between two heartbeats.
+func (l *groupLoad) slice() (cost float64, err error) {
+	before := l.answered.Load()
+	g, err := startGauge(l.node.pid())
+	if err != nil {
+		return 0, err
+	}
+	l.begin()
+	time.Sleep(heartbeatEvery)
+	used, err := g.stop()
+	answered := float64(l.answered.Load() - before)
+	if failed := l.end(); failed != nil {
+		return 0, failed
+	}
+	return used.broker.Seconds() / answered * 1e6, err
 }
 
 // groupLoad is all the members.
 type groupLoad struct {
 	node     *node
+	members  []*member
 	stop     chan struct{}
-	members  sync.WaitGroup
+	working  sync.WaitGroup
 	answered atomic.Int64
 	failed   atomic.Pointer[error]
 }
 
-func (l *groupLoad) start(groups int) <-chan error {
-	joined := make(chan error, groups*groupMembers)
-	for i := range groups {
-		for j := range groupMembers {
-			m := &member{load: l, group: fmt.Sprintf("group-%d", i), phase: time.Duration(i*groupMembers+j) % 5000 * time.Millisecond}
-			l.members.Go(func() { m.live(joined) })
+// joinGroups makes all groups whole.
+func (n *node) joinGroups() (*groupLoad, error) {
+	if err := n.awaitCoordinator(); err != nil {
+		return nil, err
+	}
+	l := &groupLoad{node: n}
+	for i := range scaled(groupCount) * groupMembers {
+		l.members = append(l.members, &member{load: l, group: fmt.Sprintf("group-%d", i/groupMembers), phase: time.Duration(i) % 5000 * time.Millisecond})
+	}
+	turns := make(chan struct{}, groupsAtOnce)
+	for group := range slices.Chunk(l.members, groupMembers) {
+		turns <- struct{}{}
+		var whole sync.WaitGroup
+		for _, m := range group {
+			whole.Go(func() { l.fail(m.join()) })
+		}
+		l.working.Go(func() { whole.Wait(); <-turns })
+		if l.failed.Load() != nil {
+			break
 		}
 	}
-	return joined
+	l.working.Wait()
+	if failed := l.failed.Load(); failed != nil {
+		l.close()
+		return nil, *failed
+	}
+	return l, nil
+}
+
+// begin has all members work until end.
+func (l *groupLoad) begin() {
+	l.stop = make(chan struct{})
+	for _, m := range l.members {
+		l.working.Go(func() { l.fail(m.work()) })
+	}
+}
+
+// end tells what went wrong.
+func (l *groupLoad) end() error {
+	close(l.stop)
+	l.working.Wait()
+	if failed := l.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
+}
+
+func (l *groupLoad) fail(err error) {
+	if err != nil {
+		l.failed.Store(&err)
+	}
+}
+
+func (l *groupLoad) close() {
+	for _, m := range l.members {
+		m.conn.close()
+	}
 }
 
 // member is a consumer of the classic protocol. The first of a group leads it and gives each member one partition.
@@ -92,18 +156,7 @@ type member struct {
 	generation int32
 	partition  int32
 	phase      time.Duration
-}
-
-func (m *member) live(joined chan<- error) {
-	err := m.join()
-	joined <- err
-	if err != nil {
-		return
-	}
-	defer m.conn.close()
-	if err := m.work(); err != nil {
-		m.load.failed.Store(&err)
-	}
+	offset     int64
 }
 
 // work sends heartbeats and commits until the load stops.
@@ -113,7 +166,6 @@ func (m *member) work() error {
 	beat := frame(heartbeat)
 	now := time.Now()
 	nextBeat, nextCommit := now.Add(m.phase%heartbeatEvery), now.Add(m.phase)
-	offset := int64(0)
 	for {
 		next := nextBeat
 		if nextCommit.Before(next) {
@@ -136,8 +188,8 @@ func (m *member) work() error {
 			continue
 		}
 		nextCommit = nextCommit.Add(commitEvery)
-		offset++
-		if err := m.commit(offset); err != nil {
+		m.offset++
+		if err := m.commit(m.offset); err != nil {
 			return err
 		}
 	}
@@ -194,7 +246,7 @@ func (m *member) join() error {
 func (m *member) tryJoin() (whole bool, err error) {
 	request := kmsg.NewPtrJoinGroupRequest()
 	request.Version, request.Group, request.MemberID = 5, m.group, m.id
-	request.SessionTimeoutMillis, request.RebalanceTimeoutMillis = 45_000, 60_000
+	request.SessionTimeoutMillis, request.RebalanceTimeoutMillis = int32(sessionTimeout.Milliseconds()), 60_000
 	request.ProtocolType = "consumer"
 	protocol := kmsg.NewJoinGroupRequestProtocol()
 	protocol.Name, protocol.Metadata = "range", []byte{0, 0, 0, 0, 0, 1, 0, 4, 'l', 'o', 'a', 'd', 0xff, 0xff, 0xff, 0xff}
@@ -269,7 +321,7 @@ func (m *member) awaitRebalance() error {
 		}
 		switch response.ErrorCode {
 		case 0:
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(askEvery)
 		case codeRebalance:
 			return nil
 		default:

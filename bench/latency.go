@@ -76,11 +76,11 @@ func endToEnd(brokers []string, rate, warm, total int) (figures, error) {
 	if err := meet(ctx, client); err != nil {
 		return nil, err
 	}
-	begun := time.Now()
+	times := schedule{begun: time.Now(), rate: rate}
 	failed := make(chan error, 1)
-	go onSchedule(rate, total, func(due time.Time) {
+	go times.run(total, 1, func(record, _ int) {
 		value := make([]byte, latencyValue)
-		binary.BigEndian.PutUint64(value, uint64(due.Sub(begun)))
+		binary.BigEndian.PutUint64(value, uint64(times.due(record).Sub(times.begun)))
 		client.Produce(ctx, &kgo.Record{Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				select {
@@ -95,7 +95,7 @@ func endToEnd(brokers []string, rate, warm, total int) (figures, error) {
 	var h histogram
 	for seen := 0; seen < total; {
 		fetches := client.PollFetches(ctx)
-		now := time.Since(begun)
+		now := time.Since(times.begun)
 		if err := fetches.Err(); err != nil {
 			select {
 			case err = <-failed:

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -14,59 +13,70 @@ import (
 )
 
 const (
-	framesRate    = 1000
 	framesWaitMs  = 5000
 	framesFetched = 1 << 20
+	// framesTogether bounds the records of one frame: what has become due while the frame before it was on its way goes in one
+	// batch, as a client has it.
+	framesTogether = 64
 )
 
 // measureLatencyFrames is measureLatency without a client: a thread sends prepared frames by the schedule and waits for each
 // acknowledgement, another always has a Fetch waiting. What a client as people use it adds is the difference.
-func measureLatencyFrames(s system) (figures, error) {
-	n, err := ready(s, 1)
-	if err != nil {
-		return nil, err
+func measureLatencyFrames(rate int) func(system) (figures, error) {
+	return func(s system) (figures, error) {
+		if s.name() == nameLimit {
+			return latencyLimit(rate)
+		}
+		n, err := ready(s, 1)
+		if err != nil {
+			return nil, err
+		}
+		defer n.close()
+		l := &frameLatency{rate: rate, began: make(chan struct{})}
+		l.warm, l.total = latencyCounts(rate)
+		for records := range l.frames {
+			l.frames[records] = produceFrame(loadTopic, 0, make([]byte, latencyValue), records+1)
+		}
+		if l.producer, err = dialBlocking(n.address()); err != nil {
+			return nil, err
+		}
+		defer unix.Close(l.producer)
+		if l.consumer, err = dialBlocking(n.address()); err != nil {
+			return nil, err
+		}
+		defer unix.Close(l.consumer)
+		g, err := startGauge(n.pid())
+		if err != nil {
+			return nil, err
+		}
+		if err := l.run(); err != nil {
+			return nil, err
+		}
+		used, err := g.stop()
+		f := l.arrived.figures()
+		f["acknowledged, p50, ms"] = float64(l.acked.at(0.5).Microseconds()) / 1000
+		f["acknowledged, p99, ms"] = float64(l.acked.at(0.99).Microseconds()) / 1000
+		f["broker CPU-s per million"] = used.broker.Seconds() / float64(l.total) * 1e6
+		return f, err
 	}
-	defer n.close()
-	warm, total := latencyCounts(framesRate)
-	l := &frameLatency{warm: warm, total: total}
-	if l.producer, err = dialBlocking(n.address()); err != nil {
-		return nil, err
-	}
-	defer unix.Close(l.producer)
-	if l.consumer, err = dialBlocking(n.address()); err != nil {
-		return nil, err
-	}
-	defer unix.Close(l.consumer)
-	g, err := startGauge(n.pid())
-	if err != nil {
-		return nil, err
-	}
-	if err := l.run(); err != nil {
-		return nil, err
-	}
-	used, err := g.stop()
-	f := l.arrived.figures()
-	f["acknowledged, p50, ms"] = float64(l.acked.at(0.5).Microseconds()) / 1000
-	f["acknowledged, p99, ms"] = float64(l.acked.at(0.99).Microseconds()) / 1000
-	f["broker CPU-s per million"] = used.broker.Seconds() / float64(total) * 1e6
-	return f, err
 }
 
 // frameLatency is a producer and a consumer, each on a blocking socket.
 type frameLatency struct {
-	warm, total        int
+	rate, warm, total  int
+	frames             [framesTogether][]byte // of one record, of two, ...
 	producer, consumer int
-	first              int64                     // the offset of the first record
-	begun              atomic.Pointer[time.Time] // when that was due
-	acked              histogram                 // the producer's, as failed is
+	first              int64         // the offset of the first record
+	began              chan struct{} // closed when times is there
+	times              schedule
+	acked              histogram // the producer's, as failed is
 	failed             error
 	arrived            histogram // the consumer's
 }
 
 func (l *frameLatency) run() error {
-	produce := produceFrame(loadTopic, 0, make([]byte, latencyValue), 1)
 	reply := make([]byte, readBuffer)
-	before, err := l.produceOne(produce, reply) // and every connection is there
+	before, err := l.produce(l.frames[0], reply) // and every connection is there
 	if err != nil {
 		return err
 	}
@@ -74,15 +84,18 @@ func (l *frameLatency) run() error {
 	produced := make(chan struct{})
 	go func() {
 		defer close(produced)
-		count := 0
-		onSchedule(framesRate, l.total, func(due time.Time) {
+		l.times = schedule{begun: time.Now(), rate: l.rate}
+		close(l.began)
+		l.times.run(l.total, framesTogether, func(first, records int) {
 			if l.failed != nil {
 				return
 			}
-			l.begun.CompareAndSwap(nil, &due)
-			_, l.failed = l.produceOne(produce, reply)
-			if count++; count > l.warm {
-				l.acked.add(time.Since(due))
+			_, l.failed = l.produce(l.frames[records-1], reply)
+			now := time.Now()
+			for record := first; record < first+records; record++ {
+				if record >= l.warm {
+					l.acked.add(now.Sub(l.times.due(record)))
+				}
 			}
 			if l.failed != nil {
 				_ = unix.Shutdown(l.consumer, unix.SHUT_RDWR) // it would wait for ever
@@ -94,8 +107,8 @@ func (l *frameLatency) run() error {
 	return errors.Join(l.failed, err)
 }
 
-// produceOne sends the frame, and returns the offset that its record was given.
-func (l *frameLatency) produceOne(frame, into []byte) (int64, error) {
+// produce sends the frame, and returns the offset that its first record was given.
+func (l *frameLatency) produce(frame, into []byte) (int64, error) {
 	if _, err := unix.Write(l.producer, frame); err != nil {
 		return 0, err
 	}
@@ -119,8 +132,9 @@ func (l *frameLatency) consume() error {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.PartitionMaxBytes = framesFetched
 	request.Topics = []kmsg.FetchRequestTopic{{Topic: loadTopic, Partitions: []kmsg.FetchRequestTopicPartition{p}}}
-	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID("bench"))
+	formatter := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID))
 	into, out := make([]byte, 2*framesFetched), []byte(nil)
+	<-l.began
 	for next, end := l.first, l.first+int64(l.total); next < end; {
 		request.Topics[0].Partitions[0].FetchOffset = next
 		out = formatter.AppendRequest(out[:0], request, 1)
@@ -137,9 +151,8 @@ func (l *frameLatency) consume() error {
 			return err
 		}
 		for range records {
-			i := next - l.first
-			if i >= int64(l.warm) {
-				l.arrived.add(now.Sub(l.begun.Load().Add(time.Duration(i) * time.Second / framesRate)))
+			if record := int(next - l.first); record >= l.warm {
+				l.arrived.add(now.Sub(l.times.due(record)))
 			}
 			next++
 		}
@@ -147,7 +160,7 @@ func (l *frameLatency) consume() error {
 	return nil
 }
 
-// fetchedRecords counts the records of the one partition in a Fetch reply: every batch has one.
+// fetchedRecords counts the records of the one partition in a Fetch reply.
 func fetchedRecords(body []byte) (records int, err error) {
 	var response kmsg.FetchResponse
 	response.Version = fetchVersion
@@ -158,10 +171,14 @@ func fetchedRecords(body []byte) (records int, err error) {
 	if p.ErrorCode != 0 {
 		return 0, kafkaError(p.ErrorCode)
 	}
-	for rest := p.RecordBatches; len(rest) > batchHeader; records++ {
-		const prefix = 8 + 4 // offset and size
+	for rest := p.RecordBatches; len(rest) > batchHeader; {
+		const prefix, count = 8 + 4, 57 // offset and size; where the number of records is
 		size := prefix + int(binary.BigEndian.Uint32(rest[8:]))
-		rest = rest[min(size, len(rest)):]
+		if size > len(rest) {
+			break // cut off where the reply was full: it comes again
+		}
+		records += int(binary.BigEndian.Uint32(rest[count:]))
+		rest = rest[size:]
 	}
 	return records, nil
 }

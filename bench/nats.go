@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 )
@@ -42,6 +43,7 @@ func (s jetStream) latency(n *node, rate, warm, total int) (figures, error) {
 	}
 	cmd := exec.Command(s.binary, "latency", "-to", n.address(), "-rate", strconv.Itoa(rate), "-warm", strconv.Itoa(warm),
 		"-total", strconv.Itoa(total), "-size", strconv.Itoa(latencyValue))
+	cmd.Env = append(os.Environ(), "GOMAXPROCS="+strconv.Itoa(runtime.NumCPU())) // see pinSelf
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
