@@ -94,7 +94,9 @@ func startBroker(dir string) (stop func(), err error) {
 		_ = broker.Process.Kill()
 		_ = broker.Wait()
 	}
-	for until := time.Now().Add(deadline); ; time.Sleep(5 * time.Millisecond) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for until := time.Now().Add(deadline); ; <-tick.C {
 		conn, err := net.Dial("tcp", bootstrap)
 		if err == nil {
 			conn.Close()
