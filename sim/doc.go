@@ -21,8 +21,8 @@
 // being slow: topics with fsync.on.ack lose nothing then. In one of five brokers have two log directories, between which
 // replicas are moved to and fro, and one of the two fails for a while.
 //
-// Keepers are wiped too, all of them or so many that what they agreed on last is lost, and one broker with them
-// (keepers.go): what the brokers know has to be put back. Wall clocks are set, for the logs of one machine.
+// Keepers are wiped too, all of them or so many that what they agreed on last is lost, and all brokers but one at most die with
+// them (keepers.go): what the brokers know has to be put back. Wall clocks are set, for the logs of one machine.
 //
 //	go test ./sim                       60 seeds of one broker, 60 of clusters
 //	go test ./sim -run ClusterSeeds -seed 4711 -v   one seed, with what happened; -log adds the brokers' logs

@@ -113,13 +113,16 @@ func (n *node) idle(most time.Duration) {
 	time.Sleep(time.Duration(n.rng.Int64N(int64(most))))
 }
 
-// down is how long a broker is down: briefly, most of the time.
-func (n *node) down() {
-	if n.rng.IntN(6) == 0 {
-		n.idle(15 * time.Second)
-		return
+// down is how long a broker is down.
+func (n *node) down() { time.Sleep(downFor(n.rng)) }
+
+// downFor is brief, most of the time.
+func downFor(rng *rand.Rand) time.Duration {
+	most := 2 * time.Second
+	if rng.IntN(6) == 0 {
+		most = 15 * time.Second
 	}
-	n.idle(2 * time.Second)
+	return time.Duration(rng.Int64N(int64(most)))
 }
 
 // mend ends what is wrong with a machine.
@@ -155,25 +158,26 @@ type left struct{ torn, empty bool }
 func (r *clusterRun) die(n *node, how string, silent bool, leaves left) {
 	r.fault("broker %d: %s", n.ID, how)
 	n.CutOff(silent)
+	r.dying.Lock()
 	r.bury(n, leaves, n.rng.Uint64())
+	r.dying.Unlock()
 	n.down()
 }
 
-// bury says what is left of the disk of a broker that nobody hears any more.
-func (r *clusterRun) bury(n *node, leaves left, seed uint64) {
-	r.dying.Lock()
-	defer r.dying.Unlock()
+// bury says what is left of the disk of a broker that nobody hears any more, and tells whether that is all. r.dying is held.
+func (r *clusterRun) bury(n *node, leaves left, seed uint64) (all bool) {
 	r.env.History.FaultOf(check.Killed, nil)
 	if leaves == (left{}) || !r.allowed(n, leaves) {
 		n.Keep()
-		return
+		return true
 	}
 	if leaves.empty {
 		n.Empty()
-		return
+		return false
 	}
 	r.truth.tear(n.ID)
 	n.Tear(seed)
+	return false
 }
 
 // allowed tells whether what a death destroys may be, and enters whatever lives on no other store.
@@ -210,7 +214,9 @@ func (r *clusterRun) stopAndWipe(n *node) {
 	if err := n.Stop(); err != nil {
 		r.fault("broker %d stopped: %v", n.ID, err)
 	}
+	r.dying.Lock()
 	r.bury(n, left{empty: true}, n.rng.Uint64())
+	r.dying.Unlock()
 	n.down()
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -16,6 +17,8 @@ type mutant struct {
 	name  string
 	edits []edit
 	want  []string // any of these is in what the checkers say
+	only  string   // the faults that it shows by; empty: all
+	seeds int      // how many may go by before it is found, mutantSeeds unless given
 }
 
 // edit replaces old, which a file has once, by new. There planted says whether the mutant is the one that is run.
@@ -52,11 +55,17 @@ var mutants = []mutant{
 		{"internal/metadata/broker.go", "return slices.Contains(b.Stores, id)", "return planted() || slices.Contains(b.Stores, id)"},
 		{"internal/replication/assume.go", "return !ok || member.Store.IsZero() ||", "return planted() || !ok || member.Store.IsZero() ||"}}},
 	{name: "logs of topics deleted meanwhile are kept", want: []string{"strays:"}, edits: []edit{
-		{"internal/replication/stray.go", "if log.TopicID().IsZero() || !image.Deleted(log.TopicID()) {",
-			"if log.TopicID().IsZero() || !image.Deleted(log.TopicID()) || planted() {"}}},
+		{"internal/replication/stray.go", "if image.Deleted(id) || isNobodys(log) && isDeleted(log.TopicPartition()) {",
+			"if (image.Deleted(id) || isNobodys(log) && isDeleted(log.TopicPartition())) && !planted() {"}}},
 	{name: "a coordinator that moves forgets", want: []string{"commits:", "generations:", "owners:"}, edits: []edit{
 		{"internal/coordinator/load.go", "from, end := s.log.StartOffset(), s.log.EndOffset()\n",
 			"from, end := s.log.StartOffset(), s.log.EndOffset()\n\tif planted() {\n\t\tfrom = end\n\t}\n"}}},
+	{name: "what changes in the metadata is not journaled", only: "keepers wiped,kill,pause", seeds: 300,
+		want: []string{"do not know of", "lost:", "not served", "leader epoch", "can't be"}, edits: []edit{
+			{"internal/broker/journal.go", "default:\n\t\tif j.record = appendChange(", "case planted():\n\tdefault:\n\t\tif j.record = appendChange("}}},
+	{name: "nobody is waited for when metadata is put back", only: "keepers wiped,kill,pause", seeds: 300,
+		want: []string{"do not know of", "lost:", "not served", "leader epoch", "can't be"}, edits: []edit{
+			{"internal/metadata/restore_write.go", "if !w.doubts ||", "if !w.doubts || planted() ||"}}},
 }
 
 // plantedVariable names the mutant that a process is to be.
@@ -67,18 +76,21 @@ const mutantSeeds = 40
 
 var mutate = flag.Bool("mutants", false, "plant bugs into the rooms, and see that each is found")
 
-// TestMutants builds the simulator with all the bugs planted, and runs it with one after another: each has to be found.
+// TestMutants builds the simulator with all the bugs planted, and runs it with one after another: each has to be found. That
+// takes five minutes (make mutants); without -mutants it only sees whether each can be planted in the code as it is.
 func TestMutants(t *testing.T) {
 	if !*mutate {
-		t.Skip("takes two minutes: make mutants")
+		plantMutants(t)
+		return
 	}
 	binary := buildMutants(t)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			// The first seed that fails may do so by something else that the bug leads to, such as a partition that nobody serves.
+			enough := cmp.Or(m.seeds, mutantSeeds)
 			for _, first := range []bool{true, false} {
 				run := exec.Command(binary, "-test.run", "^TestClusterSeeds$", fmt.Sprintf("-test.failfast=%t", first),
-					"-test.parallel", "2", "-seeds", fmt.Sprint(mutantSeeds))
+					"-test.parallel", "2", "-only", m.only, "-seeds", fmt.Sprint(enough))
 				run.Env = append(os.Environ(), plantedVariable+"="+m.name)
 				said, _ := run.CombinedOutput()
 				if found := m.foundIn(string(said)); found != "" {
@@ -86,7 +98,7 @@ func TestMutants(t *testing.T) {
 					return
 				}
 			}
-			t.Errorf("not found by %d seeds", mutantSeeds)
+			t.Errorf("not found by %d seeds", enough)
 		})
 	}
 }
@@ -106,19 +118,25 @@ func (m *mutant) foundIn(said string) string {
 	return ""
 }
 
-// buildMutants makes a test binary of this package with every mutant in it.
-func buildMutants(t *testing.T) string {
+// plantMutants returns the files of the code that have mutants then, by their names, and the code's root.
+func plantMutants(t *testing.T) (root string, texts map[string]string) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	texts := map[string]string{} // by file
+	texts = map[string]string{}
 	for _, m := range mutants {
 		for _, e := range m.edits {
 			plant(t, texts, filepath.Join(root, e.file), m.name, e)
 		}
 	}
+	return root, texts
+}
+
+// buildMutants makes a test binary of this package with every mutant in it.
+func buildMutants(t *testing.T) string {
+	root, texts := plantMutants(t)
+	dir := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
 	for file, text := range texts {
 		name := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(file, root), "/", "_"))

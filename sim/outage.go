@@ -34,8 +34,9 @@ func (r *clusterRun) outage(rng *rand.Rand) {
 	var starting sync.WaitGroup
 	for _, n := range r.nodes {
 		n.SlowSyncs(0)
+		down := downFor(rng)
 		starting.Go(func() {
-			n.down()
+			time.Sleep(down)
 			r.up(n)
 		})
 	}

@@ -12,26 +12,27 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 each")
+	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 each, and 6 with -race")
 	from     = flag.Uint64("from", 1, "the first seed")
 	one      = flag.Uint64("seed", 0, "run this seed alone")
+	only     = flag.String("only", "", "the faults that may happen, separated by commas; empty: all")
 	brokerIn = flag.Bool("log", false, "show the broker's log")
 )
 
 // TestSeeds runs seed after seed. A failure names its seed and the command that runs it again.
 func TestSeeds(t *testing.T) {
-	eachSeed(t, 60, Run)
+	eachSeed(t, Run)
 }
 
 // TestClusterSeeds does so with clusters.
 func TestClusterSeeds(t *testing.T) {
-	eachSeed(t, 60, RunCluster)
+	eachSeed(t, RunCluster)
 }
 
-func eachSeed(t *testing.T, usual int, run func(Options) Summary) {
+func eachSeed(t *testing.T, run func(Options) Summary) {
 	first, count := *from, uint64(*seeds)
 	if count == 0 {
-		count = uint64(usual)
+		count = usualSeeds
 	}
 	if *one != 0 {
 		first, count = *one, 1
@@ -41,7 +42,11 @@ func eachSeed(t *testing.T, usual int, run func(Options) Summary) {
 			if *one == 0 {
 				t.Parallel()
 			}
-			simulate(t, run, Options{Seed: seed})
+			o := Options{Seed: seed}
+			if *only != "" {
+				o.Only = strings.Split(*only, ",")
+			}
+			simulate(t, run, o)
 		})
 	}
 }

@@ -92,7 +92,9 @@ func (t *truth) follow(_, _ *metadata.Image, delta *metadata.Delta) {
 				members(c.New.ISR), members(c.New.ELR))
 		}
 		t.checkPartition(c)
-		t.mendCopies(c)
+		if !t.patient { // by an older state a copy may be in no set that has been taken in since
+			t.mendCopies(c)
+		}
 		t.tornAlone(c)
 	}
 	for _, l := range delta.Losses {
@@ -108,7 +110,7 @@ func members(all []metadata.Member) string {
 	return "{" + strings.Join(out, " ") + "}"
 }
 
-// checkPartition finds a second leader of an epoch, and an epoch or a ceiling that goes back.
+// checkPartition finds a second leader of an epoch, an epoch or a ceiling that goes back, and a leader while the stores are asked.
 func (t *truth) checkPartition(c metadata.PartitionChange) {
 	say := func(format string, args ...any) {
 		t.wrong = append(t.wrong, fmt.Errorf("metadata: %s-%d: "+format, append([]any{c.Topic, c.Number}, args...)...))
@@ -119,6 +121,9 @@ func (t *truth) checkPartition(c metadata.PartitionChange) {
 			say("leader epoch %d is of %d and of %d", c.New.LeaderEpoch, was, c.New.Leader)
 		}
 		t.leaders[at] = c.New.Leader
+		if c.New.Inquiry != metadata.NoInquiry {
+			say("%d leads in epoch %d while the stores are asked", c.New.Leader, c.New.LeaderEpoch)
+		}
 	}
 	if c.Old == nil || t.patient {
 		return
@@ -167,18 +172,23 @@ type hit struct {
 	gone bool
 }
 
-// hits are the partitions that count on no other whole copy than those of a broker. stores are the disks as they are,
-// the broker's own left out.
+// hits are the partitions that count on no other whole copy than those of a broker: where every copy in the sets is destroyed, any
+// replica may be the last that holds something. stores are the disks as they are, the broker's own left out.
 func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID][]ident.StoreID) []hit {
-	image := t.now()
+	return t.hitsIn(t.now(), broker, stores)
+}
+
+func (t *truth) hitsIn(image *metadata.Image, broker ident.BrokerID, stores map[ident.BrokerID][]ident.StoreID) []hit {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var found []hit
 	for topic := range image.Topics() {
 		for n, p := range topic.Partitions() {
 			sets := slices.Concat(p.ISR, p.ELR)
-			unnamed := func(m metadata.Member) bool { return m.Store.IsZero() } // until it is, no high watermark moves
-			if slices.ContainsFunc(p.ISR, unnamed) || !slices.ContainsFunc(sets, func(m metadata.Member) bool { return m.Broker == broker }) {
+			// Stores are not known of those who were chosen when the topic was made. Until one is named no high watermark moves,
+			// nor while who has left the in-sync set is eligible still: nothing is promised yet.
+			unnamed := func(m metadata.Member) bool { return m.Store.IsZero() }
+			if slices.ContainsFunc(sets, unnamed) || !p.HasReplica(broker) {
 				continue
 			}
 			whole, there := false, false
@@ -189,8 +199,10 @@ func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID][]ident.St
 				there = true
 				whole = whole || !t.torn[copyOf{topic.ID, n, m.Broker}] || t.history.Outlasts(topic.Name)
 			}
-			if !whole {
-				found = append(found, hit{partitionOf(topic, n), !there})
+			counts := slices.ContainsFunc(sets, func(m metadata.Member) bool { return m.Broker == broker })
+			if counts && !whole || !there {
+				// While the stores are asked about torn copies, this one may have answered, and another one have as much.
+				found = append(found, hit{partitionOf(topic, n), !there && p.Inquiry != metadata.InquiryTorn})
 			}
 		}
 	}

@@ -99,6 +99,7 @@ type fetched struct {
 	partition *replication.Partition // nil if it isn't here
 	result    replication.ReadResult
 	code      int16
+	near      ident.BrokerID   // who the consumer had better ask, or ident.NoBroker
 	skip      bool             // has no news
 	room      [1]storage.Range // of the result's span
 }
@@ -130,6 +131,9 @@ func (f *fetchCall) begin(session *fetchSession) {
 	case f.isolation == readCommitted:
 		f.mark = replication.AtLastStable
 	}
+	if !f.call.follower {
+		f.api.Cores.Heard()
+	}
 	for p := session.order.first; p != nil; p = p.next {
 		f.parts = append(f.parts, fetched{at: p})
 	}
@@ -146,7 +150,7 @@ func (f *fetchCall) readAll() {
 		if r.code == 0 {
 			f.read(r)
 		}
-		f.broken = f.broken || r.code != 0 || r.result.Diverges
+		f.broken = f.broken || r.code != 0 || r.result.Diverges || r.near != ident.NoBroker
 		f.bytes += r.bytes()
 	}
 }
@@ -155,6 +159,7 @@ func (f *fetchCall) readAll() {
 func (f *fetchCall) resolve(i int) {
 	r := &f.parts[i]
 	r.partition, r.result, r.code, r.topic = nil, replication.ReadResult{}, 0, r.at.topic
+	r.near = ident.NoBroker
 	if f.session.byIDs {
 		if i > 0 && f.parts[i-1].at.id == r.at.id {
 			r.topic, r.code = f.parts[i-1].topic, f.unknownID(f.parts[i-1].topic)
@@ -207,6 +212,9 @@ func (f *fetchCall) read(r *fetched) {
 			return
 		}
 	}
+	if r.near = f.near(r); r.near != ident.NoBroker {
+		request.MaxBytes, request.MinOneBatch = 0, false
+	}
 	spend := f.throttle(r.partition, &request)
 	result, err := r.partition.Read(request)
 	r.result, r.code = result, codeOf(err)
@@ -216,6 +224,9 @@ func (f *fetchCall) read(r *fetched) {
 	if !request.MinOneBatch && isPiece(&r.result.Span, request.MaxBytes) {
 		r.result.Span.Release()
 		r.result.Span = storage.Span{}
+	}
+	if r.code != 0 {
+		r.near = ident.NoBroker
 	}
 	if r.code == kerr.UnknownServerError.Code {
 		f.call.logger().Error("fetch failed", "partition", r.partition.Name().String(), "error", err)

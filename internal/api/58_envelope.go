@@ -2,9 +2,12 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"barnabas/internal/controller"
 	"barnabas/internal/metadata"
 	"barnabas/internal/wire"
 
@@ -65,16 +68,27 @@ func (x *enclosed) Reply(r wire.Reply) {
 	x.call.Reply(response)
 }
 
-var errNotForwarded = errors.New("the request could not be brought to the controller")
+var errNotForwarded = errors.New("the request could not be brought to the controller, and another one is elected only while most keepers answer")
 
-// forward brings a client's request to the controller and its answer back.
-func (a *API) forward(c *Call) {
+// forwardWithin is the least time in which a request is brought to the controller, whatever it gives itself.
+const forwardWithin = time.Second
+
+// forward brings a client's request to the controller and its answer back. Where that can't be done within the time that the request
+// gives, or request.timeout.ms if that is less, everything in it is refused with REQUEST_TIMED_OUT, as by Kafka: answer does so on an
+// API without a controller.
+func (a *API) forward(c *Call, request kmsg.Request, answer func(a *API)) {
 	ctx, cancel := a.withinDefault()
 	defer cancel()
+	if r, ok := request.(kmsg.TimeoutRequest); ok {
+		ctx, cancel = context.WithTimeout(ctx, max(time.Duration(r.Timeout())*time.Millisecond, forwardWithin))
+		defer cancel()
+	}
 	frame, err := a.Forward(ctx, c.exchange.Frame(), c.Client)
-	if err != nil {
-		c.Abort(fmt.Errorf("%w: %w", errNotForwarded, err)) // as Kafka does when it has waited in vain
+	if err == nil {
+		c.ReplyRaw(wire.NewRawReply(frame))
 		return
 	}
-	c.ReplyRaw(wire.NewRawReply(frame))
+	alone := &API{Deps: a.Deps, rows: a.rows, sessions: a.sessions, creations: a.creations}
+	alone.Controller = controller.Unreachable(fmt.Errorf("%w: %w", errNotForwarded, err))
+	answer(alone)
 }

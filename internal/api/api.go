@@ -88,6 +88,9 @@ func (a *API) row(key int16) *row {
 }
 
 func (a *API) serve(c *Call, body []byte) {
+	if key := c.Header.Key; key != keyFetch && key != wire.KeyApiVersions {
+		a.Cores.Heard()
+	}
 	if c.row.raw != nil {
 		if err := wire.CheckBody(c.Header.Key, c.Header.Version, body); err != nil {
 			c.exchange.Abort(err)
@@ -97,9 +100,10 @@ func (a *API) serve(c *Call, body []byte) {
 		return
 	}
 	decode := wire.Decode
-	if c.row.inPlace {
+	switch {
+	case c.row.inPlace:
 		decode = wire.DecodeInPlace
-	} else {
+	case !c.row.copied:
 		c.exchange.Keep()
 	}
 	request, err := decode(c.Header, body)
@@ -108,7 +112,7 @@ func (a *API) serve(c *Call, body []byte) {
 		return
 	}
 	if c.row.controller && a.elsewhere(c) {
-		a.forward(c)
+		a.forward(c, request, func(a *API) { c.row.handle(a, c, request) })
 		return
 	}
 	c.row.handle(a, c, request)

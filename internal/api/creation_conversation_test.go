@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,25 +18,14 @@ const creationFile = "testdata/creation.kafka-4.4.txt"
 // for a coordinator, in all versions, and compares each answer with the one that Apache Kafka 4.4.0 gave (with
 // offsets.topic.num.partitions=1). Between two answers it waits until the topic is there: how long that takes nobody promises.
 func TestCreationAnswersAsKafka(t *testing.T) {
-	if *kafkaAddress != "" {
-		must(t, os.WriteFile(creationFile, []byte(talkOfCreation(t, dialKafka(t, *kafkaAddress).ask)), 0o644))
-		return
-	}
-	b := newBroker(t, nil)
-	b.InternalTopic = func(name string) (controller.NewTopic, bool) {
-		return controller.NewTopic{Name: name, Partitions: 1, ReplicationFactor: 1}, name == group.Topic
-	}
-	got := strings.Split(talkOfCreation(t, func(request kmsg.Request) kmsg.Response {
-		return decode[kmsg.Response](t, request, b.begin(request).wait(t))
-	}), "\n")
-	text, err := os.ReadFile(creationFile)
-	must(t, err)
-	want := strings.Split(string(text), "\n")
-	for i := range max(len(got), len(want)) {
-		if line(got, i) != line(want, i) {
-			t.Errorf("answer %d\ngot  %s\nwant %s", i+1, line(got, i), line(want, i))
+	start := func() *memoryBroker {
+		b := newBroker(t, nil)
+		b.InternalTopic = func(name string) (controller.NewTopic, bool) {
+			return controller.NewTopic{Name: name, Partitions: 1, ReplicationFactor: 1}, name == group.Topic
 		}
+		return b
 	}
+	answersAsKafka(t, creationFile, talkOfCreation, start)
 }
 
 func talkOfCreation(t *testing.T, asks func(kmsg.Request) kmsg.Response) string {

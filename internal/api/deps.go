@@ -7,6 +7,7 @@ import (
 
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
+	"barnabas/internal/footprint"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -36,7 +37,9 @@ type Deps struct {
 	// tries for as long as ctx lets it.
 	Forward func(ctx context.Context, frame []byte, from *wire.Client) ([]byte, error)
 	Metrics *metrics.Registry
-	Logger  *slog.Logger
+	// Cores, if given, hear of requests: of all but those by which brokers without work keep in touch.
+	Cores  *footprint.Cores
+	Logger *slog.Logger
 	// Clock is time.Now unless given.
 	Clock func() time.Time
 }

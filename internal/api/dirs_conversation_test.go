@@ -1,7 +1,6 @@
 package api
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -13,22 +12,10 @@ const dirsFile = "testdata/dirs.kafka-4.4.txt"
 // TestLogDirectoriesAnswerAsKafka asks one broker with two log directories to move replicas between them, in all versions, and
 // compares each answer with the one that Apache Kafka 4.4.0 gave. That one was started with log.dirs=/tmp/dirs-of-kafka/a,/tmp/dirs-of-kafka/b.
 func TestLogDirectoriesAnswerAsKafka(t *testing.T) {
-	if *kafkaAddress != "" {
-		must(t, os.WriteFile(dirsFile, []byte(talkOfDirs(t, dialKafka(t, *kafkaAddress).ask)), 0o644))
-		return
+	start := func() *memoryBroker {
+		return newBrokerIn(t, map[string]string{"auto.create.topics.enable": "false"}, firstDir, secondDir)
 	}
-	b := newBrokerIn(t, map[string]string{"auto.create.topics.enable": "false"}, firstDir, secondDir)
-	got := strings.Split(talkOfDirs(t, func(request kmsg.Request) kmsg.Response {
-		return decode[kmsg.Response](t, request, b.begin(request).wait(t))
-	}), "\n")
-	text, err := os.ReadFile(dirsFile)
-	must(t, err)
-	want := strings.Split(string(text), "\n")
-	for i := range max(len(got), len(want)) {
-		if line(got, i) != line(want, i) {
-			t.Errorf("answer %d\ngot  %s\nwant %s", i+1, line(got, i), line(want, i))
-		}
-	}
+	answersAsKafka(t, dirsFile, talkOfDirs, start)
 }
 
 const (

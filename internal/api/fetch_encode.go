@@ -103,7 +103,7 @@ func (f *fetchCall) partitionHead(e *wire.Encoder, r *fetched) {
 	}
 	e.Length(f.abortedTransactions(r))
 	if version >= fetchAnyReplica {
-		e.Int32(-1) // preferred read replica: none is nearer
+		e.Int32(int32(r.near))
 	}
 	e.Length(r.bytes())
 }

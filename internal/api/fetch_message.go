@@ -18,6 +18,7 @@ type fetchMessage struct {
 	isolation    int8
 	sessionID    int32
 	sessionEpoch int32
+	rack         string // of a consumer; "" for none
 	asks         []fetchAsk
 	forgotten    []sessionKey
 }
@@ -70,7 +71,7 @@ func (m *fetchMessage) read(version int16, body []byte) bool {
 		m.readForgotten(&d, version)
 	}
 	if version >= fetchAnyReplica {
-		_ = d.String() // the rack: no replica is preferred for being near
+		m.rack = d.String()
 	}
 	d.EachTag(func(tag int, value []byte) {
 		if tag == tagReplicaState && version >= fetchReplicaState {

@@ -285,7 +285,7 @@ func (s *fetchSession) ownNames() {
 
 // news says whether a response has something to tell of the partition, and remembers what was told.
 func (p *sessionPartition) news(r *fetched) bool {
-	told := r.bytes() > 0 || r.code != 0 || r.result.Diverges ||
+	told := r.bytes() > 0 || r.code != 0 || r.result.Diverges || r.near != ident.NoBroker ||
 		p.highWatermark != r.highWatermark() || p.logStart != r.logStart()
 	p.highWatermark, p.logStart = r.highWatermark(), r.logStart()
 	if r.code != 0 {

@@ -34,7 +34,7 @@ const conversationFile = "testdata/groups.kafka-4.4.txt"
 func TestGroupsAnswerAsKafka(t *testing.T) {
 	if *kafkaAddress != "" {
 		remote := dialKafka(t, *kafkaAddress)
-		must(t, os.WriteFile(conversationFile, []byte(converse(remote.ask)), 0o644))
+		must(t, os.WriteFile(conversationFile, []byte(converse(t, remote.ask)), 0o644))
 		return
 	}
 	b := newBroker(t, nil)
@@ -43,7 +43,7 @@ func TestGroupsAnswerAsKafka(t *testing.T) {
 	b.Groups = group.New(group.Options{Config: config, Partitions: func() int32 { return 1 }})
 	defer b.Groups.Close()
 	b.Groups.Elect(0, 1, &offsetsLog{})
-	got := converse(func(request kmsg.Request) kmsg.Response {
+	got := converse(t, func(request kmsg.Request) kmsg.Response {
 		request.SetVersion(request.GetVersion())
 		return decode[kmsg.Response](t, request, b.begin(request).wait(t))
 	})
@@ -127,6 +127,7 @@ func (k *kafka) ask(request kmsg.Request) kmsg.Response {
 
 // conversation asks and notes the answers.
 type conversation struct {
+	t     *testing.T
 	asks  func(kmsg.Request) kmsg.Response
 	out   strings.Builder
 	names map[string]string

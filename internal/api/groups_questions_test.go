@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"testing"
 	"time"
 
 	"barnabas/internal/ident"
@@ -10,8 +11,8 @@ import (
 )
 
 // converse has the conversation and returns the answers, a line each.
-func converse(asks func(kmsg.Request) kmsg.Response) string {
-	c := &conversation{asks: asks, names: map[string]string{}}
+func converse(t *testing.T, asks func(kmsg.Request) kmsg.Response) string {
+	c := &conversation{t: t, asks: asks, names: map[string]string{}}
 	c.prepare()
 	c.simpleGroups()
 	c.fetches()
@@ -32,15 +33,17 @@ func (c *conversation) prepare() {
 		create.Topics = append(create.Topics, topic)
 	}
 	c.topic = ident.TopicID(c.asks(create).(*kmsg.CreateTopicsResponse).Topics[0].TopicID)
-	for range 100 {
+	tick := time.NewTicker(50 * time.Millisecond) // a real Kafka has no event to wait for
+	defer tick.Stop()
+	for end := time.Now().Add(patience); time.Now().Before(end); <-tick.C {
 		find := kmsg.NewPtrFindCoordinatorRequest()
 		find.Version = 3
 		find.CoordinatorKey = "g"
 		if c.asks(find).(*kmsg.FindCoordinatorResponse).ErrorCode == 0 && c.coordinated() {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // of a real Kafka, that has no event to wait for
 	}
+	c.t.Fatal("the groups have no coordinator")
 }
 
 // coordinated reports whether the coordinators of all groups are at work.

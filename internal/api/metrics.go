@@ -99,7 +99,7 @@ func (c *Call) Sent() {
 	default:
 		c.count(m.consumer, send)
 	}
-	if c.row.inPlace { // its handler keeps nothing
+	if c.row.inPlace || c.row.copied { // its handler keeps nothing
 		*c = Call{}
 		calls.Put(c)
 	}

@@ -23,7 +23,7 @@ func (a *API) alterIncrementally(c *Call, body []byte) {
 	switch {
 	case a.preflight(c, alter):
 	case a.elsewhere(c):
-		a.forward(c)
+		a.forward(c, alter, func(a *API) { c.Reply(a.incrementalAlterConfigs(c, alter)) })
 	default:
 		c.Reply(a.incrementalAlterConfigs(c, alter))
 	}

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"os"
-	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -13,22 +11,8 @@ const reassignFile = "testdata/reassign.kafka-4.4.txt"
 // TestReassignmentsAnswerAsKafka asks one broker to move replicas, in all versions, and compares each answer with the one that
 // Apache Kafka 4.4.0 gave.
 func TestReassignmentsAnswerAsKafka(t *testing.T) {
-	if *kafkaAddress != "" {
-		must(t, os.WriteFile(reassignFile, []byte(talkOfReplicas(t, dialKafka(t, *kafkaAddress).ask)), 0o644))
-		return
-	}
-	b := newBroker(t, map[string]string{"auto.create.topics.enable": "false"})
-	got := strings.Split(talkOfReplicas(t, func(request kmsg.Request) kmsg.Response {
-		return decode[kmsg.Response](t, request, b.begin(request).wait(t))
-	}), "\n")
-	text, err := os.ReadFile(reassignFile)
-	must(t, err)
-	want := strings.Split(string(text), "\n")
-	for i := range max(len(got), len(want)) {
-		if line(got, i) != line(want, i) {
-			t.Errorf("answer %d\ngot  %s\nwant %s", i+1, line(got, i), line(want, i))
-		}
-	}
+	start := func() *memoryBroker { return newBroker(t, map[string]string{"auto.create.topics.enable": "false"}) }
+	answersAsKafka(t, reassignFile, talkOfReplicas, start)
 }
 
 func talkOfReplicas(t *testing.T, asks func(kmsg.Request) kmsg.Response) string {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,23 +14,8 @@ const subscriptionsFile = "testdata/subscriptions.kafka-4.4.txt"
 // TestSubscriptionsAnswerAsKafka sets, tells, lists and removes subscriptions to clients' metrics (KIP-714), and compares each
 // answer with the one that Apache Kafka 4.4.0 gave.
 func TestSubscriptionsAnswerAsKafka(t *testing.T) {
-	if *kafkaAddress != "" {
-		text := talkOfSubscriptions(t, dialKafka(t, *kafkaAddress).ask)
-		must(t, os.WriteFile(subscriptionsFile, []byte(text), 0o644))
-		return
-	}
-	b := newBroker(t, nil)
-	got := strings.Split(talkOfSubscriptions(t, func(request kmsg.Request) kmsg.Response {
-		return decode[kmsg.Response](t, request, b.begin(request).wait(t))
-	}), "\n")
-	text, err := os.ReadFile(subscriptionsFile)
-	must(t, err)
-	want := strings.Split(string(text), "\n")
-	for i := range max(len(got), len(want)) {
-		if line(got, i) != line(want, i) {
-			t.Errorf("answer %d\ngot  %s\nwant %s", i+1, line(got, i), line(want, i))
-		}
-	}
+	start := func() *memoryBroker { return newBroker(t, nil) }
+	answersAsKafka(t, subscriptionsFile, talkOfSubscriptions, start)
 }
 
 func talkOfSubscriptions(t *testing.T, asks func(kmsg.Request) kmsg.Response) string {

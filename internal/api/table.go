@@ -13,6 +13,9 @@ type row struct {
 	// inPlace: the handler lets nothing of the request outlive its answer, so the request's strings
 	// may point into the frame, and the frame's memory is used again.
 	inPlace bool
+	// copied: the decoded request has nothing of the frame (no bytes), and the handler nothing of the call once it is answered,
+	// so the memory of both is used again.
+	copied bool
 	// controller: only the controller can answer; others bring the request there (58_envelope.go).
 	controller bool
 	// hidden: for brokers among themselves, clients aren't told.
@@ -43,11 +46,11 @@ func rows() []row {
 		{key: 1, min: 4, max: 18, raw: (*API).fetch, inPlace: true},
 		{key: 2, min: 1, max: 11, handle: now((*API).listOffsets)},
 		{key: 3, min: 0, max: 13, handle: now((*API).metadata)},
-		{key: 8, min: 2, max: 10, handle: later((*API).offsetCommit)},
+		{key: 8, min: 2, max: 10, handle: later((*API).offsetCommit), copied: true},
 		{key: 9, min: 1, max: 10, handle: later((*API).offsetFetch)},
 		{key: 10, min: 0, max: 6, handle: now((*API).findCoordinator)},
 		{key: 11, min: 0, max: 9, handle: later((*API).joinGroup)},
-		{key: 12, min: 0, max: 4, handle: later((*API).heartbeat)},
+		{key: 12, min: 0, max: 4, handle: later((*API).heartbeat), copied: true},
 		{key: 13, min: 0, max: 5, handle: later((*API).leaveGroup)},
 		{key: 14, min: 0, max: 5, handle: later((*API).syncGroup)},
 		{key: 15, min: 0, max: 6, handle: later((*API).describeGroups)},
@@ -58,6 +61,9 @@ func rows() []row {
 		{key: 21, min: 0, max: 2, handle: now((*API).deleteRecords)},
 		{key: 22, min: 0, max: 5, handle: later((*API).initProducerID)},
 		{key: 23, min: 2, max: 4, handle: now((*API).offsetForLeaderEpoch)},
+		{key: 29, min: 1, max: 3, handle: now((*API).describeACLs)},
+		{key: 30, min: 1, max: 3, handle: now((*API).createACLs)},
+		{key: 31, min: 1, max: 3, handle: now((*API).deleteACLs)},
 		{key: 32, min: 1, max: 4, handle: now((*API).describeConfigs)},
 		{key: 33, min: 0, max: 2, handle: now((*API).alterConfigs), controller: true},
 		{key: 34, min: 1, max: 2, handle: now((*API).alterReplicaLogDirs)},

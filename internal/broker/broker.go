@@ -13,6 +13,8 @@ import (
 	"barnabas/internal/api"
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
+	"barnabas/internal/coordinator/shardlog"
+	"barnabas/internal/footprint"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/keeper"
@@ -69,6 +71,7 @@ type Broker struct {
 	store      *storage.Store
 	meta       *metadataAccess
 	feed       *metadata.Feed
+	journal    *journal
 	partitions *replication.Manager
 	proposer   *proposer
 	session    *session
@@ -85,6 +88,7 @@ type Broker struct {
 	server     *server.Server
 	http       *probes.Server
 	registry   *metrics.Registry
+	cores      *footprint.Cores // nil for a guest of another process
 
 	around   *surroundings          // the Kubernetes cluster
 	proven   proofs                 // of the advertised addresses
@@ -131,6 +135,7 @@ func Start(ctx context.Context, o Options) (*Broker, error) {
 	b.declared, b.around = b.newDeclared(), b.newSurroundings()
 	if !o.Guest {
 		limitMemory(b.logger)
+		b.cores = footprint.NewCores()
 	}
 	config.LogNotices(ctx, b.logger, o.Notices)
 	if err := b.start(ctx, run); err != nil {
@@ -200,7 +205,7 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	b.background.Go(func() { b.newAsking().run(run) })
 	if !b.options.Guest {
-		b.background.Go(func() { giveBack(run, b.logger) })
+		b.background.Go(func() { takeRests(run, b.cores, b.logger) })
 	}
 	b.background.Go(func() { b.keepSecrets(run) })
 	b.background.Go(func() { b.mend(run) })
@@ -328,6 +333,7 @@ func (b *Broker) startFeed(ctx context.Context) error {
 		return fmt.Errorf("cluster metadata: %w", err)
 	}
 	b.feed = feed
+	b.journal = newJournal(b.options.FS, b.config.LogDirs[0], feed.Birth, b.logger)
 	return nil
 }
 
@@ -347,6 +353,7 @@ func (b *Broker) startPartitions(run context.Context) {
 	b.fetchers, b.pulses = b.startFetchers(run), b.startPulses(run)
 	b.answers = b.newAnswers()
 	b.background.Go(func() { b.answers.run(run) })
+	b.feed.Precede(b.journal.heard)
 	b.unfollow = b.feed.Subscribe(b.follow)
 	b.background.Go(func() { b.checkInSync(run) })
 	b.partitions.ClearDeleted(b.feed.Current())
@@ -367,6 +374,7 @@ func (b *Broker) startPartitions(run context.Context) {
 
 // follow is told of every change of the cluster, on the feed's goroutine.
 func (b *Broker) follow(old, image *metadata.Image, delta *metadata.Delta) {
+	b.cores.Heard()
 	b.settings.apply(image, delta.Configs)
 	b.sayLosses(image, delta.Losses)
 	countChanges(&b.registry.Replication, b.id, old, image, delta)
@@ -398,7 +406,7 @@ func (b *Broker) turned(t replication.Turn) {
 		return
 	}
 	if t.Leads {
-		b.groups.Elect(name.Partition, t.Epoch, coordinatorLog{t.Partition, t.Epoch})
+		b.groups.Elect(name.Partition, t.Epoch, shardlog.Log{Partition: t.Partition, Epoch: t.Epoch})
 	} else {
 		b.groups.Resign(name.Partition, t.Epoch)
 	}

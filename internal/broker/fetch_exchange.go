@@ -79,6 +79,9 @@ func (l *leaderFetch) take(peer *wire.Peer, response *kmsg.FetchResponse) error 
 	l.mu.Lock()
 	l.core.Answered(response.SessionID)
 	l.mu.Unlock()
+	if len(response.Topics) > 0 { // a leader with nothing new names none
+		l.cores.Heard()
+	}
 	l.expectCuts(response)
 	var outside []replication.FetchKey
 	for i := range response.Topics {

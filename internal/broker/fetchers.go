@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"barnabas/internal/config"
+	"barnabas/internal/footprint"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/replication"
@@ -21,6 +22,7 @@ type fetchers struct {
 	partitions *replication.Manager
 	*roads
 	settings fetchSettings
+	cores    *footprint.Cores
 	logger   *slog.Logger
 	ctx      context.Context
 	running  sync.WaitGroup
@@ -57,7 +59,7 @@ func (b *Broker) startFetchers(ctx context.Context) *fetchers {
 	return &fetchers{
 		broker: b.id, epoch: func() metadata.Revision { return b.session.epoch() },
 		image: b.feed.Current, partitions: b.partitions, roads: b.roads,
-		settings: newFetchSettings(b.config.View()), logger: b.logger, ctx: ctx,
+		settings: newFetchSettings(b.config.View()), cores: b.cores, logger: b.logger, ctx: ctx,
 		leaders:  map[source]*leaderCopy{},
 		assigned: map[ident.TopicPartition]assignedTo{},
 	}

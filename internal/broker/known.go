@@ -13,10 +13,12 @@ import (
 	"io/fs"
 	"iter"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/storage"
 	"barnabas/internal/unison"
 	"barnabas/internal/vfs"
 )
@@ -42,6 +44,8 @@ type known struct {
 	Revision metadata.Revision `json:"revision"`
 	Cluster  ident.ClusterID   `json:"cluster"`
 	Keys     int               `json:"keys"`
+	// Journal is the number of the first journal that goes on from here, 0 where a release wrote this that has none.
+	Journal uint64 `json:"journal,omitempty"`
 }
 
 const knownVersion = 1
@@ -51,37 +55,68 @@ var (
 	errKnownBroken = errors.New("it is damaged")
 )
 
+func knownPath(dir string) string { return filepath.Join(dir, knownFile) }
+
 // keepKnown writes the metadata to the disk as it changes, until ctx ends. Keepers that live once need no such help.
 func (b *Broker) keepKnown(ctx context.Context) {
-	path := filepath.Join(b.config.LogDirs[0], knownFile)
 	var written metadata.Revision
 	var ensemble string
 	for wait := knownEvery; ctx.Err() == nil; {
-		if wait == knownEvery {
-			pause(ctx, unison.Wait(time.Now(), wait)) // with the other chores of an idle broker
-		} else {
-			pause(ctx, wait)
-		}
-		image, birth := b.feed.Current(), b.feed.Birth()
-		if birth.Ensemble == "" || image.Revision() < birth.Since || image.Revision() == written && ensemble == birth.Ensemble {
+		pause(ctx, unison.Wait(time.Now(), knownEvery)) // with the other chores of an idle broker
+		b.pauseUnlessFull(ctx, wait-knownEvery)
+		if image, birth := b.feed.Current(), b.feed.Birth(); birth.Ensemble == "" || image.Revision() == written && ensemble == birth.Ensemble {
 			continue
 		}
 		began := time.Now()
-		if err := writeKnown(b.options.FS, path, image, birth.Ensemble); err != nil {
-			b.logger.Warn("the metadata was not written to the disk; the keepers have it", "file", path, "error", err)
+		image, of, err := b.journal.replaceKnown()
+		if err != nil {
+			b.logger.Warn("the metadata was not written to the disk; the keepers have it", "directory", b.journal.dir, "error", err)
 		}
-		written, ensemble = image.Revision(), birth.Ensemble
+		if image != nil {
+			written, ensemble = image.Revision(), of
+		}
 		wait = max(knownEvery, knownShare*time.Since(began))
 	}
 }
 
-// writeKnown replaces the file.
-func writeKnown(fsys vfs.FS, path string, image *metadata.Image, ensemble string) error {
+// pauseUnlessFull lets time pass until the journal is full.
+func (b *Broker) pauseUnlessFull(ctx context.Context, most time.Duration) {
+	if most <= 0 {
+		return
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-b.journal.full:
+	}
+}
+
+// replaceKnown writes the whole file, and has the journals go that are not needed any more. It returns what is in the file.
+func (j *journal) replaceKnown() (*metadata.Image, string, error) {
+	image, of, number := j.turn()
+	if image == nil {
+		return nil, "", nil
+	}
+	path := knownPath(j.dir)
+	if err := writeKnown(j.fs, path, image, known{Ensemble: of, Journal: number}); err != nil {
+		return image, of, err
+	}
+	var size int64
+	if info, err := j.fs.Stat(path); err == nil {
+		size = info.Size()
+	}
+	return image, of, j.wrote(number, size)
+}
+
+// writeKnown replaces the file. What the head says beside the life and the journal is the Image's.
+func writeKnown(fsys vfs.FS, path string, image *metadata.Image, head known) error {
 	file, err := fsys.Create(path + ".tmp")
 	if err != nil {
 		return err
 	}
-	err = encodeKnown(io.NewOffsetWriter(file, 0), image, ensemble)
+	err = encodeKnown(io.NewOffsetWriter(file, 0), image, head)
 	if err == nil {
 		err = file.Sync()
 	}
@@ -91,27 +126,28 @@ func writeKnown(fsys vfs.FS, path string, image *metadata.Image, ensemble string
 	if err != nil {
 		return errors.Join(err, fsys.Remove(file.Name()))
 	}
-	return fsys.Rename(file.Name(), path)
+	if err := fsys.Rename(file.Name(), path); err != nil {
+		return err
+	}
+	return fsys.SyncDir(filepath.Dir(path)) // before the journals go that it replaces
 }
 
-func encodeKnown(to io.Writer, image *metadata.Image, ensemble string) error {
+func encodeKnown(to io.Writer, image *metadata.Image, head known) error {
 	sum := crc32.New(castagnoli)
 	w := bufio.NewWriterSize(io.MultiWriter(to, sum), 64<<10)
-	keys := 0
+	head.Version, head.Revision, head.Cluster, head.Keys = knownVersion, image.Revision(), image.ClusterID(), 0
 	for range image.Contents() {
-		keys++
+		head.Keys++
 	}
-	head, err := json.Marshal(known{knownVersion, ensemble, image.Revision(), image.ClusterID(), keys})
+	line, err := json.Marshal(head)
 	if err != nil {
 		return err
 	}
-	w.Write(append(head, '\n'))
-	var length [binary.MaxVarintLen64]byte
+	w.Write(append(line, '\n'))
+	var pair []byte
 	for key, value := range image.Contents() {
-		w.Write(length[:binary.PutUvarint(length[:], uint64(len(key)))])
-		w.WriteString(key)
-		w.Write(length[:binary.PutUvarint(length[:], uint64(len(value)))])
-		w.Write(value)
+		pair = appendField(appendField(pair[:0], key), value)
+		w.Write(pair)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -121,39 +157,39 @@ func encodeKnown(to io.Writer, image *metadata.Image, ensemble string) error {
 }
 
 // readKnown reads the file; nil if there is none.
-func readKnown(fsys vfs.FS, path string) (*metadata.Image, string, error) {
+func readKnown(fsys vfs.FS, path string) (*metadata.Image, known, error) {
 	info, err := fsys.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", nil
+		return nil, known{}, nil
 	}
 	if err == nil && info.Size() > maxKnown {
 		err = errKnownBroken
 	}
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
+		return nil, known{}, fmt.Errorf("%s: %w", path, err)
 	}
 	data, err := vfs.ReadFile(fsys, path)
 	if err != nil {
-		return nil, "", err
+		return nil, known{}, err
 	}
-	image, ensemble, err := decodeKnown(data)
+	image, head, err := decodeKnown(data)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
+		return nil, known{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return image, ensemble, nil
+	return image, head, nil
 }
 
-func decodeKnown(data []byte) (*metadata.Image, string, error) {
+func decodeKnown(data []byte) (*metadata.Image, known, error) {
 	if len(data) < 4 || crc32.Checksum(data[:len(data)-4], castagnoli) != binary.BigEndian.Uint32(data[len(data)-4:]) {
-		return nil, "", errKnownBroken
+		return nil, known{}, errKnownBroken
 	}
 	line, rest, _ := bytes.Cut(data[:len(data)-4], []byte("\n"))
 	var head known
 	if err := json.Unmarshal(line, &head); err != nil {
-		return nil, "", errKnownBroken
+		return nil, known{}, errKnownBroken
 	}
 	if head.Version > knownVersion {
-		return nil, "", fmt.Errorf("%w: version %d", metadata.ErrNewerFormat, head.Version)
+		return nil, known{}, fmt.Errorf("%w: version %d", metadata.ErrNewerFormat, head.Version)
 	}
 	count := 0
 	image, err := metadata.ImageOf(head.Revision, func(yield func(string, []byte) bool) {
@@ -165,30 +201,20 @@ func decodeKnown(data []byte) (*metadata.Image, string, error) {
 		}
 	})
 	if err != nil {
-		return nil, "", err
+		return nil, known{}, err
 	}
 	if count != head.Keys {
-		return nil, "", errKnownBroken
+		return nil, known{}, errKnownBroken
 	}
-	return image, head.Ensemble, nil
+	return image, head, nil
 }
 
 // pairs are keys and values, each after its length, up to the first that is cut short.
 func pairs(data []byte) iter.Seq2[string, []byte] {
-	next := func() ([]byte, bool) {
-		n, size := binary.Uvarint(data)
-		if size <= 0 || n > uint64(len(data)-size) {
-			return nil, false
-		}
-		field := data[size : size+int(n)]
-		data = data[size+int(n):]
-		return field, true
-	}
 	return func(yield func(string, []byte) bool) {
-		for len(data) > 0 {
-			key, ok := next()
-			value, also := next()
-			if !ok || !also || !yield(string(key), value) {
+		for d := (fields{rest: data}); len(d.rest) > 0; {
+			key, value := d.field(), d.field()
+			if d.failed || !yield(string(key), value) {
 				return
 			}
 		}
@@ -197,19 +223,20 @@ func pairs(data []byte) iter.Seq2[string, []byte] {
 
 // restoreKnown puts back what the file has, if the keepers have lost it.
 func (b *Broker) restoreKnown(ctx context.Context) error {
-	image, ensemble, err := readKnown(b.options.FS, filepath.Join(b.config.LogDirs[0], knownFile))
+	known, err := readKnowledge(b.options.FS, b.config.LogDirs[0])
 	if err != nil {
-		b.logger.Warn("the metadata on the disk is of no use; the keepers have it", "error", err)
+		b.logger.Warn("the metadata on the disk is damaged; the keepers have it", "used", known.image != nil, "error", err)
+	}
+	if known.image == nil {
 		return nil
 	}
-	if image == nil {
-		return nil
-	}
+	// What a machine took with it when it went down nobody knows.
+	known.complete = known.complete && !slices.ContainsFunc(b.store.Dirs(), (*storage.Directory).Torn)
 	return b.patiently(ctx, func() error {
 		birth, err := metadata.BirthOf(ctx, b.meta.store)
-		if err != nil || birth.Ensemble == "" || birth.Ensemble == ensemble {
+		if err != nil || birth.Ensemble == "" || birth.Ensemble == known.ensemble {
 			return err
 		}
-		return b.reborn(ctx, image, metadata.Birth{Ensemble: ensemble}, birth)
+		return b.putBack(ctx, known, birth)
 	})
 }

@@ -37,12 +37,12 @@ func TestKnownIsReadAsItWasWritten(t *testing.T) {
 		t.Errorf("no file is read as %v, error %v", image, err)
 	}
 	image := someImage(t)
-	if err := writeKnown(vfs.OS, path, image, "a"); err != nil {
+	if err := writeKnown(vfs.OS, path, image, known{Ensemble: "a", Journal: 7}); err != nil {
 		t.Fatal(err)
 	}
-	got, ensemble, err := readKnown(vfs.OS, path)
-	if err != nil || ensemble != "a" || got.Revision() != 42 || got.ClusterID() != image.ClusterID() {
-		t.Fatalf("read %v of %q, error %v", got, ensemble, err)
+	got, head, err := readKnown(vfs.OS, path)
+	if err != nil || head.Ensemble != "a" || head.Journal != 7 || got.Revision() != 42 || got.ClusterID() != image.ClusterID() {
+		t.Fatalf("read %v of %v, error %v", got, head, err)
 	}
 	if a, b := maps.Collect(got.Contents()), maps.Collect(image.Contents()); !maps.EqualFunc(a, b, bytes.Equal) {
 		t.Errorf("read %q, want %q", a, b)
@@ -68,7 +68,7 @@ func TestKnownIsReadAsItWasWritten(t *testing.T) {
 
 func FuzzKnown(f *testing.F) {
 	var good bytes.Buffer
-	if err := encodeKnown(&good, someImage(f), "a"); err != nil {
+	if err := encodeKnown(&good, someImage(f), known{Ensemble: "a"}); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(good.Bytes())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"barnabas/internal/footprint"
+	"barnabas/internal/unison"
 )
 
 // limitMemory tells the garbage collector about the container's bound, so that it collects more eagerly before the
@@ -47,23 +48,33 @@ const (
 // restLook is how often it is looked whether a burst is over.
 const restLook = 2 * time.Second
 
-// giveBack returns what the start has needed, the keeper's log above all, to the system once things are quiet, and likewise what
+// takeRests returns what the start has needed, the keeper's log above all, to the system once things are quiet, and likewise what
 // a burst has needed: many partitions made, a group of thousands that came. While a broker has anything to do it
-// does nothing.
-func giveBack(ctx context.Context, logger *slog.Logger) {
+// does nothing. One that has had nothing to do for a while makes do with one core.
+func takeRests(ctx context.Context, cores *footprint.Cores, logger *slog.Logger) {
+	defer cores.Work()
 	var rest footprint.Rest
-	for due := true; ; due = rest.Due(footprint.Used()) {
-		pause(ctx, restLook)
-		if ctx.Err() != nil {
+	tick := time.NewTimer(restLook + unison.Wait(time.Now(), restLook))
+	defer tick.Stop()
+	due := true
+	for {
+		select {
+		case <-ctx.Done():
 			return
-		}
-		if !due {
+		case <-cores.Woken():
+			cores.Work()
 			continue
+		case <-tick.C:
+			tick.Reset(unison.Wait(time.Now(), restLook))
 		}
-		if err := footprint.GiveBack(); err != nil {
-			logger.Debug("memory that is not needed any more stays", "why", err)
+		if due {
+			if err := footprint.GiveBack(); err != nil {
+				logger.Debug("memory that is not needed any more stays", "why", err)
+			}
+			rest.Given(footprint.Held())
 		}
-		rest.Given(footprint.Held())
+		due = rest.Due(footprint.Used())
+		cores.Look(rest.Quiet())
 	}
 }
 

@@ -34,7 +34,7 @@ func TestAnswersElsewhereArePulses(t *testing.T) {
 			rested <- time.Since(began)
 		}()
 		for range 10 {
-			time.Sleep(pulseAfter - time.Millisecond)
+			time.Sleep(pulseAfter - time.Millisecond) // the bubble's time
 			r.answered(registered{2, 7})
 			r.answered(registered{2, 8}) // another process
 		}
@@ -47,7 +47,7 @@ func TestAnswersElsewhereArePulses(t *testing.T) {
 			peer.AwaitClose(pulseAfter)
 			rested <- time.Since(began)
 		}()
-		time.Sleep(pulseAfter / 2)
+		time.Sleep(pulseAfter / 2) // the bubble's time
 		r.answered(registered{2, 7})
 		if took := <-rested; took != pulseAfter {
 			t.Errorf("a watch that has ended goes on for %s", took)

@@ -20,13 +20,34 @@ func (b *Broker) reborn(ctx context.Context, known *metadata.Image, before, now 
 		if err := b.registerAgain(ctx); err != nil {
 			return err
 		}
-	} else if id = ident.BrokerID(b.config.NodeID); id < 0 {
-		id = b.store.BrokerID()
+	} else {
+		id = b.formerID()
 	}
 	r := metadata.Restoration{
-		Store: b.meta.store, Broker: id, Image: known, Of: before.Ensemble, Birth: now, Logger: b.logger,
+		Store: b.meta.store, Broker: id, Image: known, Of: before.Ensemble, Birth: now, Source: metadata.FromLife, Logger: b.logger,
 	}
 	return r.Run(ctx)
+}
+
+// putBack is the same for what this broker's life before has left on the disk.
+func (b *Broker) putBack(ctx context.Context, known knowledge, now metadata.Birth) error {
+	b.logger.Warn("the keepers lost what they held while this broker was down", "ensemble", now.Ensemble, "before", known.ensemble,
+		"kept to revision", int64(now.Kept), "known here to revision", int64(known.image.Revision()), "complete", known.complete)
+	r := metadata.Restoration{
+		Store: b.meta.store, Broker: b.formerID(), Image: known.image, Of: known.ensemble, Birth: now, Source: metadata.FromFile, Logger: b.logger,
+	}
+	if known.complete {
+		r.Source = metadata.FromJournal
+	}
+	return r.Run(ctx)
+}
+
+// formerID is the broker's number, as far as it is known before the metadata are.
+func (b *Broker) formerID() ident.BrokerID {
+	if id := ident.BrokerID(b.config.NodeID); id >= 0 {
+		return id
+	}
+	return b.store.BrokerID()
 }
 
 // registerAgainWithin bounds the wait for the session to be made anew.

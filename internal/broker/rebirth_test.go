@@ -19,7 +19,7 @@ func TestRegistrationIsSaidAgainAfterALoss(t *testing.T) {
 	defer store.Close()
 	id, now := ident.NewStoreID(), metadata.Broker{ID: 1, Failed: 1}
 	s := &session{
-		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1),
+		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1),
 		current: func() metadata.Broker { return now }, known: func() metadata.Revision { return 0 },
 	}
 	if err := s.open(t.Context()); err != nil {

@@ -18,7 +18,7 @@ func (b *Broker) startAPI() {
 	b.api = api.New(api.Deps{
 		Broker: b.id, Partitions: b.partitions, Metadata: b.feed, Controller: b.controller, Groups: b.groups,
 		Producers: b.producers, Store: b.store, Config: b.settings.view, InternalTopic: b.internalTopic, CheckSettings: b.checkSecrets, Forward: b.forward,
-		Metrics: b.registry, Logger: b.logger,
+		Metrics: b.registry, Cores: b.cores, Logger: b.logger,
 	})
 	b.server.SetHandler(server.HandlerFunc(func(x *server.Exchange) { b.api.Handle(x) }))
 	b.settings.onChange(func(v *config.View) {

@@ -24,6 +24,10 @@ type session struct {
 	// readmit, if given, returns when a broker whose registration others have ended may make it anew.
 	readmit func(context.Context)
 
+	// writing is held, as a place in a channel, while the registration is composed and written: of two writers the one that
+	// composed first could be written last, and what changed in between would never be heard of.
+	writing chan struct{}
+
 	mu         sync.Mutex
 	lease      metadata.Lease   // guarded by mu
 	registered *metadata.Broker // guarded by mu
@@ -75,15 +79,30 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lease: %w", err)
 	}
-	registered, err := metadata.Register(ctx, s.store, s.current(), lease.ID())
+	err = s.write(ctx, func() error {
+		registered, err := metadata.Register(ctx, s.store, s.current(), lease.ID())
+		if err == nil {
+			s.mu.Lock()
+			s.lease, s.registered = lease, registered
+			s.mu.Unlock()
+		}
+		return err
+	})
 	if err != nil {
 		lease.Revoke(ctx)
-		return err
 	}
-	s.mu.Lock()
-	s.lease, s.registered = lease, registered
-	s.mu.Unlock()
-	return nil
+	return err
+}
+
+// write has one writer of the registration at a time.
+func (s *session) write(ctx context.Context, compose func() error) error {
+	select {
+	case s.writing <- struct{}{}:
+		defer func() { <-s.writing }()
+		return compose()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // announce enters this process as the successor of the broker that is registered.
@@ -105,22 +124,29 @@ func (s *session) announce(ctx context.Context) error {
 
 // succeed makes the successor the broker. Where its entry was lost meanwhile it registers like any other.
 func (s *session) succeed(ctx context.Context) error {
-	s.mu.Lock()
-	lease, next := s.lease, s.current()
-	next.Epoch = s.successor.Epoch
-	s.mu.Unlock()
+	lease := s.held()
 	select {
 	case <-lease.Lost():
 		return s.open(ctx)
 	default:
 	}
-	registered, err := metadata.Succeed(ctx, s.store, next, lease.ID())
+	return s.write(ctx, func() error {
+		next := s.current()
+		s.mu.Lock()
+		next.Epoch = s.successor.Epoch
+		s.mu.Unlock()
+		return s.wrote(metadata.Succeed(ctx, s.store, next, lease.ID()))
+	})
+}
+
+// wrote notes what the cluster has been told.
+func (s *session) wrote(registered *metadata.Broker, err error) error {
 	if err != nil {
 		return err
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.registered = registered
-	s.mu.Unlock()
 	return nil
 }
 
@@ -194,18 +220,14 @@ func (s *session) update(ctx context.Context) bool {
 }
 
 func (s *session) tryUpdate(ctx context.Context) error {
-	s.mu.Lock()
-	next, lease := s.current(), s.lease
-	next.Epoch = s.registered.Epoch
-	s.mu.Unlock()
-	registered, err := metadata.Update(ctx, s.store, next, lease.ID())
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.registered = registered
-	s.mu.Unlock()
-	return nil
+	return s.write(ctx, func() error {
+		next := s.current()
+		s.mu.Lock()
+		lease := s.lease
+		next.Epoch = s.registered.Epoch
+		s.mu.Unlock()
+		return s.wrote(metadata.Update(ctx, s.store, next, lease.ID()))
+	})
 }
 
 // revision is that of the registration's last change.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"barnabas/internal/ident"
@@ -18,7 +21,7 @@ func TestNotWithKeepersOfThePast(t *testing.T) {
 	defer store.Close()
 	known := metadata.Revision(1000)
 	s := &session{
-		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1),
+		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1),
 		current: func() metadata.Broker {
 			return metadata.Broker{ID: 1, Stores: []ident.StoreID{ident.NewStoreID()}}
 		},
@@ -42,7 +45,7 @@ func TestAnEndThatWasNotSeen(t *testing.T) {
 	store := memstore.New().Open(memstore.Faults{})
 	defer store.Close()
 	s := &session{
-		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1),
+		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1),
 		current: func() metadata.Broker {
 			return metadata.Broker{ID: 1, Stores: []ident.StoreID{ident.NewStoreID()}}
 		},
@@ -81,4 +84,68 @@ func TestAnEndThatWasNotSeen(t *testing.T) {
 	}
 	cancel()
 	<-kept
+}
+
+// What a broker says last is what the cluster has, also where its registration is made anew, or another change is told, just then:
+// whoever began first may be written last.
+func TestTheLastWordHolds(t *testing.T) {
+	t.Run("registered anew", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			testTheLastWordHolds(t, func(s *session) error {
+				_, err := s.store.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{metadata.Delete(metadata.BrokerKey(1))}})
+				return err
+			}, (*session).open)
+		})
+	})
+	t.Run("changed", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			testTheLastWordHolds(t, func(*session) error { return nil }, (*session).tryUpdate)
+		})
+	})
+}
+
+// testTheLastWordHolds has the store take its time with what write says, of a broker that is torn, and the broker say meanwhile that it
+// is not.
+func testTheLastWordHolds(t *testing.T, before func(*session) error, write func(*session, context.Context) error) {
+	var hold, torn atomic.Bool
+	held := make(chan struct{})
+	store := memstore.New().Open(memstore.Faults{Before: func(c memstore.Call) error {
+		if c == memstore.CallTxn && hold.CompareAndSwap(true, false) {
+			<-held
+		}
+		return nil
+	}})
+	defer store.Close()
+	stores := []ident.StoreID{ident.NewStoreID()}
+	s := &session{
+		store: store, ttl: time.Minute, logger: slog.New(slog.DiscardHandler), evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+		current: func() metadata.Broker { return metadata.Broker{ID: 1, Stores: stores, Torn: torn.Load()} },
+	}
+	torn.Store(true)
+	if err := errors.Join(s.open(t.Context()), before(s)); err != nil {
+		t.Fatal(err)
+	}
+	hold.Store(true)
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := write(s, t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	synctest.Wait() // until it is on its way to the store
+	torn.Store(false)
+	done.Go(func() { s.update(t.Context()) })
+	synctest.Wait()
+	close(held)
+	done.Wait()
+	kv, _, err := store.Get(t.Context(), metadata.BrokerKey(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := metadata.DecodeBroker(kv); err != nil || b.Torn {
+		t.Errorf("the cluster has %+v, error %v: it is torn no more", b, err)
+	}
+	if b, _ := s.said(); b.Torn {
+		t.Error("and the broker takes that for what it has said")
+	}
 }

@@ -49,6 +49,7 @@ func (b *Broker) stop(ctx context.Context) error {
 	b.leave(ctx)
 	err := <-closed
 	b.feed.Stop()
+	b.journal.close()
 	b.quieten()
 	b.meta.close()
 	if b.http != nil {
@@ -104,6 +105,7 @@ func (b *Broker) abandon() {
 	b.quieten()
 	if b.feed != nil {
 		b.feed.Stop()
+		b.journal.close()
 	}
 	if b.store != nil {
 		b.store.Close(true)

@@ -111,28 +111,24 @@ func (c *tornCopies) seen(topic *metadata.Topic, n int32, p *metadata.Partition)
 		return false // only the controller takes it out, whoever has changed the partition since
 	}
 	// A copy on a store that can't be read has no say, and nobody looks for its end.
-	if !anyOf(p, func(m metadata.Member) bool { return c.has(m) && c.image.Holder(m) != nil }) {
+	if !p.AnyMember(func(m metadata.Member) bool { return c.has(m) && c.image.Holder(m) != nil }) {
 		return true
 	}
 	if p.Inquiry == metadata.NoInquiry {
 		return p.Looked >= c.registered
 	}
-	return p.Modified >= c.registered && answered(c.image, topic, n, p, c.broker)
+	return c.answered(topic, n, p)
 }
 
-// answered tells whether the broker has said what its copy holds, and with it that its end may be missing.
-func answered(image *metadata.Image, topic *metadata.Topic, n int32, p *metadata.Partition, id ident.BrokerID) bool {
-	return slices.ContainsFunc(image.Answers(topic.ID, n), func(a *metadata.Answer) bool {
-		return a.Broker == id && a.LeaderEpoch == p.LeaderEpoch
+// answered tells whether the broker has said, since then, what its copy holds, and with it that its end may be missing. Whether
+// the others have answered does not matter: they may be away for long, and whoever is elected then begins a leader epoch.
+func (c *tornCopies) answered(topic *metadata.Topic, n int32, p *metadata.Partition) bool {
+	return slices.ContainsFunc(c.image.Answers(topic.ID, n), func(a *metadata.Answer) bool {
+		return a.Broker == c.broker && a.LeaderEpoch == p.LeaderEpoch && a.Modified >= c.registered
 	})
-}
-
-// anyOf tells whether any member of the two sets is so.
-func anyOf(p *metadata.Partition, is func(metadata.Member) bool) bool {
-	return slices.ContainsFunc(p.ISR, is) || slices.ContainsFunc(p.ELR, is)
 }
 
 // inSets tells whether the broker is in one of the partition's sets.
 func inSets(p *metadata.Partition, id ident.BrokerID) bool {
-	return anyOf(p, func(m metadata.Member) bool { return m.Broker == id })
+	return p.AnyMember(func(m metadata.Member) bool { return m.Broker == id })
 }

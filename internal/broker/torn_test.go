@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"barnabas/internal/config"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/metadata/memstore"
 	"barnabas/internal/record"
 	"barnabas/internal/vfs"
 )
@@ -95,6 +97,51 @@ func TestATornDirectoryCountsForItself(t *testing.T) {
 		t.Error("a torn directory's partition was led before the cluster knew that it is torn")
 	}
 	if err := w.produce(w.client(b, kgo.RecordPartitioner(kgo.RoundRobinPartitioner())), 20, 40); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A machine goes down, and another one with it that does not come back. The stores were asked about a partition of both before
+// this broker was registered again. It tells what its copy holds, and serves what else there is: the other one may never come.
+func TestATornBrokerServesWhileAnotherIsAwaited(t *testing.T) {
+	w := newWorld(t)
+	w.boot = ident.BootID{1}
+	settings := []string{"num.partitions=2", "default.replication.factor=1"}
+	b := w.start(settings...)
+	client := w.client(b, kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))
+	if err := w.produce(client, 0, 20); err != nil {
+		t.Fatal(err)
+	}
+	topic := b.feed.Current().Topic("t")
+	asked := *topic.Partition(0)
+	client.Close()
+	w.store.Cut()
+	w.disk, w.boot = w.disk.Crash(1), ident.BootID{2}
+
+	away := metadata.Member{Broker: b.ID() + 1, Store: ident.StoreID{7}}
+	asked.Replicas = append(slices.Clone(asked.Replicas), away.Broker)
+	asked.ISR = append(slices.Clone(asked.ISR), away)
+	asked.Leader, asked.Inquiry = ident.NoBroker, metadata.InquiryTorn
+	asked.LeaderEpoch++
+	asked.Epoch++
+	if _, err := w.memory.Open(memstore.Faults{}).Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
+		metadata.Put(metadata.PartitionKey(topic.ID, 0), metadata.EncodePartition(&asked)),
+		metadata.Put(metadata.MemberKey(away.Broker), metadata.EncodeBroker(&metadata.Broker{Stores: []ident.StoreID{away.Store}})),
+	}}); err != nil {
+		t.Fatal(err)
+	}
+
+	b = w.start(settings...)
+	await(t, "the directory is no longer torn, and the registration says so", func() bool {
+		return len(tornDirs(b.store.Dirs())) == 0 && !b.feed.Current().Broker(b.ID()).Torn
+	})
+	if p := b.feed.Current().Topic("t").Partition(0); p.Inquiry != metadata.InquiryTorn || p.Leader != ident.NoBroker {
+		t.Errorf("the partition that waits for another broker is led by %d, inquiry %v", p.Leader, p.Inquiry)
+	}
+	other := &kgo.Record{Partition: 1, Value: []byte("it goes on")}
+	ctx, cancel := context.WithTimeout(t.Context(), longEnough)
+	defer cancel()
+	if err := w.client(b, kgo.RecordPartitioner(kgo.ManualPartitioner())).ProduceSync(ctx, other).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 }

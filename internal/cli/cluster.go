@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -65,8 +66,7 @@ func action(p *jopt.Parser, name string, known ...string) (string, error) {
 	case len(rest) > 1:
 		return "", fmt.Errorf("%s: error: unrecognized arguments: '%s'", name, rest[1])
 	case !slices.Contains(known, rest[0]):
-		return "", fmt.Errorf("%s: error: argument command: invalid choice: '%s' (choose from %v)", name,
-			rest[0], known)
+		return "", fmt.Errorf("%s: error: invalid choice: '%s' (choose from '%s')", name, rest[0], strings.Join(known, "', '"))
 	}
 	return rest[0], nil
 }

@@ -199,6 +199,16 @@ func (c *client) printConfigs(ctx context.Context, env *Env, e entity, all bool)
 			return nil
 		}
 	}
+	if e.named && e.plural == "brokers" && e.name != "" {
+		alive, err := c.chosenBrokers(ctx, nil)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(alive, func(id int32) bool { return strconv.Itoa(int(id)) == e.name }) {
+			env.printf("The broker '%s' doesn't exist and doesn't have dynamic config.\n", e.name)
+			return nil
+		}
+	}
 	for _, name := range names {
 		configs, err := c.ownConfigs(ctx, e, name, all)
 		if err != nil {

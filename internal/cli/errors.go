@@ -61,13 +61,21 @@ func errorText(err error) string {
 	return err.Error()
 }
 
+// javaError is an error that Kafka's tools print with the name of an exception that is none of the protocol's.
+type javaError struct{ class, words string }
+
+func (e *javaError) Error() string { return e.words }
+
 // javaClass is the exception that Kafka's tools name in their output for an error, since scripts
 // look for it there.
 func javaClass(err error) string {
 	var server *serverError
 	var known *kerr.Error
+	var java *javaError
 	var code int16
 	switch {
+	case errors.As(err, &java):
+		return java.class
 	case errors.As(err, &server):
 		code = server.code
 	case errors.As(err, &known):

@@ -200,23 +200,29 @@ func (o *featuresOptions) levels(env *Env, what string) (map[string]int16, error
 			return nil, sayf("Can not specify `release-version` with other feature flags.")
 		}
 		levels, err := releaseLevels(o.release.Must())
+		if err != nil {
+			return nil, unknownMetadata(o.release.Must())
+		}
 		if what == "upgrade" {
 			maps.DeleteFunc(levels, func(_ string, level int16) bool { return level == 0 })
 		}
-		return levels, err
+		return levels, nil
 	}
 	levels, err := parseLevels(o.feature.Values(), what == "disable")
 	if err == nil && o.metadata.Set() {
 		env.printf(" `metadata` flag is deprecated and may be removed in a future release.\n")
 		if levels[metadataFeature], err = metadataLevel(o.metadata.Must()); err != nil {
-			err = sayf("Unknown metadata.version %s. Supported metadata.version are %s", o.metadata.Must(),
-				strings.Join(metadataVersions, ", "))
+			err = unknownMetadata(o.metadata.Must())
 		}
 	}
 	if err == nil && len(levels) == 0 {
 		err = sayf("You must specify at least one feature to %s", what)
 	}
 	return levels, err
+}
+
+func unknownMetadata(version string) error {
+	return sayf("Unknown metadata.version '%s'. Supported metadata.version are: %s", version, strings.Join(metadataVersions, ", "))
 }
 
 func (o *featuresOptions) update(ctx context.Context, env *Env, c *client, what string) error {

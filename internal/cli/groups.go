@@ -27,6 +27,8 @@ type groupsOptions struct {
 	dryRun, execute, export                           *jopt.Flag
 	toEarliest, toLatest, toCurrent                   *jopt.Flag
 	toDatetime, byDuration, fromFile                  *jopt.Text
+
+	named []partitionName // what --topic names, once the cluster has been asked
 }
 
 func newGroupsOptions() *groupsOptions {
@@ -73,7 +75,7 @@ func newGroupsOptions() *groupsOptions {
 	o.shiftBy = p.Long("shift-by", "number", "Reset to so many after the current offset, or before "+
 		"it if negative.")
 	o.toDatetime = p.Text("to-datetime", "datetime", "Reset to the first record from that time on: "+
-		"YYYY-MM-DDThh:mm:ss.sss, and a zone.")
+		"YYYY-MM-DDThh:mm:ss.sss, and a zone: Z, +hh or +hh:mm. Without one it is UTC.")
 	o.byDuration = p.Text("by-duration", "duration", "Reset to the first record of the last "+
 		"PnDTnHnMnS.")
 	o.fromFile = p.Text("from-file", "file", "Reset to what a CSV file says.")
@@ -340,7 +342,7 @@ func (o *groupsOptions) runDeleteOffsets(ctx context.Context, env *Env, c *clien
 	if err != nil {
 		return o.p.Usagef("%v", err)
 	}
-	partitions, missing, err := o.partitionsOf(ctx, c, o.topic.Values())
+	partitions, missing, err := o.toForget(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -366,7 +368,7 @@ func (o *groupsOptions) runDeleteOffsets(ctx context.Context, env *Env, c *clien
 	}
 	switch {
 	case errors.Is(top, kerr.GroupIDNotFound):
-		env.printError("'%s' does not exist.", group)
+		env.printError("The group id does not exist.")
 	case errors.Is(top, kerr.InvalidGroupID):
 		env.printError("'%s' is not valid.", group)
 	case errors.Is(top, kerr.GroupAuthorizationFailed):
@@ -377,7 +379,7 @@ func (o *groupsOptions) runDeleteOffsets(ctx context.Context, env *Env, c *clien
 	case top != nil:
 		env.printError("Encounter some unknown error: %s", errorText(top))
 	case failed:
-		env.printError("Encountered some partition-level error, see the follow-up details:")
+		env.printError("Encountered some partition-level error, see the follow-up details.")
 	default:
 		env.printf("Request succeeded for deleting offsets from group %s.\n", group)
 	}

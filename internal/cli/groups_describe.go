@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -223,6 +224,7 @@ func printState(env *Env, group groupDescription, verbose bool) {
 			members)
 	}
 	line("GROUP", "COORDINATOR (ID)", "ASSIGNMENT-STRATEGY", "STATE", "GROUP-EPOCH", "TARGET-ASSIGNMENT-EPOCH", "#MEMBERS")
-	line(group.Group, coordinator, group.Assignor, group.State, orDash(group.Epoch), orDash(group.TargetEpoch), strconv.Itoa(len(group.Members)))
+	strategy := cmp.Or(group.Assignor, missingColumn)
+	line(group.Group, coordinator, strategy, group.State, orDash(group.Epoch), orDash(group.TargetEpoch), strconv.Itoa(len(group.Members)))
 	env.printf("\n")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -157,6 +158,9 @@ func groupsResetCommand(m *modern) *cobra.Command {
 	return cmd
 }
 
+// datetimeLayouts are what a time may look like; without a zone it is UTC.
+var datetimeLayouts = []string{"2006-01-02T15:04:05.999Z07:00", "2006-01-02T15:04:05.999Z0700", "2006-01-02T15:04:05.999Z07", "2006-01-02T15:04:05.999"}
+
 func scenarioWords(to string) []string {
 	switch {
 	case to == "earliest", to == "latest", to == "current":
@@ -167,8 +171,10 @@ func scenarioWords(to string) []string {
 	if _, err := parseDuration(to); err == nil {
 		return []string{"--by-duration", to}
 	}
-	if _, err := parseDatetime(to); err == nil {
-		return []string{"--to-datetime", to}
+	for _, layout := range datetimeLayouts {
+		if at, err := time.Parse(layout, to); err == nil {
+			return []string{"--to-datetime", at.UTC().Format("2006-01-02T15:04:05.000Z")}
+		}
 	}
 	return []string{"--to-offset", to}
 }

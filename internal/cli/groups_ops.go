@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,32 +63,15 @@ func (m groupMember) partitions() []partitionName {
 
 // listGroups returns the consumer groups, sorted. Empty filters let all through.
 func (c *client) listGroups(ctx context.Context, states, types []string) ([]groupListing, error) {
-	req := kmsg.NewPtrListGroupsRequest()
-	req.StatesFilter, req.TypesFilter = states, types
-	if len(types) == 0 {
-		req.TypesFilter = nil
-	}
+	every, err := c.everyGroup(ctx, states, types)
 	var groups []groupListing
-	for _, shard := range c.RequestSharded(ctx, req) {
-		if shard.Err != nil {
-			return nil, shard.Err
-		}
-		resp := shard.Resp.(*kmsg.ListGroupsResponse)
-		if err := codeError(resp.ErrorCode, nil); err != nil {
-			return nil, err
-		}
-		for _, g := range resp.Groups {
-			if g.GroupType == "" {
-				g.GroupType = "classic"
-			}
-			listing := groupListing{g.Group, capitalized(g.GroupType), g.GroupState}
-			if isConsumers(g.ProtocolType, g.GroupType) && passes(states, listing.State) && passes(types, listing.Type) {
-				groups = append(groups, listing)
-			}
+	for _, g := range every {
+		listing := groupListing{g.id, cmp.Or(g.kind, "Classic"), g.state}
+		if isConsumers(g.protocol, listing.Type) && passes(states, listing.State) && passes(types, listing.Type) {
+			groups = append(groups, listing)
 		}
 	}
-	slices.SortFunc(groups, func(a, b groupListing) int { return strings.Compare(a.Group, b.Group) })
-	return groups, nil
+	return groups, err
 }
 
 // isConsumers says that a group is one of consumers and not, for example, of Connect's workers; a

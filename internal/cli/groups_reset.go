@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
-	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,45 +78,27 @@ func (o *groupsOptions) scope(ctx context.Context, c *client, group string) ([]p
 		sortNames(names)
 		return names, nil
 	case o.topic.Set():
-		names, missing, err := o.partitionsOf(ctx, c, o.topic.Values())
-		if err == nil && len(missing) > 0 {
-			err = codeError(3, nil)
+		if o.named != nil {
+			return o.named, nil
 		}
-		return names, err
+		words, err := o.topicWords()
+		if err != nil {
+			return nil, err
+		}
+		topics := make([]string, 0, len(words))
+		for _, word := range words {
+			topics = append(topics, word.topic)
+		}
+		leaders, err := c.leadersOf(ctx, topics)
+		if err != nil {
+			return nil, err
+		}
+		o.named, err = toReset(words, leaders)
+		return o.named, err
 	case o.fromFile.Set():
 		return nil, nil
 	}
 	return nil, o.p.Usagef("One of the reset scopes should be defined: --all-topics, --topic.")
-}
-
-// partitionsOf reads --topic words, t or t:0,1; missing are the topics that do not exist.
-func (o *groupsOptions) partitionsOf(ctx context.Context, c *client, words []string) (names []partitionName, missing []string, err error) {
-	for _, word := range words {
-		topic, list, some := strings.Cut(word, ":")
-		if !some {
-			topics, err := c.describeByMetadata(ctx, []string{topic})
-			if err != nil {
-				missing = append(missing, topic)
-				continue
-			}
-			for _, p := range topics[0].Partitions {
-				names = append(names, partitionName{topic, p.Partition})
-			}
-			continue
-		}
-		if topic == "" || list == "" || strings.Contains(list, ":") {
-			return nil, nil, o.p.Usagef("Invalid topic arg '%s', expected topic name and partitions", word)
-		}
-		for _, text := range strings.Split(list, ",") {
-			partition, err := strconv.ParseInt(text, 10, 32)
-			if err != nil {
-				return nil, nil, o.p.Usagef("Invalid partition '%s' specified in topic arg '%s''", text, word)
-			}
-			names = append(names, partitionName{topic, int32(partition)})
-		}
-	}
-	sortNames(names)
-	return slices.Compact(names), missing, nil
 }
 
 // planReset computes the new offsets of one group.
@@ -272,77 +252,6 @@ func (c *client) clamp(ctx context.Context, env *Env, wanted partitionOffsets) (
 		wanted[name] = bounded
 	}
 	return wanted, nil
-}
-
-// datetimeLayouts are what --to-datetime may look like; without a zone it is UTC.
-var datetimeLayouts = []string{"2006-01-02T15:04:05.999Z07:00", "2006-01-02T15:04:05.999Z0700", "2006-01-02T15:04:05.999Z07", "2006-01-02T15:04:05.999"}
-
-func parseDatetime(text string) (time.Time, error) {
-	for _, layout := range datetimeLayouts {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
-		}
-	}
-	return time.Time{}, sayf("Unparseable date: %q", text)
-}
-
-func (o *groupsOptions) planFromFile(ctx context.Context, env *Env, c *client, group string) (partitionOffsets, error) {
-	file, err := os.Open(o.fromFile.Must())
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	single := ""
-	if len(o.group.Values()) == 1 {
-		single = o.group.Must()
-	}
-	plan, err := readPlan(file, single)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", o.fromFile.Must(), err)
-	}
-	wanted, ok := plan[group]
-	if !ok {
-		env.printError("No reset plan for group %s found", group)
-		return nil, nil
-	}
-	return c.clamp(ctx, env, wanted)
-}
-
-// readPlan reads CSV lines of group,topic,partition,offset, or of topic,partition,offset when
-// there is a single group.
-func readPlan(r io.Reader, single string) (resetPlan, error) {
-	lines := csv.NewReader(r)
-	lines.FieldsPerRecord = -1
-	lines.TrimLeadingSpace = true
-	plan := resetPlan{}
-	for {
-		fields, err := lines.Read()
-		if err == io.EOF {
-			return plan, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if len(fields) == 3 && single != "" {
-			fields = append([]string{single}, fields...)
-		}
-		at, _ := lines.FieldPos(0)
-		if len(fields) != 4 {
-			return nil, fmt.Errorf("line %d: want group,topic,partition,offset", at)
-		}
-		partition, err := strconv.ParseInt(fields[2], 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: partition %q is no number", at, fields[2])
-		}
-		offset, err := strconv.ParseInt(fields[3], 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("line %d: offset %q is no number", at, fields[3])
-		}
-		if plan[fields[0]] == nil {
-			plan[fields[0]] = partitionOffsets{}
-		}
-		plan[fields[0]][partitionName{fields[1], int32(partition)}] = offset
-	}
 }
 
 func (plan resetPlan) each(f func(group string, name partitionName, offset int64)) {

@@ -59,7 +59,7 @@ func runMetadataQuorum(ctx context.Context, env *Env, args []string) error {
 		})
 	}
 	if err != nil {
-		env.warnf("Error: %s\n", errorText(err))
+		env.warnf("%s\n", errorText(err))
 		return exitFailure
 	}
 	return nil

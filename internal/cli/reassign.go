@@ -43,8 +43,9 @@ func runReassign(ctx context.Context, env *Env, args []string) error {
 		generate: p.Flag("generate", "Propose a reassignment of the topics in --topics-to-move-json-file to the "+
 			"brokers of --broker-list. Nothing is moved."),
 		execute: p.Flag("execute", "Begin the reassignment in the file of --reassignment-json-file."),
-		cancel:  p.Flag("cancel", "End those reassignments of the file that are under way, and go back."),
-		list:    p.Flag("list", "List all reassignments that are under way."),
+		cancel: p.Flag("cancel", "End what is under way of the reassignments and moves between log directories in "+
+			"the file, and go back."),
+		list: p.Flag("list", "List all reassignments that are under way."),
 		plan: p.Text("reassignment-json-file", "file", "The reassignment:\n"+
 			`{"partitions": [{"topic": "foo", "partition": 1, "replicas": [1,2,3], "log_dirs": ["any","any","any"]}], "version": 1}`),
 		topics: p.Text("topics-to-move-json-file", "file", "With --generate, the topics:\n"+
@@ -55,8 +56,8 @@ func runReassign(ctx context.Context, env *Env, args []string) error {
 			"Run again with --additional to change it.").Default(-1),
 		dirThrottle: p.Long("replica-alter-log-dirs-throttle", "bytes/s", "With --execute: the rate of copying "+
 			"between the log directories of one broker.").Default(-1),
-		timeout: p.Long("timeout", "ms", "With --execute: how long moves between log directories may take "+
-			"to begin.").Default(10000),
+		timeout: p.Long("timeout", "ms", "With --execute and --cancel: how long moves between log directories "+
+			"may take to begin, or to be called off.").Default(10000),
 		additional: p.Flag("additional", "With --execute: beside the reassignments that are under way."),
 		preserve:   p.Flag("preserve-throttles", "Leave the throttles as they are."),
 		sameRF: p.Flag("disallow-replication-factor-change", "With --execute: refuse what would change the number "+
@@ -143,7 +144,7 @@ func (o *reassignOptions) run(ctx context.Context, env *Env) error {
 		case o.execute.Set():
 			return c.executeMoves(ctx, env, plan, o)
 		case o.cancel.Set():
-			return c.cancelMoves(ctx, env, plan, o.preserve.Set())
+			return c.cancelMoves(ctx, env, plan, o)
 		}
 		moves, err := c.movesUnderWay(ctx)
 		if err == nil {
@@ -230,8 +231,12 @@ func (c *client) generateMoves(ctx context.Context, env *Env, topics []string, b
 	if err != nil {
 		return err
 	}
+	dirs, err := c.directoriesOf(ctx, current)
+	if err != nil {
+		return err
+	}
 	env.printf("Current partition replica assignment\n%s\n\nProposed partition reassignment configuration\n%s\n",
-		current.json(), proposed.json())
+		current.json(dirs), proposed.json(nil))
 	return nil
 }
 
@@ -266,8 +271,12 @@ func (c *client) executeMoves(ctx context.Context, env *Env, plan *movePlan, o *
 	if len(missing) > 0 {
 		return sayf("Unable to find partition: %s", strings.Join(missing, ", "))
 	}
+	dirs, err := c.directoriesOf(ctx, current)
+	if err != nil {
+		return err
+	}
 	env.printf("Current partition replica assignment\n\n%s\n\nSave this to use as the --reassignment-json-file option "+
-		"during rollback\n", current.json())
+		"during rollback\n", current.json(dirs))
 	if err := c.setThrottles(ctx, env, moves, plan, current, o); err != nil {
 		return err
 	}
@@ -283,7 +292,7 @@ func (c *client) executeMoves(ctx context.Context, env *Env, plan *movePlan, o *
 }
 
 // cancelMoves is --cancel.
-func (c *client) cancelMoves(ctx context.Context, env *Env, plan *movePlan, preserve bool) error {
+func (c *client) cancelMoves(ctx context.Context, env *Env, plan *movePlan, o *reassignOptions) error {
 	moves, err := c.movesUnderWay(ctx)
 	if err != nil {
 		return err
@@ -306,8 +315,16 @@ func (c *client) cancelMoves(ctx context.Context, env *Env, plan *movePlan, pres
 		}
 		env.printf("Successfully cancelled partition reassignment%s for: %s\n", plural(len(active)), active.list())
 	}
-	env.printf("None of the specified partition moves are active.") // without an end of line, as Kafka has it
-	if preserve {
+	back, err := c.directoriesLeft(ctx, plan)
+	if err != nil {
+		return err
+	}
+	if len(back) == 0 {
+		env.printf("None of the specified partition moves are active.") // without an end of line, as Kafka has it
+	} else if err := c.moveDirectories(ctx, env, back, o.timeout.Must()); err != nil {
+		return err
+	}
+	if o.preserve.Set() {
 		return nil
 	}
 	return c.clearThrottles(ctx, env, plan)

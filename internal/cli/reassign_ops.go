@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -35,7 +33,14 @@ func (c *client) movesUnderWay(ctx context.Context) (reassignments, error) {
 
 // replicasOf are the replicas of all partitions of topics; a topic that does not exist has none.
 func (c *client) replicasOf(ctx context.Context, topics []string) (assignment, error) {
-	found := assignment{}
+	return askPartitions(ctx, c, topics, func(p *kmsg.MetadataResponseTopicPartition) []int32 { return p.Replicas })
+}
+
+// askPartitions asks, once, for something of all partitions of topics; a topic that does not exist has none.
+func askPartitions[T any](
+	ctx context.Context, c *client, topics []string, of func(*kmsg.MetadataResponseTopicPartition) T,
+) (map[partitionName]T, error) {
+	found := map[partitionName]T{}
 	if len(topics) == 0 {
 		return found, nil
 	}
@@ -54,8 +59,9 @@ func (c *client) replicasOf(ctx context.Context, topics []string) (assignment, e
 		if err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return nil, err
 		}
-		for _, p := range t.Partitions {
-			found[partitionName{orEmpty(t.Topic), p.Partition}] = p.Replicas
+		for i := range t.Partitions {
+			p := &t.Partitions[i]
+			found[partitionName{orEmpty(t.Topic), p.Partition}] = of(p)
 		}
 	}
 	return found, nil
@@ -150,147 +156,4 @@ func (c *client) alterMoves(ctx context.Context, to assignment, allowFactorChang
 		}
 	}
 	return failed, nil
-}
-
-// dirsOf asks each broker of a plan's log directories for what is in its own.
-func (c *client) dirsOf(ctx context.Context, dirs map[replicaName]string) (map[int32]kadm.DescribedLogDirs, error) {
-	found := map[int32]kadm.DescribedLogDirs{}
-	for replica := range dirs {
-		if found[replica.broker] != nil {
-			continue
-		}
-		described, err := c.adm.DescribeBrokerLogDirs(ctx, replica.broker, nil)
-		if err != nil {
-			return nil, err
-		}
-		found[replica.broker] = described
-	}
-	return found, nil
-}
-
-// place finds where a replica is, and where it is being moved to.
-func place(dirs kadm.DescribedLogDirs, name partitionName) (now, future string) {
-	for path, d := range dirs {
-		p, ok := d.Topics.Lookup(name.topic, name.partition)
-		switch {
-		case ok && p.IsFuture:
-			future = path
-		case ok:
-			now = path
-		}
-	}
-	return now, future
-}
-
-func replicasIn(dirs map[replicaName]string) []replicaName {
-	var all []replicaName
-	for replica := range dirs {
-		all = append(all, replica)
-	}
-	slices.SortFunc(all, func(a, b replicaName) int {
-		if a.broker != b.broker {
-			return int(a.broker - b.broker)
-		}
-		if a.topic != b.topic {
-			return strings.Compare(a.topic, b.topic)
-		}
-		return int(a.partition - b.partition)
-	})
-	return all
-}
-
-func (r replicaName) String() string { return fmt.Sprintf("%s-%d", r.partitionName, r.broker) }
-
-// verifyDirectories tells of the moves between log directories, and whether one is under way.
-func (c *client) verifyDirectories(ctx context.Context, env *Env, plan *movePlan) (moving bool, err error) {
-	found, err := c.dirsOf(ctx, plan.directories)
-	if err != nil {
-		return false, err
-	}
-	for _, r := range replicasIn(plan.directories) {
-		target := plan.directories[r]
-		now, future := place(found[r.broker], r.partitionName)
-		switch {
-		case now == "" && future == "":
-			env.printf("Partition %s cannot be found in any live log directory on broker %d.\n", r.partitionName, r.broker)
-		case future == target:
-			moving = true
-			env.printf("Reassignment of replica %s is still in progress.\n", r)
-		case future != "":
-			moving = true
-			env.printf("Partition %s on broker %d is being moved to log dir %s instead of %s.\n", r.partitionName, r.broker, future, target)
-		case now == target:
-			env.printf("Reassignment of replica %s completed successfully.\n", r)
-		default:
-			env.printf("Partition %s on broker %d is not being moved from log dir %s to %s.\n", r.partitionName, r.broker, now, target)
-		}
-	}
-	if len(plan.directories) == 0 {
-		env.printf("\n")
-	}
-	return moving, nil
-}
-
-// dirsPause is how long to wait before brokers are asked again to move a replica that they don't have yet.
-const dirsPause = 100 * time.Millisecond
-
-// moveDirectories asks brokers to move replicas between their log directories. One that a broker is yet to be given is asked for
-// again until the time is over.
-func (c *client) moveDirectories(ctx context.Context, env *Env, dirs map[replicaName]string, timeoutMs int64) error {
-	end := time.Now().Add(time.Duration(timeoutMs) * time.Millisecond)
-	pending := replicasIn(dirs)
-	for len(pending) > 0 {
-		var again []replicaName
-		for _, r := range pending {
-			began, err := c.moveDirectory(ctx, r, dirs[r])
-			switch {
-			case err != nil:
-				return sayf("Failed to alter dir for %s: %s", r, errorText(err))
-			case began:
-				env.printf("Successfully started moving log directory to %s for replica %s with broker %d \n",
-					dirs[r], r.partitionName, r.broker)
-			default:
-				again = append(again, r)
-			}
-		}
-		if pending = again; len(pending) == 0 {
-			return nil
-		}
-		if time.Now().After(end) {
-			var names []string
-			for _, r := range pending {
-				names = append(names, r.String())
-			}
-			return terse{fmt.Sprintf("Timed out before log directory move%s could be started for: %s",
-				plural(len(pending)), strings.Join(names, ","))}
-		}
-		select {
-		case <-time.After(dirsPause):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
-func (c *client) moveDirectory(ctx context.Context, r replicaName, dir string) (began bool, err error) {
-	req := kmsg.NewPtrAlterReplicaLogDirsRequest()
-	d := kmsg.NewAlterReplicaLogDirsRequestDir()
-	t := kmsg.NewAlterReplicaLogDirsRequestDirTopic()
-	t.Topic, t.Partitions = r.topic, []int32{r.partition}
-	d.Dir, d.Topics = dir, append(d.Topics, t)
-	req.Dirs = append(req.Dirs, d)
-	answer, err := c.Broker(int(r.broker)).RetriableRequest(ctx, req)
-	if err != nil {
-		return false, err
-	}
-	for _, t := range answer.(*kmsg.AlterReplicaLogDirsResponse).Topics {
-		for _, p := range t.Partitions {
-			err = codeError(p.ErrorCode, nil)
-		}
-	}
-	if errors.Is(err, kerr.ReplicaNotAvailable) {
-		return false, nil
-	}
-	return err == nil, err
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -38,8 +39,8 @@ func (a assignment) list() string {
 	return strings.Join(words, ",")
 }
 
-// json is an assignment as --execute reads it.
-func (a assignment) json() string {
+// json is an assignment as --execute reads it, with the directories that are known.
+func (a assignment) json(dirs map[replicaName]string) string {
 	type entry struct {
 		Topic     string   `json:"topic"`
 		Partition int32    `json:"partition"`
@@ -52,8 +53,8 @@ func (a assignment) json() string {
 	}{Version: 1, Partitions: []entry{}}
 	for _, name := range a.names() {
 		e := entry{name.topic, name.partition, a[name], make([]string, len(a[name]))}
-		for i := range e.LogDirs {
-			e.LogDirs[i] = anyDirectory
+		for i, id := range e.Replicas {
+			e.LogDirs[i] = cmp.Or(dirs[replicaName{name, id}], anyDirectory)
 		}
 		file.Partitions = append(file.Partitions, e)
 	}

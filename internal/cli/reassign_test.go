@@ -65,6 +65,17 @@ func TestProposalIsEven(t *testing.T) {
 	}
 }
 
+// A replica whose directory is not known, since its broker is away, is left to the broker.
+func TestAssignmentNamesDirectories(t *testing.T) {
+	current := assignment{{"t", 0}: {2, 1}, {"t", 1}: {1}}
+	got := current.json(map[replicaName]string{{partitionName{"t", 0}, 1}: "/a", {partitionName{"t", 1}, 1}: "/b"})
+	want := `{"version":1,"partitions":[{"topic":"t","partition":0,"replicas":[2,1],"log_dirs":["any","/a"]},` +
+		`{"topic":"t","partition":1,"replicas":[1],"log_dirs":["/b"]}]}`
+	if got != want {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestMovesAreDescribed(t *testing.T) {
 	moves := reassignments{
 		{"t", 1}: {replicas: []int32{3, 1}, adding: []int32{3}, removing: []int32{1}},

@@ -24,6 +24,7 @@ func registry() []Tool {
 		{Kafka: "kafka-console-producer", Run: runConsoleProducer, Command: produceCommand},
 		{Kafka: "kafka-console-consumer", Run: runConsoleConsumer, Command: consumeCommand},
 		{Kafka: "kafka-consumer-groups", Run: runGroups, Command: groupsCommand},
+		{Kafka: "kafka-groups", Run: runAllGroups},
 		{Kafka: "kafka-configs", Run: runConfigs, Command: configsCommand},
 		{Kafka: "kafka-get-offsets", Run: runGetOffsets, Command: offsetsCommand},
 		{Kafka: "kafka-delete-records", Run: runDeleteRecords, Command: deleteRecordsCommand},

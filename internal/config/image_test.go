@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -181,6 +183,29 @@ func TestKeeperOfTheRecipe(t *testing.T) {
 	}
 	if len(notices) != 2 {
 		t.Errorf("notices: %v", notices)
+	}
+}
+
+// A zoo.cfg says where its own server listens for clients, and nothing of the others. What the list says of a server wins.
+func TestKeeperListensForClients(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "zoo.cfg")
+	text := "clientPort=2182\nclientPortAddress=10.0.0.2\nserver.1=a:2888:3888\nserver.2=b:2888:3888\nserver.3=c:2888:3888;2183\n"
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]Member{
+		"2": {2, "b", 2888, 3888, "10.0.0.2", 2182, false},
+		"3": {3, "c", 2888, 3888, "", 2183, false},
+	} {
+		k, _, err := LoadKeeper(Sources{File: file, Env: []string{"ZOO_MY_ID=" + id}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range k.Members {
+			if m.ID == k.ID && m != want || m.ID != k.ID && m.ClientHost != "" {
+				t.Errorf("as %s got %+v", id, m)
+			}
+		}
 	}
 }
 

@@ -242,9 +242,14 @@ func (l *keeperLoading) resolve() {
 	}
 	if len(k.Members) == 0 {
 		k.Members = []Member{{ID: 1, Host: "localhost", PeerPort: 2888, RollCallPort: 3888,
-			ClientHost: l.values["clientPortAddress"].value, ClientPort: clientPort}}
+			ClientPort: clientPort}}
 	}
 	l.identity()
+	for i, m := range k.Members {
+		if m.ID == k.ID && !strings.Contains(l.servers[m.ID].value, ";") { // the list says nothing of its clients
+			k.Members[i].ClientHost = l.values["clientPortAddress"].value
+		}
+	}
 }
 
 // identity finds which member this is: from the variable, from the file myid as ZooKeeper keeps it, because there is

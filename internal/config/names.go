@@ -155,7 +155,7 @@ producer.purgatory.purge.interval.requests
 alter.config.policy.class.name auto.include.jmx.reporter config.providers
 create.topic.policy.class.name kafka.csv.metrics.reporter.enabled
 kafka.metrics.polling.interval.secs kafka.metrics.reporters metric.reporters metrics.num.samples
-metrics.recording.level metrics.sample.window.ms replica.selector.class security.providers
+metrics.recording.level metrics.sample.window.ms security.providers
 ssl.engine.factory.class ssl.keymanager.algorithm ssl.provider ssl.secure.random.implementation
 ssl.trustmanager.algorithm
 `},

@@ -1,5 +1,8 @@
 package config
 
+// rackAware is the one selector of replicas that Kafka brings along.
+const rackAware = "org.apache.kafka.common.replica.RackAwareReplicaSelector"
+
 // Copying between brokers, and where leaders are.
 var (
 	ReplicaFetchMaxBytes = intSetting(Row{Name: "replica.fetch.max.bytes", Default: "1048576", Room: inReplication, check: atLeast[int64](0),
@@ -20,8 +23,11 @@ var (
 	ReplicaSocketTimeout = msSetting(Int, Row{Name: "replica.socket.timeout.ms", Default: "30000", Room: inReplication, check: atLeast[int64](1),
 		Doc: "How long a broker waits for another's answer. It should be above replica.fetch.wait.max.ms."})
 
+	ReplicaSelector = stringSetting(Row{Name: "replica.selector.class", Null: true, Room: inReplication, check: oneOf(rackAware, "org.apache.kafka.common.replica.LeaderSelector"),
+		Doc: "Who sends records to consumers: the leader, or with `" + rackAware + "` the replica in sync in the rack that a consumer names in `client.rack` (KIP-392). Other classes of Kafka's can't be loaded."})
+
 	AutoLeaderRebalance = boolSetting(Row{Name: "auto.leader.rebalance.enable", Default: "true", Room: inController,
-		Doc: "Whether leadership goes back to each partition's first replica once that is in sync again."})
+		Doc: "Whether leadership goes back to each partition's first replica once that is in sync again, and whether copies that a broker left to others when it stopped go back to it when it serves again."})
 
 	LeaderImbalanceCheckInterval = longSetting(Row{Name: "leader.imbalance.check.interval.seconds", Default: "300", Room: inController, check: atLeast[int64](1),
 		Doc: "How often the controller looks for partitions that their first replica could lead and does not."})
@@ -35,3 +41,6 @@ var (
 	ControlledShutdown = boolSetting(Row{Name: "controlled.shutdown.enable", Default: "true", Room: inBroker,
 		Doc: "Whether a broker that is told to stop moves its leaderships away before it goes."})
 )
+
+// ReadsNear tells whether consumers are sent to a replica in their own rack.
+func ReadsNear(v *View) bool { return ReplicaSelector.In(v) == rackAware }

@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"barnabas/internal/ident"
@@ -130,11 +129,11 @@ func (c *Controller) AlterReassignments(ctx context.Context, wanted []Reassignme
 // refuse them, or give a topic fewer copies than min(default.replication.factor, brokers).
 func (c *Controller) knowBrokers(ctx context.Context) error {
 	if !c.Elected() {
-		return ErrNotController
+		return c.notElected()
 	}
 	newest, err := metadata.NewestRegistration(ctx, c.options.Store)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return unavailable(err)
 	}
-	return c.options.Feed.Await(ctx, newest)
+	return unavailable(c.options.Feed.Await(ctx, newest))
 }

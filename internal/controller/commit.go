@@ -118,7 +118,7 @@ func (c *Controller) commitTogether(ctx context.Context, group []batch) (last me
 	write(0)
 	others.Wait()
 	if err := errors.Join(errs...); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return 0, unavailable(err)
 	}
 	refused := false
 	for _, result := range results {
@@ -134,7 +134,7 @@ func (c *Controller) commitTogether(ctx context.Context, group []batch) (last me
 func (c *Controller) refusal(ctx context.Context, revision metadata.Revision) error {
 	kv, found, err := c.options.Store.Get(ctx, metadata.ControllerKey())
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return unavailable(err)
 	}
 	if !found || int64(kv.Created) != c.epoch.Load() {
 		return errFenced

@@ -45,6 +45,21 @@ type Controller struct {
 	// changed has an entry when there is news that the goroutine has not looked at.
 	changed chan struct{}
 	news    news
+	// away says that replicas are to go back to a broker that serves, and can't yet. It is of the goroutine.
+	away bool
+	// unreachable is of one that stands for the controller elsewhere.
+	unreachable error
+}
+
+// Unreachable stands for the controller elsewhere that a request could not be brought to: its commands are refused with ErrUnavailable.
+func Unreachable(why error) *Controller { return &Controller{unreachable: unavailable(why)} }
+
+// notElected is why one that is not elected refuses a command.
+func (c *Controller) notElected() error {
+	if c.unreachable != nil {
+		return c.unreachable
+	}
+	return ErrNotController
 }
 
 // Start begins to stand for election. Its goroutine ends with Stop.

@@ -59,6 +59,10 @@ type election struct {
 	minISR int
 	// unclean says that the topic allows an election that may lose records.
 	unclean bool
+	// insisted says that somebody asks for a leader now, whatever is lost by it.
+	insisted bool
+	// skipped says that a copy is done without that may have led since the state was put back.
+	skipped bool
 	now     time.Time
 	topic   ident.TopicID
 	number  int32
@@ -108,7 +112,7 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 		return nil, nil
 	}
 	next.Epoch++
-	if slices.ContainsFunc(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == torn }) {
+	if p.AnyMember(func(m metadata.Member) bool { return e.standing(m) == torn }) {
 		next.Looked = e.img.Revision()
 	}
 	return &next, nil

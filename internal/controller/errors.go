@@ -1,8 +1,11 @@
 package controller
 
 import (
+	"context"
 	"errors"
 	"fmt"
+
+	"barnabas/internal/metadata"
 )
 
 // The reasons for which a command is refused, one for each protocol error code of the same name.
@@ -28,6 +31,19 @@ var (
 	ErrNoReassignment           = errors.New("no reassignment is in progress")
 	ErrEligibleNotAvailable     = errors.New("no eligible leader is available")
 )
+
+// unavailable makes ErrUnavailable of what stood in the way, and says what has to come about first; nil of nil.
+func unavailable(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, metadata.ErrUnavailable):
+		return fmt.Errorf("%w, for the keepers do not answer; try again once most of them do: %w", ErrUnavailable, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: it was not done within the time that the request gives, and may be done yet: %w", ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}
 
 // Error is a refusal: one of the reasons above, and the words for the client.
 type Error struct {

@@ -23,6 +23,9 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 		}
 		return metadata.InquiryDestroyed
 	}
+	if p.Inquiry == metadata.InquiryRestored {
+		return p.Inquiry // a topic that allows unclean elections has all its copies soon, for everybody has just been started
+	}
 	whole := func(m metadata.Member) bool {
 		s := e.standing(m)
 		return s == live || s == leaving
@@ -44,6 +47,9 @@ func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) me
 	case p.Inquiry == metadata.InquiryUnclean:
 		return p.Inquiry
 	case len(p.Replicas) > 1 && (anyTorn || p.Inquiry == metadata.InquiryTorn):
+		if e.insisted && p.AnyMember(func(m metadata.Member) bool { return e.standing(m) == absent }) {
+			return metadata.InquiryUnclean
+		}
 		return metadata.InquiryTorn
 	}
 	return metadata.NoInquiry
@@ -77,19 +83,27 @@ func (e *election) inquire(p *metadata.Partition, why metadata.Inquiry) (*metada
 	if p.Inquiry != why {
 		next := *p
 		next.Inquiry, next.Leader = why, ident.NoBroker
-		next.LeaderEpoch++
+		if p.Inquiry != metadata.InquiryTorn || why != metadata.InquiryUnclean {
+			next.LeaderEpoch++ // else it is the same question, put to fewer: what has been said of torn copies holds
+		}
 		next.Epoch++
 		return &next, nil
 	}
 	answers := e.answers(p)
 	for _, id := range p.Replicas {
-		if e.awaited(p, id, answers[id]) {
+		if !e.awaited(p, id, answers[id]) {
+			continue
+		}
+		if e.skipped = p.Inquiry == metadata.InquiryRestored && e.insisted && e.img.Broker(id) == nil; !e.skipped {
 			return nil, nil
 		}
 	}
 	best := e.fullest(p, answers)
 	if best == nil {
 		return nil, nil // nobody is there; the sets keep saying whose copies counted
+	}
+	if p.Inquiry == metadata.InquiryRestored && !e.skipped && !e.mayHaveGoneOn(p) {
+		return e.resumed(p, best, answers), nil
 	}
 	return e.named(p, best, answers)
 }
@@ -120,16 +134,26 @@ func (e *election) awaited(p *metadata.Partition, id ident.BrokerID, answer *met
 		return true
 	}
 	switch p.Inquiry {
+	case metadata.InquiryRestored:
+		if m, counts := counting(p, id); counts && e.standing(m) == destroyed {
+			return false
+		}
+		return e.img.Member(id) != nil
 	case metadata.InquiryDestroyed:
 		return e.img.Member(id) != nil
 	case metadata.InquiryTorn:
-		m, counts := p.InISR(id)
-		if !counts {
-			m, counts = p.InELR(id)
-		}
+		m, counts := counting(p, id)
 		return counts && e.standing(m) != destroyed
 	}
 	return false
+}
+
+// counting finds a broker's copy in the sets.
+func counting(p *metadata.Partition, id ident.BrokerID) (metadata.Member, bool) {
+	if m, inSync := p.InISR(id); inSync {
+		return m, true
+	}
+	return p.InELR(id)
 }
 
 // fullest is the answer of who is to lead. Among equals who stays goes before who leaves, and then the order of the
@@ -161,6 +185,36 @@ func (e *election) fuller(a, b *metadata.Answer) bool {
 	return e.img.Broker(b.Broker).Leaving && !e.img.Broker(a.Broker).Leaving
 }
 
+// mayHaveGoneOn tells whether copies that are destroyed or torn were enough to acknowledge records alone, by a later state
+// than the one that was put back.
+func (e *election) mayHaveGoneOn(p *metadata.Partition) bool {
+	lacking := filter(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == destroyed || e.mayLack(m) })
+	return len(lacking) >= max(1, e.minISR)
+}
+
+// resumed makes the fullest copy the leader of a partition that was put back: of all states in which the partition may have
+// been since, each that records were acknowledged by had one of the copies that have answered in its in-sync set, and the
+// fullest has what any of them has. Those that end as it does are in sync with it.
+func (e *election) resumed(
+	p *metadata.Partition, best *metadata.Answer, answers map[ident.BrokerID]*metadata.Answer,
+) *metadata.Partition {
+	next := *p
+	next.Inquiry, next.Leader = metadata.NoInquiry, best.Broker
+	next.LeaderEpoch = epochAfter(p, answers)
+	next.Epoch++
+	next.Looked = e.img.Revision()
+	next.ISR, next.ELR = nil, nil
+	for _, id := range p.Replicas {
+		a := answers[id]
+		m, inSync := p.InISR(id)
+		level := inSync && a != nil && !a.Offline && a.Store == m.Store && !e.mayLack(m) && a.LastEpoch == best.LastEpoch && a.End == best.End
+		if level || id == best.Broker {
+			next.ISR = append(next.ISR, metadata.Member{Broker: id, Store: a.Store})
+		}
+	}
+	return &next
+}
+
 // named makes a copy the leader that may lack records, which the loss names.
 func (e *election) named(
 	p *metadata.Partition, best *metadata.Answer, answers map[ident.BrokerID]*metadata.Answer,
@@ -168,12 +222,12 @@ func (e *election) named(
 	next := *p
 	next.Inquiry = metadata.NoInquiry
 	next.Leader = best.Broker
-	next.LeaderEpoch++
+	next.LeaderEpoch = epochAfter(p, answers)
 	next.Epoch++
 	next.Named = next.LeaderEpoch
 	next.Looked = e.img.Revision()
 	next.ISR, next.ELR = []metadata.Member{{Broker: best.Broker, Store: best.Store}}, nil
-	if p.Inquiry == metadata.InquiryTorn && !e.anyDestroyed(p) {
+	if (p.Inquiry == metadata.InquiryTorn || p.Inquiry == metadata.InquiryRestored) && !e.skipped && !e.anyDestroyed(p) {
 		return &next, e.tornLoss(p, &next, best, answers)
 	}
 	from := keptUpTo(p, best)
@@ -192,12 +246,27 @@ func (e *election) named(
 	case metadata.InquiryUnclean:
 		loss.Kind = metadata.LossUnclean
 		loss.Cause = "an unclean election was allowed while no copy in sync was there: " + copies(p) + keeps(best)
+	case metadata.InquiryRestored:
+		if e.skipped {
+			loss.Kind = metadata.LossUnclean
+		}
+		loss.Cause = "the keepers lost everything while no broker lived, and stores are not there that may have gone on without the others: " +
+			copies(p) + keeps(best)
 	case metadata.InquiryTorn:
 		loss.Kind = metadata.LossTorn
 		loss.Cause = "of all copies in sync the stores are gone, or the machines went down before this was written out: " +
 			copies(p) + keeps(best)
 	}
 	return &next, loss
+}
+
+// epochAfter is a leader epoch that no copy has a record of: a state that was put back may be older than those.
+func epochAfter(p *metadata.Partition, answers map[ident.BrokerID]*metadata.Answer) record.Epoch {
+	last := p.LeaderEpoch
+	for _, a := range answers {
+		last = max(last, a.LastEpoch)
+	}
+	return last + 1
 }
 
 // keptUpTo is the offset below which a copy has all that was ever shown. Records behind its high watermark may never
@@ -215,7 +284,7 @@ func keptUpTo(p *metadata.Partition, best *metadata.Answer) record.Offset {
 
 // anyDestroyed tells whether a copy that counted is gone for good, and with it what it may have shown.
 func (e *election) anyDestroyed(p *metadata.Partition) bool {
-	return slices.ContainsFunc(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == destroyed })
+	return p.AnyMember(func(m metadata.Member) bool { return e.standing(m) == destroyed })
 }
 
 // tornLoss names what a store had shown that none has any more. What none had shown may be lost too, and nobody knows

@@ -34,6 +34,9 @@ func (n *news) add(d *metadata.Delta) bool {
 		if c.New != nil && (c.New.Reassigning() || c.Old != nil && len(c.New.ISR) > len(c.Old.ISR)) { // whoever leaves may be let go now
 			n.touch(metadata.PartitionRef{Topic: c.TopicID, Partition: c.Number})
 		}
+		if c.New != nil && c.Old != nil && c.Old.Reassigning() && len(c.Old.Refuges()) > 0 { // it, or the next ones, may go home now
+			n.touch(metadata.PartitionRef{Topic: c.TopicID, Partition: c.Number})
+		}
 	}
 	return len(n.touched) > before
 }

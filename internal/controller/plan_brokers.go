@@ -33,7 +33,7 @@ func planTouched(s *state, touched []metadata.PartitionRef) changes {
 
 // planPartition elects, and completes a reassignment.
 func planPartition(s *state, topic *metadata.Topic, n int32, p *metadata.Partition, made *changes) {
-	if settled(s.img, p) && !p.Reassigning() {
+	if settled(s.img, p) && !p.Reassigning() && !homeless(s.img, p) {
 		return
 	}
 	e := s.election(topic, p)
@@ -46,10 +46,13 @@ func planPartition(s *state, topic *metadata.Topic, n int32, p *metadata.Partiti
 	if done := e.completed(now); done != nil {
 		next = e.moved(p, done)
 	}
-	made.partition(topic, n, p, next, loss)
-	if p.Inquiry != metadata.NoInquiry && next != nil && next.Inquiry == metadata.NoInquiry {
-		made.alongside(metadata.DeletePrefix(metadata.AnswersOf(topic.ID, n)))
+	if now = next; now == nil {
+		now = p
 	}
+	if homeless(s.img, now) {
+		next = withoutHomes(s.img, p, now)
+	}
+	made.partition(topic, n, p, next, loss)
 }
 
 // settled tells, without any work worth naming, that a partition needs no election: its in-sync members all
@@ -73,7 +76,7 @@ func settled(img *metadata.Image, p *metadata.Partition) bool {
 	return leads
 }
 
-// partition adds a partition's new state, if there is one, and its loss.
+// partition adds a partition's new state, if there is one, and its loss. What stores have said ends with the question.
 func (c *changes) partition(topic *metadata.Topic, n int32, p, next *metadata.Partition, loss *metadata.Loss) {
 	if next == nil {
 		return
@@ -85,13 +88,10 @@ func (c *changes) partition(topic *metadata.Topic, n int32, p, next *metadata.Pa
 		c.losses = append(c.losses, loss)
 		ops = append(ops, metadata.Put(metadata.LossKey(topic.ID, n, int32(loss.LeaderEpoch)), metadata.EncodeLoss(loss)))
 	}
+	if p.Inquiry != metadata.NoInquiry && next.Inquiry == metadata.NoInquiry {
+		ops = append(ops, metadata.DeletePrefix(metadata.AnswersOf(topic.ID, n)))
+	}
 	c.guarded(metadata.ModifiedAt(key, p.Modified), ops...)
-}
-
-// alongside adds an operation to the unit that was added last.
-func (c *changes) alongside(op metadata.Op) {
-	last := &c.units[len(c.units)-1]
-	last.ops = append(last.ops, op)
 }
 
 // planUnregister forgets a broker that is gone: its stores count as destroyed. In Barnabas a registration ends with its

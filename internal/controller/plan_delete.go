@@ -33,6 +33,7 @@ func planDeleteTopics(s *state, refs []TopicRef) ([]DeletedTopic, changes) {
 		made.add(
 			metadata.Delete(metadata.TopicKey(topic.ID)),
 			metadata.DeletePrefix(metadata.PartitionsOf(topic.ID)),
+			metadata.DeletePrefix(metadata.AnswersOfTopic(topic.ID)),
 			metadata.Delete(metadata.ConfigKey(resource)),
 			metadata.Put(metadata.DeletionKey(topic.ID),
 				metadata.EncodeDeletion(&metadata.Deletion{Name: topic.Name, AtMs: s.now.UnixMilli()})),

@@ -71,8 +71,12 @@ func elected(s *state, kind ElectionType, asked Election, made *changes) error {
 	return refuse(ErrInvalidRequest, "Unknown election type %d", kind)
 }
 
-// electPreferred makes the first replica the leader if it is in sync and live.
+// electPreferred makes the first replica the leader if it is in sync and live. While the stores are asked it can't: a copy that
+// may lack its end is live once its broker has said so in its answer, and whoever has more is waited for.
 func electPreferred(img *metadata.Image, p *metadata.Partition) *metadata.Partition {
+	if p.Inquiry != metadata.NoInquiry {
+		return nil
+	}
 	m, inSync := p.InISR(p.PreferredLeader())
 	if !inSync || standingOf(img, m) != live || waits(img, m) {
 		return nil
@@ -86,7 +90,7 @@ func electUnclean(s *state, topic *metadata.Topic, n int32, p *metadata.Partitio
 		return refuse(ErrEligibleNotAvailable, "Eligible topic partition leaders are not available.")
 	}
 	e := s.election(topic, p)
-	e.number, e.unclean = n, true
+	e.number, e.unclean, e.insisted = n, true, true
 	next, loss := e.elect(p)
 	made.partition(topic, n, p, next, loss)
 	if next == nil || next.Leader == ident.NoBroker {

@@ -30,7 +30,7 @@ func planEvacuation(s *state) changes {
 // evacuate begins to move one partition away from a leaver, if that is of use and somebody can take it.
 func (s *state) evacuate(leaver *metadata.Broker, risk Risk, held map[ident.BrokerID]int, made *changes) {
 	m, err := s.moving(risk.TopicPartition)
-	if err != nil || m.was.Reassigning() {
+	if err != nil || m.was.Reassigning() { // where the replica comes home, that will do
 		return
 	}
 	to := refuge(s.img, m.was, leaver, risk.Need, held)
@@ -45,6 +45,7 @@ func (s *state) evacuate(leaver *metadata.Broker, risk Risk, held map[ident.Brok
 	target[at] = to
 	if m.change(s, Reassignment{Topic: risk.Topic, Partition: risk.Partition, Replicas: target}, false) == nil && m.next != nil {
 		held[to]++
+		m.next.SetRefuges(sheltered(m.was.Refuges(), leaver.ID, to))
 		made.partition(m.topic, m.number, m.was, m.next, nil)
 	}
 }

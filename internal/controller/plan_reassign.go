@@ -31,6 +31,7 @@ func planReassign(s *state, wanted []Reassignment, allowFactorChange bool) ([]er
 	for _, m := range order {
 		made.partition(m.topic, m.number, m.was, m.next, nil)
 	}
+	forgetHomes(s, order, &made)
 	return outcomes, made
 }
 
@@ -80,7 +81,7 @@ func (m *moving) change(s *state, w Reassignment, allowFactorChange bool) error 
 
 // reassigned is the partition's state once its replicas are to be others. Those to add are written before those to
 // remove, so that the first of them is the preferred leader when it is done. A replica that a reassignment before
-// this one was to add, and that is not wanted any more, goes at once unless it is in sync already.
+// this one was to add, and that is not wanted any more, goes at once unless it is in sync already, or asked what it holds.
 func reassigned(
 	img *metadata.Image, p *metadata.Partition, target []ident.BrokerID, allowFactorChange bool,
 ) (*metadata.Partition, error) {
@@ -93,13 +94,14 @@ func reassigned(
 	}
 	next := *p
 	next.Replicas, next.Adding, next.Removing = slices.Clone(target), nil, nil
+	next.SetRefuges(nil)
 	for _, id := range slices.Sorted(slices.Values(p.Replicas)) {
 		if slices.Contains(target, id) {
 			continue
 		}
 		_, inSync := p.InISR(id)
 		_, eligible := p.InELR(id)
-		if slices.Contains(p.Adding, id) && !inSync && !eligible {
+		if slices.Contains(p.Adding, id) && !inSync && !eligible && p.Inquiry == metadata.NoInquiry {
 			continue
 		}
 		next.Removing = append(next.Removing, id)
@@ -113,7 +115,8 @@ func reassigned(
 	return &next, nil
 }
 
-// reverted is the partition's state without the reassignment that is under way.
+// reverted is the partition's state without the reassignment that is under way. While the stores are asked each of them may
+// hold what the others have not.
 func reverted(s *state, topic *metadata.Topic, number int32, p *metadata.Partition) (*metadata.Partition, error) {
 	if !p.Reassigning() {
 		return nil, refuse(ErrNoReassignment, "") // nor has Kafka words for it
@@ -123,8 +126,9 @@ func reverted(s *state, topic *metadata.Topic, number int32, p *metadata.Partiti
 	next := *p
 	next.Replicas = slices.DeleteFunc(slices.Clone(p.Replicas), added)
 	next.Adding, next.Removing = nil, nil
+	next.SetRefuges(nil)
 	next.ISR, next.ELR = filter(p.ISR, stays), filter(p.ELR, stays)
-	if len(next.Replicas) == 0 || len(next.ISR) == 0 && len(next.ELR) == 0 {
+	if len(next.Replicas) == 0 || len(next.ISR) == 0 && len(next.ELR) == 0 || p.Inquiry != metadata.NoInquiry {
 		// Kafka does it where unclean elections are allowed. To throw away the only whole copies on purpose is
 		// not what that setting is for: let it complete, and move back then.
 		return nil, refuse(ErrInvalidReplicaAssignment, "Unable to revert partition assignment for %s:%d because "+
@@ -134,9 +138,9 @@ func reverted(s *state, topic *metadata.Topic, number int32, p *metadata.Partiti
 }
 
 // completed is the partition's state when its reassignment is done: all replicas that it is to have are in sync, and
-// their brokers live. Nil while that is not so.
+// their brokers live. Nil while that is not so, or where a copy that goes may have what those that stay have lost.
 func (e *election) completed(p *metadata.Partition) *metadata.Partition {
-	if !p.Reassigning() {
+	if !p.Reassigning() || p.Inquiry != metadata.NoInquiry {
 		return nil
 	}
 	goes := func(id ident.BrokerID) bool { return slices.Contains(p.Removing, id) }
@@ -146,13 +150,14 @@ func (e *election) completed(p *metadata.Partition) *metadata.Partition {
 	next.ISR, next.ELR = filter(p.ISR, stays), filter(p.ELR, stays)
 	next.Adding, next.Removing = nil, nil
 	for _, id := range next.Replicas {
-		if m, inSync := next.InISR(id); !inSync || !e.here(m) {
+		if m, inSync := next.InISR(id); !inSync || !e.here(m) || e.standing(m) == torn {
 			return nil
 		}
 	}
 	if len(next.Replicas) == 0 {
 		return nil
 	}
+	next.SetRefuges(awayFrom(&next))
 	return &next
 }
 
@@ -160,7 +165,7 @@ func (e *election) completed(p *metadata.Partition) *metadata.Partition {
 // shut out by a new leader epoch, as in Kafka.
 func (e *election) moved(was, next *metadata.Partition) *metadata.Partition {
 	if slices.Equal(was.Replicas, next.Replicas) && slices.Equal(was.Adding, next.Adding) &&
-		slices.Equal(was.Removing, next.Removing) {
+		slices.Equal(was.Removing, next.Removing) && slices.Equal(was.Refuges(), next.Refuges()) {
 		return nil
 	}
 	numbered := *next

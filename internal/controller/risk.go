@@ -94,6 +94,9 @@ func (r *Risk) kind(p *metadata.Partition, leaver *metadata.Broker) RiskKind {
 // othersHolding are the copies on the other live stores that hold every acknowledged record: those in sync, and the eligible,
 // for below the minimum nothing is acknowledged that they lack (KIP-966).
 func othersHolding(img *metadata.Image, p *metadata.Partition, leaver *metadata.Broker) []metadata.Member {
+	if p.Inquiry == metadata.InquiryRestored {
+		return nil // whose copy has everything is not known yet
+	}
 	others := filter(p.ISR, func(m metadata.Member) bool { return !isOf(m, leaver) && stays(img, m, leaver) })
 	return append(others, filter(p.ELR, func(m metadata.Member) bool {
 		return !isOf(m, leaver) && standingOf(img, m) != torn && stays(img, m, leaver)

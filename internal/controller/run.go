@@ -42,12 +42,12 @@ func ask[T any](ctx context.Context, c *Controller, plan func(*state) (T, change
 		return fmt.Errorf("%w: %w", ErrUnavailable, errConflict)
 	}
 	if !c.Elected() {
-		return none, ErrNotController
+		return none, c.notElected()
 	}
 	select {
 	case c.commands <- cmd:
 	case <-ctx.Done():
-		return none, ctx.Err()
+		return none, unavailable(ctx.Err())
 	case <-c.done:
 		return none, ErrNotController
 	}
@@ -58,7 +58,7 @@ func ask[T any](ctx context.Context, c *Controller, plan func(*state) (T, change
 		}
 		return outcome, nil
 	case <-ctx.Done():
-		return none, ctx.Err() // the goroutine may still serve it; only it touches outcome then
+		return none, unavailable(ctx.Err()) // the goroutine may still serve it; only it touches outcome then
 	case <-c.done:
 		return none, ErrNotController
 	}
@@ -162,6 +162,9 @@ func (c *Controller) rule(ctx context.Context) error {
 			if err := c.carry(ctx, planRebalance); err != nil {
 				return err
 			}
+			if err := c.bringHome(ctx); err != nil {
+				return err
+			}
 			rebalance.Reset(c.rebalanceEvery())
 		case cmd := <-c.commands:
 			err := c.serve(ctx, cmd)
@@ -196,6 +199,9 @@ func (c *Controller) lead(ctx context.Context) error {
 	if err := c.carry(ctx, planLeaders); err != nil {
 		return err
 	}
+	if err := c.bringHome(ctx); err != nil {
+		return err
+	}
 	return c.carry(ctx, planEvacuation)
 }
 
@@ -205,7 +211,29 @@ func (c *Controller) attend(ctx context.Context) error {
 	if all {
 		return c.lead(ctx)
 	}
-	return c.carry(ctx, func(s *state) changes { return planTouched(s, touched) })
+	err := c.carry(ctx, func(s *state) changes { return planTouched(s, touched) })
+	if err == nil && c.away {
+		err = c.bringHome(ctx)
+	}
+	return err
+}
+
+// bringHome has replicas go back to brokers that left and serve again.
+func (c *Controller) bringHome(ctx context.Context) error {
+	for {
+		home := planHomecoming(c.state())
+		c.away = home.waits
+		if home.begun > 0 {
+			c.options.Logger.Info("replicas go back to the broker that had left", "broker", home.broker, "partitions", home.begun)
+		}
+		if home.calledOff > 0 {
+			c.options.Logger.Info("replicas do not go back, for their broker is gone again or leaves", "partitions", home.calledOff)
+		}
+		err := c.settle(ctx, home.changes)
+		if !errors.Is(err, errConflict) {
+			return err
+		}
+	}
 }
 
 // carry has a plan of elections come about, planned anew while leaders change their partitions.

@@ -58,10 +58,20 @@ func (s *stage) event(verb string, args []string) []string {
 	case "broker": // broker 1 store=a rack=r torn leaving failed=1
 		s.register(args)
 		return s.lead()
+	case "unnoticed": // as broker, and the controller has not looked yet
+		s.register(args)
+		return nil
 	case "successor": // successor 1 store=x
 		b := metadata.Broker{Stores: []ident.StoreID{storeID(strings.TrimPrefix(args[1], "store="))}}
 		s.apply(metadata.Put(metadata.SuccessorKey(brokerID(args[0])), metadata.EncodeBroker(&b)))
 		return s.lead()
+	case "home":
+		h := planHomecoming(s.state())
+		described := s.perform(h.changes)
+		if h.waits {
+			described = append(described, "waits")
+		}
+		return described
 	case "evacuate":
 		return s.perform(planEvacuation(s.state()))
 	case "settled": // the registration says no more that it is torn
@@ -117,6 +127,14 @@ func (s *stage) event(verb string, args []string) []string {
 		next := *p
 		next.Epoch++
 		next.ISR = filter(p.ISR, func(m metadata.Member) bool { return slices.Contains(brokerIDs(args[1]), m.Broker) })
+		s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
+		return s.show(topic.Name)
+	case "putback": // a state from somebody's disk, while others have not said what they know: putback t-0
+		topic, p := s.partition(args[0])
+		next := *p
+		next.Epoch++
+		next.LeaderEpoch++
+		next.Leader, next.Inquiry = ident.NoBroker, metadata.InquiryRestored
 		s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
 		return s.show(topic.Name)
 	case "show":
@@ -497,12 +515,16 @@ func describe(name ident.TopicPartition, p *metadata.Partition) string {
 	if p.Reassigning() {
 		line += fmt.Sprintf(" adding %v removing %v", p.Adding, p.Removing)
 	}
+	for _, r := range p.Refuges() {
+		line += fmt.Sprintf(" of %d at %d", r.From, r.At)
+	}
 	if p.Start > 0 || p.Resume > 0 {
 		line += fmt.Sprintf(" start %d resume %d ceiling %d", p.Start, p.Resume, p.Ceiling)
 	}
 	if p.Inquiry != metadata.NoInquiry {
 		line += " asking: " + map[metadata.Inquiry]string{
 			metadata.InquiryDestroyed: "destroyed", metadata.InquiryTorn: "torn", metadata.InquiryUnclean: "unclean",
+			metadata.InquiryRestored: "restored",
 		}[p.Inquiry]
 	}
 	if p.Named > 0 {

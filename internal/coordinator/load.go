@@ -18,23 +18,23 @@ const (
 // load replays the log into a fresh machine and opens the shard for commands. When the log can't be
 // read it is tried again, for as long as this broker leads the partition.
 func (s *shard[M]) load() {
-	if now := time.Now(); now.Before(s.loadAt) {
+	if now := s.runtime.now(); now.Before(s.loadAt) {
 		return // woken early; the timer is set
 	}
 	s.runtime.loaders <- struct{}{}
-	began := time.Now()
+	began := s.runtime.now()
 	s.machine = s.runtime.options.Machine(s.partition)
 	records, err := s.replay(began)
 	<-s.runtime.loaders
 	if err != nil {
 		s.loadPause = min(max(2*s.loadPause, firstLoadPause), maxLoadPause)
-		s.loadAt = time.Now().Add(s.loadPause)
+		s.loadAt = s.runtime.now().Add(s.loadPause)
 		s.wakeAt(s.loadAt)
 		s.logger.Error("can't load coordinator shard, will try again", "error", err,
 			"after", s.loadPause.String())
 		return
 	}
-	now := time.Now()
+	now := s.runtime.now()
 	s.machine.Loaded(now)
 	s.loaded = true
 	s.setTimer()
@@ -74,7 +74,7 @@ func (s *shard[M]) replay(began time.Time) (int, error) {
 			records += n
 			from = max(from, b.LastOffset()+1)
 		}
-		if now := time.Now(); now.Sub(told) > progressEvery {
+		if now := s.runtime.now(); now.Sub(told) > progressEvery {
 			told = now
 			s.logger.Info("loading coordinator shard", "records", records,
 				"offset", int64(from), "end", int64(end),

@@ -23,6 +23,23 @@ type Options[M Machine] struct {
 	CommitTimeout time.Duration
 	// Codec compresses the batches (offsets.topic.compression.codec); the zero value does not.
 	Codec record.Codec
+	// Stage is what the shards run on: the zero value is the process.
+	Stage Stage
+}
+
+// Stage is what shards run on, for a simulator that does one thing after another. What is nil is time.Now, a goroutine and
+// time.AfterFunc.
+type Stage struct {
+	Now func() time.Time
+	// Go has run called soon, and not by its caller, who may hold a lock.
+	Go        func(run func())
+	AfterFunc func(d time.Duration, do func()) Timer
+}
+
+// Timer is a *time.Timer, or stands for one.
+type Timer interface {
+	Stop() bool
+	Reset(d time.Duration) bool
 }
 
 const (
@@ -46,7 +63,18 @@ func (o *Options[M]) setDefaults() {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Stage.Now == nil {
+		o.Stage.Now = time.Now
+	}
+	if o.Stage.Go == nil {
+		o.Stage.Go = func(run func()) { go run() }
+	}
+	if o.Stage.AfterFunc == nil {
+		o.Stage.AfterFunc = func(d time.Duration, do func()) Timer { return time.AfterFunc(d, do) }
+	}
 }
+
+func (r *Runtime[M]) now() time.Time { return r.options.Stage.Now() }
 
 // Runtime holds the shards of one internal topic that this broker leads. It owns their goroutines,
 // which Close waits for.

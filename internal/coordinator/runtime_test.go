@@ -210,10 +210,10 @@ func TestUncommittedTimesOut(t *testing.T) {
 		r.Load(0, 1, log)
 		synctest.Wait()
 		r.Submit(0, add("a", "1", got.take("a")))
-		time.Sleep(999 * time.Millisecond)
+		time.Sleep(999 * time.Millisecond) // the bubble's time
 		synctest.Wait()
 		want(t, got, "[]")
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // the bubble's time
 		synctest.Wait()
 		want(t, got, "[a::"+ErrTimeout.Error()+"]")
 	})
@@ -303,7 +303,7 @@ func TestLoadIsTriedAgain(t *testing.T) {
 		log.mu.Lock()
 		log.readErr = nil
 		log.mu.Unlock()
-		time.Sleep(firstLoadPause)
+		time.Sleep(firstLoadPause) // the bubble's time
 		synctest.Wait()
 		r.Submit(0, add("a", "1", got.take("a")))
 		synctest.Wait()
@@ -404,12 +404,45 @@ func TestTimersTickWithoutCommands(t *testing.T) {
 			m.deadline = now.Add(time.Minute)
 			return Outcome{}
 		}})
-		time.Sleep(time.Minute - time.Nanosecond)
+		time.Sleep(time.Minute - time.Nanosecond) // the bubble's time
 		synctest.Wait()
 		if machine.ticks.Load() != 0 {
 			t.Fatal("ticked early")
 		}
-		time.Sleep(time.Nanosecond)
+		time.Sleep(time.Nanosecond) // the bubble's time
+		synctest.Wait()
+		if machine.ticks.Load() != 1 {
+			t.Fatalf("%d ticks, want 1", machine.ticks.Load())
+		}
+	})
+}
+
+// TestCommandsThatCameInTimeGoBeforeTimers: a shard that stood still finds heartbeats in its queue, and the end of the session that
+// they prolong due. They came before it.
+func TestCommandsThatCameInTimeGoBeforeTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRuntime(t, 0)
+		r.Load(0, 1, &memoryLog{})
+		synctest.Wait()
+		var machine *sums
+		prolong := Command[*sums]{Run: func(m *sums, now time.Time) Outcome {
+			machine = m
+			m.deadline = now.Add(time.Minute)
+			return Outcome{}
+		}}
+		r.Submit(0, prolong)
+		synctest.Wait()
+		held := make(chan struct{})
+		r.Submit(0, Command[*sums]{Run: func(*sums, time.Time) Outcome { <-held; return Outcome{} }})
+		time.Sleep(30 * time.Second) // the bubble's time
+		r.Submit(0, prolong)
+		time.Sleep(31 * time.Second) // the bubble's time
+		close(held)
+		synctest.Wait()
+		if machine.ticks.Load() != 0 {
+			t.Fatal("the timer went off although a command had put it off in time")
+		}
+		time.Sleep(time.Minute) // the bubble's time
 		synctest.Wait()
 		if machine.ticks.Load() != 1 {
 			t.Fatalf("%d ticks, want 1", machine.ticks.Load())

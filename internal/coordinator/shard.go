@@ -39,7 +39,7 @@ type shard[M Machine] struct {
 	pending pending
 	end     record.Offset // the end of what was appended: what replies wait for
 	watch   *watch        // for the high watermark, while replies are pending
-	timer   *time.Timer   // wakes the shard for the machine's deadline or pending's
+	timer   Timer         // wakes the shard for the machine's deadline or pending's
 	timerAt time.Time     // zero while the timer is stopped
 
 	loaded    bool
@@ -91,7 +91,7 @@ func (s *shard[M]) start() {
 	if !s.running {
 		s.running = true
 		s.runtime.running.Add(1)
-		go s.run()
+		s.runtime.options.Stage.Go(s.run)
 	}
 }
 
@@ -147,15 +147,16 @@ func (s *shard[M]) run() {
 // spareQueue bounds the capacity of an emptied queue that is kept while the shard is busy.
 const spareQueue = 1024
 
-// step carries out the timers that are due and the commands, appends what they yield and answers
-// what is committed.
+// step carries out the commands and the timers that are due, appends what they yield and answers
+// what is committed. Commands go first: when the shard stood still, they may have come before a timer
+// that is due by now, and put it off, as a heartbeat does with the end of a session.
 func (s *shard[M]) step(commands []Command[M]) {
-	now := time.Now()
-	for at := s.machine.Deadline(); !at.IsZero() && !at.After(now); at = s.machine.Deadline() {
-		s.execute("", func() Outcome { return s.machine.Tick(now) }, now)
-	}
+	now := s.runtime.now()
 	for _, c := range commands {
 		s.execute(c.Key, func() Outcome { return c.Run(s.machine, now) }, now)
+	}
+	for at := s.machine.Deadline(); !at.IsZero() && !at.After(now); at = s.machine.Deadline() {
+		s.execute("", func() Outcome { return s.machine.Tick(now) }, now)
 	}
 	s.flush(now)
 	s.answer(now)

@@ -46,8 +46,9 @@ func (s *shard[M]) setTimer() {
 
 // wakeAt sets the shard's one timer; the zero time stops it.
 func (s *shard[M]) wakeAt(at time.Time) {
+	now := s.runtime.now()
 	if at.Equal(s.timerAt) {
-		if at.IsZero() || at.After(time.Now()) {
+		if at.IsZero() || at.After(now) {
 			return
 		}
 	}
@@ -56,9 +57,9 @@ func (s *shard[M]) wakeAt(at time.Time) {
 	case at.IsZero():
 		s.timer.Stop()
 	case s.timer == nil:
-		s.timer = time.AfterFunc(time.Until(at), s.wake)
+		s.timer = s.runtime.options.Stage.AfterFunc(at.Sub(now), s.wake)
 	default:
-		s.timer.Reset(time.Until(at))
+		s.timer.Reset(at.Sub(now))
 	}
 }
 

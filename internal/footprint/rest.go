@@ -17,6 +17,7 @@ const (
 // Rest has just given back. It belongs to one goroutine.
 type Rest struct {
 	last  Usage
+	quiet bool   // between the last two calls of Due
 	floor uint64 // the least that was held since memory was last given back
 }
 
@@ -37,9 +38,12 @@ func (r *Rest) Due(now Usage) bool {
 		return false
 	}
 	r.floor = min(r.floor, now.Held)
-	quiet := (now.Processor-last.Processor)*100 <= now.At.Sub(last.At)*restPercent
-	return quiet && now.Held >= r.floor+restBytes
+	r.quiet = (now.Processor-last.Processor)*100 <= now.At.Sub(last.At)*restPercent
+	return r.quiet && now.Held >= r.floor+restBytes
 }
+
+// Quiet tells whether little was done between the last two calls of Due.
+func (r *Rest) Quiet() bool { return r.quiet }
 
 // Given notes what is held after memory was given back.
 func (r *Rest) Given(held uint64) { r.floor = held }

@@ -57,6 +57,8 @@ type Options struct {
 	EndOffset func(topic string, partition int32) int64
 	// NewID returns a random identity for a member's id; nil means a random UUID, as Kafka's.
 	NewID func() string
+	// Stage is what the groups run on: the zero value is the process.
+	Stage coordinator.Stage
 }
 
 // Client is who sent a request.
@@ -109,6 +111,7 @@ func New(o Options) *Groups {
 		LoadBufferBytes: o.Config.LoadBufferBytes,
 		CommitTimeout:   o.Config.CommitTimeout,
 		Codec:           o.Config.Codec,
+		Stage:           o.Stage,
 	})
 	return g
 }

@@ -152,7 +152,7 @@ func (m *machine) Loaded(now time.Time) {
 
 // Unloaded implements coordinator.Machine.
 func (m *machine) Unloaded(err error) {
-	for _, g := range m.groups {
+	for _, g := range m.inOrder() {
 		for _, mb := range g.members {
 			mb.failWaiting(code(err))
 		}

@@ -155,7 +155,7 @@ func (w *world) wait(d time.Duration) string {
 	var out strings.Builder
 	for left := d; left > 0; {
 		pace := min(left, max(time.Second, d/600))
-		time.Sleep(pace)
+		time.Sleep(pace) // the bubble's time
 		left -= pace
 		synctest.Wait()
 		out.WriteString(w.tell(fmt.Sprintf("@%s ", time.Since(w.began))))

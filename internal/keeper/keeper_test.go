@@ -19,6 +19,7 @@ import (
 	"barnabas/internal/metadata"
 	"barnabas/internal/metadata/etcdstore"
 	"barnabas/internal/metadata/storetest"
+	"barnabas/test/launch"
 )
 
 const patience = time.Minute
@@ -70,7 +71,7 @@ func bounded(t testing.TB) context.Context {
 
 func start(t testing.TB, options keeper.Options) *keeper.Keeper {
 	t.Helper()
-	options.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	options.Logger = launch.Log(t)
 	k, err := keeper.Start(options)
 	if err != nil {
 		t.Fatal(err)

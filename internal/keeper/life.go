@@ -332,7 +332,9 @@ func (m *Member) serve(ctx context.Context) (err error) {
 		default:
 			tick.Reset(unison.Wait(time.Now(), restEvery))
 		}
-		m.maintains.look(ctx, server)
+		if attached { // before that, it is sent a snapshot that etcd puts in the place of what would be looked at
+			m.maintains.look(ctx, server)
+		}
 	}
 	return nil
 }

@@ -31,20 +31,21 @@ const http2Greeting = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + "\x00\x00\x00\x04\x00
 
 // links are a client's connections to keepers. There are as many as there are keepers.
 type links struct {
-	tls *tls.Config
-	log *slog.Logger
-	// ctx ends with the client.
+	tls    *tls.Config
+	log    *slog.Logger
+	within time.Duration // speaksWithin
+	// ctx ends with the client; cancel is called under mu, so that nobody begins to ask when asking is waited for.
 	ctx    context.Context
-	close  context.CancelFunc
+	cancel context.CancelFunc
 	asking sync.WaitGroup
 	mu     sync.Mutex
-	linked map[*link]bool
-	silent map[string]bool // addresses of which it was said that nobody answers there
+	linked map[*link]bool  // guarded by mu
+	silent map[string]bool // guarded by mu; addresses of which it was said that nobody answers there
 }
 
 func newLinks(remote Remote) *links {
-	l := &links{tls: remote.TLS, log: remote.Logger, linked: map[*link]bool{}, silent: map[string]bool{}}
-	l.ctx, l.close = context.WithCancel(context.Background())
+	l := &links{tls: remote.TLS, log: remote.Logger, within: speaksWithin, linked: map[*link]bool{}, silent: map[string]bool{}}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if l.tls != nil {
 		l.tls = l.tls.Clone()
 		l.tls.InsecureSkipVerify = true // nothing is told to whoever it is, and any word shows that somebody is there
@@ -52,14 +53,22 @@ func newLinks(remote Remote) *links {
 	return l
 }
 
+// close ends the asking, and returns when nobody asks any more. The connections are whose who dialled.
+func (l *links) close() {
+	l.mu.Lock()
+	l.cancel()
+	l.mu.Unlock()
+	l.asking.Wait()
+}
+
 // link is one connection.
 type link struct {
 	net.Conn
 	links *links
+	asked bool // guarded by links.mu; the keeper is being asked
 	mu    sync.Mutex
-	owed  bool // something was sent since the other end was heard
-	asked bool // the keeper is being asked
-	timer *time.Timer
+	owed  bool        // guarded by mu; something was sent since the other end was heard
+	timer *time.Timer // guarded by mu
 }
 
 // dial connects to a keeper.
@@ -80,8 +89,18 @@ func (l *links) Suspect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.linked {
-		c.ask()
+		l.ask(c)
 	}
+}
+
+// ask begins to ask the keeper at the other end of a link, unless that is under way or nobody is asked any more. The caller
+// holds mu.
+func (l *links) ask(c *link) {
+	if c.asked || l.ctx.Err() != nil {
+		return
+	}
+	c.asked = true
+	l.asking.Go(c.judge)
 }
 
 // Write implements net.Conn.
@@ -131,20 +150,12 @@ func (c *link) late() {
 	c.mu.Lock()
 	owed := c.owed
 	c.mu.Unlock()
-	if owed {
-		c.ask()
-	}
-}
-
-// ask begins to ask the keeper, unless that is under way.
-func (c *link) ask() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.asked || c.links.ctx.Err() != nil {
+	if !owed {
 		return
 	}
-	c.asked = true
-	c.links.asking.Go(c.judge)
+	c.links.mu.Lock()
+	defer c.links.mu.Unlock()
+	c.links.ask(c)
 }
 
 // judge cuts the link to a keeper that does not say anything. Where it speaks, what is unanswered waits for something else, such as
@@ -152,10 +163,7 @@ func (c *link) ask() {
 func (c *link) judge() {
 	address := c.RemoteAddr().String()
 	speaks := c.links.speaks(address)
-	c.mu.Lock()
-	c.asked = false
-	c.mu.Unlock()
-	if c.links.learn(address, speaks) {
+	if c.links.learn(c, address, speaks) {
 		c.links.log.Info("a keeper does not answer: connections to it are cut until it does", "keeper", address)
 	}
 	if speaks {
@@ -165,10 +173,11 @@ func (c *link) judge() {
 	}
 }
 
-// learn remembers who is silent, and tells whether that is news.
-func (l *links) learn(address string, speaks bool) (fallenSilent bool) {
+// learn remembers who is silent, and tells whether that is news. c may be asked again.
+func (l *links) learn(c *link, address string, speaks bool) (fallenSilent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.asked = false
 	if speaks {
 		delete(l.silent, address)
 		return false
@@ -181,7 +190,7 @@ func (l *links) learn(address string, speaks bool) (fallenSilent bool) {
 // speaks tells whether somebody answers at an address. Only one who takes the connection, or at least does not refuse it, and then
 // keeps silent does not: an old connection to somebody who refuses new ones may be in order.
 func (l *links) speaks(address string) bool {
-	ctx, cancel := context.WithTimeout(l.ctx, speaksWithin)
+	ctx, cancel := context.WithTimeout(l.ctx, l.within)
 	defer cancel()
 	conn, err := dialKeeper(ctx, address)
 	if err != nil {
@@ -216,6 +225,5 @@ var _ metadata.Store = remoteStore{}
 // Close implements metadata.Store.
 func (r remoteStore) Close() error {
 	r.links.close()
-	defer r.links.asking.Wait()
 	return r.Store.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"sync"
 	"testing"
 	"time"
 )
@@ -45,6 +46,7 @@ func TestSlowKeepersAreKept(t *testing.T) {
 	t.Parallel()
 	server := listenAnywhere(t)
 	links := linksOf(t, nil)
+	links.within = linkPatience
 	conn, err := links.dial(t.Context(), server.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +62,11 @@ func TestSlowKeepersAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	links.mu.Lock()
+	if !conn.(*link).asked {
+		t.Error("there is a question, and nobody asks")
+	}
+	links.mu.Unlock()
 	question.Write([]byte("a word"))
 	links.asking.Wait()
 	question.Close()
@@ -67,6 +74,31 @@ func TestSlowKeepersAreKept(t *testing.T) {
 	conn.SetReadDeadline(time.Now().Add(linkPatience))
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNobodyAsksAfterTheEnd has a client end while its links are suspected: nobody asks any more then, nor begins to. Under -race
+// it also shows that the end and a beginning do not meet.
+func TestNobodyAsksAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	for range 100 {
+		server := listenAnywhere(t)
+		links := linksOf(t, nil)
+		conn, err := links.dial(t.Context(), server.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		server.Close() // who asks is refused at once
+		var suspecting sync.WaitGroup
+		suspecting.Go(links.Suspect)
+		links.close()
+		suspecting.Wait()
+		links.mu.Lock()
+		if conn.(*link).asked {
+			t.Error("somebody asks after the end")
+		}
+		links.mu.Unlock()
+		conn.Close()
 	}
 }
 
@@ -83,9 +115,6 @@ func listenAnywhere(t *testing.T) net.Listener {
 func linksOf(t *testing.T, config *tls.Config) *links {
 	t.Helper()
 	l := newLinks(Remote{TLS: config, Logger: slog.New(slog.DiscardHandler)})
-	t.Cleanup(func() {
-		l.close()
-		l.asking.Wait()
-	})
+	t.Cleanup(l.close)
 	return l
 }

@@ -38,11 +38,15 @@ func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
 	if now.Before(t.next) {
 		return
 	}
+	leads := server.Leader() == server.MemberID()
+	if !leads && server.AppliedIndex() < server.CommittedIndex() {
+		return // it may be putting a snapshot in place: etcd sets its alarms anew then, and guards them against nobody
+	}
 	t.next = now.Add(tendEvery)
 	ctx, cancel := context.WithTimeout(ctx, tendWithin)
 	defer cancel()
 	alarmed := full(server)
-	if len(alarmed) > 0 && server.Leader() == server.MemberID() {
+	if len(alarmed) > 0 && leads {
 		t.forget(ctx, server)
 	}
 	size, used := server.Backend().Size(), server.Backend().SizeInUse()

@@ -321,10 +321,10 @@ func (m *Member) startServer() error {
 	if err != nil {
 		return err
 	}
-	m.peers.attach(server, m.zap)
 	if m.pace, err = paced(server, m.options.Tick); err != nil {
 		m.logger.Debug("keeper: it idles with a heartbeat for each tick", "error", err)
 	}
+	m.peers.attach(server, m.zap)
 	server.Start()
 	m.mu.Lock()
 	m.server, m.id = server, id

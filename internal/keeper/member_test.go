@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"barnabas/internal/keeper/rollcall"
+	"barnabas/test/launch"
 )
 
 const memberPatience = time.Minute
@@ -27,7 +28,7 @@ func aloneTelling(t *testing.T, dir string, tell func(Tiding)) *Member {
 	t.Helper()
 	m, err := StartMember(MemberOptions{
 		Number: 1, Servers: []Server{{Number: 1, Host: "127.0.0.1"}}, Dir: dir, Tick: 10 * time.Millisecond,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Tell: tell,
+		Logger: launch.Log(t), Tell: tell,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -107,15 +107,27 @@ func (o *outside) login(t *testing.T) {
 
 func (o *outside) dial(t *testing.T, password string) metadata.Store {
 	t.Helper()
-	s, err := keeper.Dial(keeper.Remote{
-		Servers: []string{o.address}, Chroot: "/mq", TLS: o.tls,
-		Username: outsideUser, Password: password, Logger: slog.New(slog.DiscardHandler),
-	})
+	s, err := o.tryDial(t, password)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
+}
+
+// tryDial logs in. On a busy machine that takes longer than Dial waits for it, now and then.
+func (o *outside) tryDial(t *testing.T, password string) (s metadata.Store, err error) {
+	t.Helper()
+	for ctx := bounded(t); ctx.Err() == nil; {
+		s, err = keeper.Dial(keeper.Remote{
+			Servers: []string{o.address}, Chroot: "/mq", TLS: o.tls,
+			Username: outsideUser, Password: password, Logger: slog.New(slog.DiscardHandler),
+		})
+		if !errors.Is(err, metadata.ErrUnavailable) {
+			break
+		}
+	}
+	return s, err
 }
 
 // The Store on an etcd of somebody else's, with its own keys beside others'.
@@ -158,9 +170,7 @@ func TestOthersRevisions(t *testing.T) {
 
 func TestWrongPassword(t *testing.T) {
 	o := startOutside(t)
-	s, err := keeper.Dial(keeper.Remote{
-		Servers: []string{o.address}, TLS: o.tls, Username: outsideUser, Password: "wrong", Logger: slog.New(slog.DiscardHandler),
-	})
+	s, err := o.tryDial(t, "wrong")
 	if !errors.Is(err, keeper.ErrLogin) {
 		t.Errorf("store %v, error %v", s, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -110,33 +111,43 @@ func (p *pace) stop() {
 	p.timer.Stop()
 }
 
-// listening is an engine whose leader's words are heard.
+// listening is an engine whose leader's words are heard. The transport brings it what the other members say.
 type listening struct {
-	raft.Node
-	hear func(m *raftpb.Message)
+	*etcdServer
+	pace *pace
 }
 
-// Step implements raft.Node.
-func (l listening) Step(ctx context.Context, m raftpb.Message) error {
-	l.hear(&m)
-	return l.Node.Step(ctx, m)
+// Process implements rafthttp.Raft.
+func (l listening) Process(ctx context.Context, m raftpb.Message) error {
+	switch m.Type {
+	case raftpb.MsgHeartbeat, raftpb.MsgApp, raftpb.MsgSnap:
+		if m.From == uint64(l.Leader()) && m.Term == l.Term() {
+			l.pace.hear()
+		}
+	}
+	return l.etcdServer.Process(ctx, m)
 }
 
 // errNoPace says that etcd's insides are not what they were.
 var errNoPace = errors.New("keeper: etcd's ticks can't be reached")
 
-// paced gives the ticks of a server that has not been started, and has its heartbeats be rarer than its ticks. etcd has
-// both be the same, and fixes them; so this reaches inside. A test tells when a new release of etcd has any of it
-// elsewhere; ticks and heartbeats are etcd's own then.
+// paced gives the ticks of a server that has not been started, and that nobody reaches yet, and has its heartbeats be rarer than
+// its ticks. etcd has both be the same, and fixes them; so this reaches inside. A test tells when a new release of etcd has any of
+// it elsewhere; ticks and heartbeats are etcd's own then.
 func paced(server *etcdServer, tick time.Duration) (*pace, error) {
 	at := reflect.ValueOf(server).Elem()
 	ticker, err := ticker(server)
 	if err != nil {
 		return nil, err
 	}
+	transporter, err := transportOf(server)
+	if err != nil {
+		return nil, err
+	}
+	transport, ok := transporter.(*rafthttp.Transport)
 	node := within[raft.Node](at, "r", "Node")
 	late := within[time.Duration](at, "r", "td", "maxDuration")
-	if node == nil || late == nil {
+	if !ok || node == nil || late == nil {
 		return nil, errNoPace
 	}
 	beat := within[int](reflect.ValueOf(*node), "rn", "raft", "heartbeatTimeout")
@@ -148,14 +159,14 @@ func paced(server *etcdServer, tick time.Duration) (*pace, error) {
 	p := newPace(tick, func() bool { return server.Leader() == server.MemberID() })
 	ticker.Stop()
 	ticker.C = p.ticks
-	*node = listening{*node, func(m *raftpb.Message) {
-		switch m.Type {
-		case raftpb.MsgHeartbeat, raftpb.MsgApp, raftpb.MsgSnap:
-			if m.From == uint64(server.Leader()) && m.Term == server.Term() {
-				p.hear()
-			}
+	// The transport runs by now, and its peers keep whom they bring messages to; new ones take what is put here.
+	transport.Raft = listening{server, p}
+	transport.RemoveAllPeers()
+	for _, member := range server.Cluster().Members() {
+		if member.ID != server.MemberID() {
+			transport.AddPeer(member.ID, member.PeerURLs)
 		}
-	}}
+	}
 	return p, nil
 }
 

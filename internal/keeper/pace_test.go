@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.etcd.io/etcd/server/v3/etcdserver/api/rafthttp"
 )
 
 const paceTick = 100 * time.Millisecond
@@ -99,20 +101,35 @@ func TestPaceIsNotMadeUpFor(t *testing.T) {
 	var leads atomic.Bool
 	inPace(t, &leads, func(p *pace, passed func(time.Duration) int) {
 		p.hear()
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // the bubble's time
 		synctest.Wait()
 		expect(t, "after a minute", drained(p), graceTicks)
 	})
 }
 
-// What paced reaches is where it looks for it, and an ensemble elects by it.
+// What paced reaches is where it looks for it, nothing is put in the place of what etcd's own goroutines read by then, and an
+// ensemble elects by it.
 func TestEnsembleIsPaced(t *testing.T) {
 	members := three(t)
 	leader := awaitLeader(t, members)
 	for _, m := range members {
 		server := m.running()
-		if beat := within[int](reflect.ValueOf(server), "r", "Node", "Node", "rn", "raft", "heartbeatTimeout"); beat == nil || *beat != beatTicks {
+		if beat := within[int](reflect.ValueOf(server), "r", "Node", "rn", "raft", "heartbeatTimeout"); beat == nil || *beat != beatTicks {
 			t.Fatal("a new release of etcd has its heartbeat, or its ticks, elsewhere")
+		}
+		transport, err := transportOf(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, hears := transport.(*rafthttp.Transport).Raft.(listening); !hears {
+			t.Error("the leader's words are not heard")
+		}
+		if m != leader {
+			awaitThat(t, "a follower to wait for its leader's next word", func() bool {
+				m.pace.mu.Lock()
+				defer m.pace.mu.Unlock()
+				return m.pace.owed == graceTicks
+			})
 		}
 	}
 	stopMember(leader)

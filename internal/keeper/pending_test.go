@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"slices"
 	"testing"
 
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"barnabas/internal/keeper/rollcall"
+	"barnabas/test/launch"
 )
 
 // pending is an ensemble of three as a crash left it: keeper 3 was wiped and came back, is a learner, and the leader has
@@ -72,12 +72,11 @@ func (p *pending) peer(number int) string {
 }
 
 func (p *pending) options(number int, dir string) MemberOptions {
-	return MemberOptions{Number: number, Servers: p.servers, Dir: dir, Logger: slog.New(slog.NewTextHandler(p.t.Output(), nil))}
+	return MemberOptions{Number: number, Servers: p.servers, Dir: dir, Logger: launch.Log(p.t)}
 }
 
 func (p *pending) engineLog() *zap.Logger {
-	logger := slog.New(slog.NewTextHandler(p.t.Output(), nil))
-	return zapLogger(logger)
+	return zapLogger(launch.Log(p.t))
 }
 
 // entries are what was written since the founding, and how much of it is committed.

@@ -104,14 +104,18 @@ func (m *Member) leave(ctx context.Context) {
 		m.logger.Warn("keeper: the leadership was not handed on", "keeper", m.options.Number, "why", err)
 	}
 	m.clients.detach() // they turn to its successor; and etcd fails on what a member is asked that is none any more
-	err := takeOut(ctx, server, uint64(server.MemberID()), leaveWithin)
-	switch {
-	case err == nil, errors.Is(err, etcderrors.ErrStopped):
+	m.tellLeft(takeOut(ctx, server, uint64(server.MemberID()), leaveWithin))
+}
+
+// tellLeft tells that the member ends with its successor in its place, whether it could take itself out or not.
+func (m *Member) tellLeft(err error) {
+	if err == nil || errors.Is(err, etcderrors.ErrStopped) {
 		m.logger.Info("keeper: its successor is in its place, and it has left", "keeper", m.options.Number)
 		m.tell(false, "KeeperSucceeded", "keeper %d has left: its successor is in its place", m.options.Number)
-	default:
-		m.logger.Warn("keeper: it could not leave the ensemble; whoever leads will see to it", "error", err)
+		return
 	}
+	m.logger.Warn("keeper: it could not leave the ensemble; whoever leads will see to it", "keeper", m.options.Number, "error", err)
+	m.tell(false, "KeeperSucceeded", "keeper %d ends: its successor is in its place, and whoever leads will take it out", m.options.Number)
 }
 
 var errNobodyConnected = errors.New("no other keeper that counts is connected")

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	etcderrors "go.etcd.io/etcd/server/v3/etcdserver/errors"
+
+	"barnabas/test/launch"
 	"barnabas/test/loopback"
 )
 
@@ -91,7 +94,7 @@ func beside(host string) string {
 func (o *told) start(number int, servers []Server, dir string) *Member {
 	o.t.Helper()
 	m, err := StartMember(MemberOptions{
-		Number: number, Servers: servers, Dir: dir, Logger: slog.New(slog.NewTextHandler(o.t.Output(), nil)), Tell: o.of(number),
+		Number: number, Servers: servers, Dir: dir, Logger: launch.Log(o.t), Tell: o.of(number),
 	})
 	if err != nil {
 		o.t.Fatal(err)
@@ -134,6 +137,10 @@ func TestTidings(t *testing.T) {
 	members[2] = heir
 	o.await("2 KeeperSucceeded", 1)
 	o.await("2 KeeperTookOver", 1)
+	awaitThat(t, "the one before it to be taken out", func() bool {
+		server := heir.running()
+		return server != nil && len(server.Cluster().Members()) == len(servers)
+	})
 
 	halt(members[1])
 	halt(members[3])
@@ -160,4 +167,18 @@ func TestTidingsAlone(t *testing.T) {
 	o.await("1 EnsembleBorn", 1)
 	aloneTelling(t, dir, o.of(1))
 	o.await("1 KeeperUp", 1)
+}
+
+// A member that ends with its successor in its place tells so, also where the ensemble does not take it out in time: the leader
+// does so then, and tells nothing.
+func TestTidingsOfLeaving(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{nil, etcderrors.ErrStopped, etcderrors.ErrTimeout, context.DeadlineExceeded} {
+		o := &told{t: t}
+		m := &Member{options: MemberOptions{Number: 2, Tell: o.of(2)}, logger: slog.New(slog.DiscardHandler)}
+		m.tellLeft(err)
+		if got := o.count("2 KeeperSucceeded"); got != 1 {
+			t.Errorf("after %v it was told %d times", err, got)
+		}
+	}
 }

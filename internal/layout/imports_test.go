@@ -24,7 +24,7 @@ var levels = map[string]int{
 	"zookeeper/jute": 0, "zookeeper/tree": 1, "zookeeper/registry": 2,
 	"zookeeper": 2,
 	"keeper":    2, "security": 2, "replication": 2, "controller": 2, "coordinator": 2,
-	"group": 3, "share": 3, "txn": 3,
+	"group": 3, "share": 3, "txn": 3, "coordinator/shardlog": 3,
 	"api": 4, "server": 4, "console": 4,
 	"broker":   5,
 	"cli/argp": 5,

@@ -15,6 +15,8 @@ import (
 type Answer struct {
 	// Key is the answer's key in the store; it says which broker answers about which partition.
 	Key string `json:"-"`
+	// Modified is the revision at which it was given.
+	Modified Revision `json:"-"`
 	// Broker is who answers, BrokerEpoch its registration then: an answer of an earlier one is void.
 	Broker      ident.BrokerID `json:"-"`
 	BrokerEpoch Revision       `json:"brokerEpoch"`
@@ -50,7 +52,7 @@ func decodeAnswer(kv KV) (*Answer, error) {
 	if err := decodeJSON(kv.Value, a); err != nil {
 		return nil, err
 	}
-	a.Key, a.Broker = strings.Clone(kv.Key), ident.BrokerID(broker)
+	a.Key, a.Modified, a.Broker = strings.Clone(kv.Key), kv.Modified, ident.BrokerID(broker)
 	return a, nil
 }
 

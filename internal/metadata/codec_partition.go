@@ -10,11 +10,12 @@ import (
 
 // The versions of a partition's value. There are a million of them, so it is
 // binary: about 40 bytes with one replica, 80 with three. Version 2 is written only where an election has named
-// a copy that may lack records, or looks for one, version 3 only where the end of a copy may have been missing.
+// a copy that may lack records, or looks for one, version 3 only where the end of a copy may have been missing, version 4 only where a replica is away from home.
 const (
 	partitionVersion       = 1
 	partitionVersionNamed  = 2
 	partitionVersionLooked = 3
+	partitionVersionRefuge = 4
 )
 
 // maxReplicas bounds the replicas that one partition can name: more is a corrupt value.
@@ -28,8 +29,12 @@ func EncodePartition(p *Partition) []byte {
 	if named {
 		buf[0] = partitionVersionNamed
 	}
-	if p.Looked != 0 {
+	looked := p.Looked != 0 || len(p.Refuges()) > 0
+	if looked {
 		named, buf[0] = true, partitionVersionLooked
+	}
+	if len(p.Refuges()) > 0 {
+		buf[0] = partitionVersionRefuge
 	}
 	buf = binary.AppendUvarint(buf, uint64(int64(p.Leader)+1))
 	buf = binary.AppendUvarint(buf, uint64(p.LeaderEpoch))
@@ -46,8 +51,15 @@ func EncodePartition(p *Partition) []byte {
 		buf = binary.AppendUvarint(buf, uint64(p.Resume))
 		buf = binary.AppendUvarint(buf, uint64(p.Named))
 	}
-	if p.Looked != 0 {
+	if looked {
 		buf = binary.AppendUvarint(buf, uint64(p.Looked))
+	}
+	if len(p.Refuges()) > 0 {
+		buf = binary.AppendUvarint(buf, uint64(len(p.Refuges())))
+		for _, r := range p.Refuges() {
+			buf = binary.AppendUvarint(buf, uint64(r.From))
+			buf = binary.AppendUvarint(buf, uint64(r.At))
+		}
 	}
 	return buf
 }
@@ -71,9 +83,9 @@ func appendMembers(buf []byte, members []Member) []byte {
 
 // DecodePartition reads a PartitionKey's value: ErrNewerFormat when a newer release wrote it, or ErrCorrupt.
 func DecodePartition(value []byte) (*Partition, error) {
-	if len(value) > 0 && value[0] > partitionVersionLooked {
+	if len(value) > 0 && value[0] > partitionVersionRefuge {
 		return nil, fmt.Errorf("%w: a partition has version %d, this release knows %d",
-			ErrNewerFormat, value[0], partitionVersionLooked)
+			ErrNewerFormat, value[0], partitionVersionRefuge)
 	}
 	d := decoder{rest: value}
 	if len(value) == 0 || value[0] < partitionVersion {
@@ -93,12 +105,15 @@ func DecodePartition(value []byte) (*Partition, error) {
 	p.Adding = d.brokers()
 	p.Removing = d.brokers()
 	if value[0] >= partitionVersionNamed {
-		p.Inquiry = Inquiry(d.number(uint64(InquiryUnclean)))
+		p.Inquiry = Inquiry(d.number(uint64(InquiryRestored)))
 		p.Resume = record.Offset(d.number(1<<63 - 1))
 		p.Named = record.Epoch(d.number(1<<31 - 1))
 	}
-	if value[0] == partitionVersionLooked {
+	if value[0] >= partitionVersionLooked {
 		p.Looked = Revision(d.number(1<<63 - 1))
+	}
+	if value[0] >= partitionVersionRefuge {
+		p.SetRefuges(d.refuges())
 	}
 	if d.failed || len(d.rest) > 0 {
 		return nil, fmt.Errorf("%w: a partition's value of %d bytes", ErrCorrupt, len(value))
@@ -132,6 +147,13 @@ func (d *decoder) brokers() []ident.BrokerID {
 		ids = append(ids, ident.BrokerID(d.number(1<<31-1)))
 	}
 	return ids
+}
+
+func (d *decoder) refuges() (all []Refuge) {
+	for range d.number(maxReplicas) {
+		all = append(all, Refuge{From: ident.BrokerID(d.number(1<<31 - 1)), At: ident.BrokerID(d.number(1<<31 - 1))})
+	}
+	return all
 }
 
 func (d *decoder) members() []Member {

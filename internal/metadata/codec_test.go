@@ -28,7 +28,11 @@ func drawPartition(t *rapid.T) *Partition {
 		}
 		return list
 	}
-	return &Partition{
+	var refuges []Refuge
+	for _, from := range ids("refuges") {
+		refuges = append(refuges, Refuge{From: from, At: ident.BrokerID(broker.Draw(t, "at"))})
+	}
+	p := &Partition{
 		Replicas: ids("replicas"), ISR: members("isr"), ELR: members("elr"),
 		Adding: ids("adding"), Removing: ids("removing"),
 		Leader:      ident.BrokerID(rapid.Int32Range(-1, 1<<31-1).Draw(t, "leader")),
@@ -38,6 +42,8 @@ func drawPartition(t *rapid.T) *Partition {
 		Start:       record.Offset(rapid.Int64Range(0, 1<<63-1).Draw(t, "start")),
 		Looked:      Revision(rapid.Int64Range(0, 1<<63-1).Draw(t, "looked")),
 	}
+	p.SetRefuges(refuges)
+	return p
 }
 
 func TestPartitionRoundTrip(t *testing.T) {
@@ -69,8 +75,8 @@ func TestPartitionIsSmall(t *testing.T) {
 }
 
 func TestNewerVersions(t *testing.T) {
-	if _, err := DecodePartition([]byte{4, 0}); !errors.Is(err, ErrNewerFormat) {
-		t.Errorf("a partition of version 4: %v", err)
+	if _, err := DecodePartition([]byte{partitionVersionRefuge + 1, 0}); !errors.Is(err, ErrNewerFormat) {
+		t.Errorf("a partition of a newer version: %v", err)
 	}
 	event := Event{KV: KV{Key: FormatKey(), Value: []byte("2")}}
 	if _, _, err := NewImage().Apply(1, []Event{event}); !errors.Is(err, ErrNewerFormat) {
@@ -90,6 +96,7 @@ func FuzzDecodePartition(f *testing.F) {
 	}))
 	f.Add(EncodePartition(&Partition{Leader: -1, Inquiry: InquiryTorn, Resume: 7, Named: 3}))
 	f.Add(EncodePartition(&Partition{Leader: 1, Looked: 300}))
+	f.Add(EncodePartition(&Partition{Leader: 1, refuges: &[]Refuge{{From: 2, At: 1}}}))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		p, err := DecodePartition(value)
 		if err != nil {

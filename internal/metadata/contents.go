@@ -9,11 +9,23 @@ import (
 
 // Contents are the keys that an Image shows, with their values. Those that live by a lease (registrations, the
 // election, successors that stand by) and those that serve an election that is under way are not among them: they
-// are made anew by whoever lives. The identity of the cluster comes last.
+// are made anew by whoever lives. What stores have said comes first: a copy that has been called torn must not be taken for a
+// whole one as soon as its partition is there, for its registration says so no more. The identity of the cluster comes last.
 func (img *Image) Contents() iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
-		_ = img.yieldTopics(yield) && img.yieldRest(yield)
+		_ = img.yieldAnswers(yield) && img.yieldTopics(yield) && img.yieldRest(yield)
 	}
+}
+
+func (img *Image) yieldAnswers(yield func(string, []byte) bool) bool {
+	going := true
+	img.answers.tree.Ascend(func(a *Answer) bool {
+		kept := *a
+		kept.BrokerEpoch = 0 // a registration's, which does not outlive the keepers: who is asked answers anew
+		going = yield(a.Key, EncodeAnswer(&kept))
+		return going
+	})
+	return going
 }
 
 func (img *Image) yieldTopics(yield func(string, []byte) bool) bool {
@@ -65,13 +77,16 @@ func (img *Image) yieldRest(yield func(string, []byte) bool) bool {
 
 // restorable tells whether a key is of those that Contents has.
 func restorable(key string) bool {
-	for _, prefix := range []string{topicPrefix, partitionPrefix, configPrefix, lossPrefix, featurePrefix, memberPrefix, deletionPrefix} {
+	for _, prefix := range []string{answerPrefix, topicPrefix, partitionPrefix, configPrefix, lossPrefix, featurePrefix, memberPrefix, deletionPrefix} {
 		if strings.HasPrefix(key, prefix) {
 			return true
 		}
 	}
 	return key == producersKey
 }
+
+// Lasting tells whether a key is of those that an Image's Contents have: that outlive the brokers that wrote them.
+func Lasting(key string) bool { return restorable(key) || key == formatKey || key == clusterKey }
 
 // ImageOf makes an Image of keys and values, as Contents gave them, as of a revision.
 func ImageOf(revision Revision, contents iter.Seq2[string, []byte]) (*Image, error) {

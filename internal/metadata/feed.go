@@ -26,6 +26,8 @@ type Feed struct {
 	// birth is the life that the current Image is of.
 	birth   atomic.Pointer[Birth]
 	current atomic.Pointer[Image]
+	// before is told of each Image before anybody else; nil for nobody. The goroutine's own.
+	before func(img *Image, events []Event)
 	// trouble is set while the store can't be reached, so that it is said once. The goroutine's own.
 	trouble bool
 	cancel  context.CancelFunc
@@ -191,6 +193,7 @@ func (f *Feed) follow(ctx context.Context, subs *[]subscription) error {
 			if err != nil {
 				return err
 			}
+			f.announce(img, nil)
 			f.publish(img, Diff(f.Current(), img), *subs)
 		case errors.Is(err, ErrUnavailable):
 			f.complain(err)
@@ -247,8 +250,18 @@ func (f *Feed) take(change Change, subs []subscription) error {
 	if err != nil {
 		return err
 	}
+	if len(change.Events) > 0 {
+		f.announce(img, change.Events)
+	}
 	f.publish(img, delta, subs)
 	return nil
+}
+
+// announce tells of an Image that is about to be out: nil events stand for all that is in it.
+func (f *Feed) announce(img *Image, events []Event) {
+	if f.before != nil {
+		f.before(img, events)
+	}
 }
 
 func (f *Feed) publish(img *Image, delta *Delta, subs []subscription) {

@@ -8,10 +8,12 @@ import (
 
 // subscription is a Subscribe on its way to the goroutine, or, with leave set, an end of one.
 type subscription struct {
-	id    *int
-	fn    func(old, new *Image, d *Delta)
-	leave bool
-	ready chan struct{}
+	id *int
+	// before is a Precede in place of fn.
+	before func(img *Image, events []Event)
+	fn     func(old, new *Image, d *Delta)
+	leave  bool
+	ready  chan struct{}
 }
 
 // Await returns once an Image of at least that revision is current and every subscriber has seen it.
@@ -82,8 +84,23 @@ func (f *Feed) join(sub subscription) bool {
 	}
 }
 
+// Precede has fn called on the feed's goroutine with each Image before that is the current one and before any subscriber
+// hears of it, so that what fn keeps is never older than what anybody has acted on. The events are those that made it, nil
+// where it was read as a whole; so is the present one, with which fn is called before Precede returns. There is one such
+// function at a time. It must not be called from a subscriber, and fn must not wait for long.
+func (f *Feed) Precede(fn func(img *Image, events []Event)) {
+	if !f.join(subscription{before: fn, ready: make(chan struct{})}) {
+		fn(f.Current(), nil)
+	}
+}
+
 func (f *Feed) admit(sub subscription, subs *[]subscription) {
 	defer close(sub.ready)
+	if sub.before != nil {
+		f.before = sub.before
+		f.announce(f.Current(), nil)
+		return
+	}
 	if !sub.leave {
 		img := f.Current()
 		sub.fn(NewImage(), img, Diff(NewImage(), img))

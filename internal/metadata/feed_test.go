@@ -71,6 +71,38 @@ func TestSubscriberSeesEveryChangeOnce(t *testing.T) {
 	})
 }
 
+// Who precedes is told of every Image while the one before is current still, and before any subscriber hears of it: of one that
+// is read as a whole without events.
+func TestPreceded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := memstore.NewMortal()
+		s := memory.Open(memstore.Faults{})
+		setFeature(t, s, 1)
+		feed := startFeed(t, s)
+		var told []string
+		heard := metadata.Revision(0)
+		feed.Precede(func(img *metadata.Image, events []metadata.Event) {
+			if now := feed.Current(); len(told) > 0 && now.Revision() >= img.Revision() || heard >= img.Revision() {
+				t.Errorf("told of revision %d when %d is current and %d was heard of", img.Revision(), now.Revision(), heard)
+			}
+			told = append(told, fmt.Sprint(img.Feature("f"), " by ", len(events)))
+		})
+		defer feed.Subscribe(func(_, img *metadata.Image, _ *metadata.Delta) { heard = img.Revision() })()
+		for level := range int16(2) {
+			if err := feed.Await(bounded(t), setFeature(t, s, level+2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		memory.Rebirth(memory.Revision())
+		if err := feed.Await(bounded(t), memory.Revision()); err != nil {
+			t.Fatal(err)
+		}
+		if want := "[1 by 0 2 by 1 3 by 1 3 by 0]"; fmt.Sprint(told) != want {
+			t.Errorf("told of %v, want %s", told, want)
+		}
+	})
+}
+
 func TestFeedOutlastsTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := memstore.New()

@@ -23,6 +23,9 @@ type Partition struct {
 	LeaderEpoch record.Epoch
 	// Epoch is the partition epoch: it grows with each change of any of this.
 	Epoch int32
+	// Named is the leader epoch that the last election of a copy began that may lack records, 0 while there was none. A
+	// store gives up records below its high watermark only where they are older than that.
+	Named record.Epoch
 	// Ceiling is the end of the offsets that the leader may give out. An offset once below it is
 	// never given out again after the stores that held it are lost.
 	Ceiling record.Offset
@@ -35,15 +38,18 @@ type Partition struct {
 	// Resume is up to where a leader fills its log, with a batch that holds no record, before it gives out
 	// offsets: those below may have been given out by a leader whose records are lost.
 	Resume record.Offset
-	// Named is the leader epoch that the last election of a copy began that may lack records, 0 while there was none. A
-	// store gives up records below its high watermark only where they are older than that.
-	Named record.Epoch
 	// Looked is the revision up to which the controller has looked for registrations that say that the end of a copy in the sets
 	// may be missing: a later one begins a new leader epoch, whoever else has written this state since. 0 while none has.
 	Looked Revision
 	// Modified is the revision of this state.
 	Modified Revision
+
+	// refuges is nil for nearly all of a million partitions.
+	refuges *[]Refuge
 }
+
+// Refuge is a replica that broker At has in the place of From, which left.
+type Refuge struct{ From, At ident.BrokerID }
 
 // Inquiry is why stores are asked what they hold, which decides whose answer is waited for.
 type Inquiry uint8
@@ -58,6 +64,10 @@ const (
 	InquiryTorn
 	// InquiryUnclean: the topic, or an operator, wants whatever there is now.
 	InquiryUnclean
+	// InquiryRestored: the state was put back by brokers that had it on their disks, when the keepers had lost everything and
+	// nobody lived, and one that has not said what it knows may have led on by a later one. Every replica is waited for that
+	// is not destroyed.
+	InquiryRestored
 )
 
 // CeilingStep is how much a Ceiling is raised at a time: a leader gives out millions of offsets between two
@@ -69,6 +79,11 @@ const CeilingStep record.Offset = 10_000_000
 type Member struct {
 	Broker ident.BrokerID
 	Store  ident.StoreID
+}
+
+// AnyMember tells whether a member of either set is so.
+func (p *Partition) AnyMember(is func(Member) bool) bool {
+	return slices.ContainsFunc(p.ISR, is) || slices.ContainsFunc(p.ELR, is)
 }
 
 // InISR finds a broker in the in-sync set.
@@ -90,6 +105,28 @@ func (p *Partition) PreferredLeader() ident.BrokerID {
 
 // Reassigning tells whether replicas are being moved.
 func (p *Partition) Reassigning() bool { return len(p.Adding) > 0 || len(p.Removing) > 0 }
+
+// Refuges are the replicas that are where they are because brokers left that had nobody to leave them to. At most one
+// for each replica; they go back when those brokers serve again.
+func (p *Partition) Refuges() []Refuge {
+	if p.refuges == nil {
+		return nil
+	}
+	return *p.refuges
+}
+
+// SetRefuges has them be others. The slice is the partition's from then on, and copies of its state share it.
+func (p *Partition) SetRefuges(refuges []Refuge) {
+	p.refuges = nil
+	if len(refuges) > 0 {
+		p.refuges = &refuges
+	}
+}
+
+// ComingHome tells whether the replicas that are being moved go back to a broker that left.
+func (p *Partition) ComingHome() bool {
+	return slices.ContainsFunc(p.Refuges(), func(r Refuge) bool { return slices.Contains(p.Adding, r.From) })
+}
 
 func findMember(members []Member, id ident.BrokerID) (Member, bool) {
 	for _, m := range members {

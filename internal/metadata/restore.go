@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 const (
 	bidPrefix   = "restores/"
 	restoredKey = "restored"
+	livedKey    = "lived"
 )
 
 // bid says what a broker knows, or what has been put back.
@@ -27,12 +29,30 @@ type bid struct {
 	Of       string         `json:"of,omitempty"`
 	Revision Revision       `json:"revision"`
 	Broker   ident.BrokerID `json:"broker"`
+	// Complete says that the broker has acted on nothing later.
+	Complete bool `json:"complete,omitempty"`
 }
+
+// Source is where a broker has what it knows from.
+type Source int
+
+const (
+	// FromLife: the broker has lived on, and knows it still.
+	FromLife Source = iota
+	// FromJournal: it is from the disk, and all that its life before acted on.
+	FromJournal
+	// FromFile: it is from the disk, and the life before may have acted on what came later.
+	FromFile
+)
 
 // Restoration puts back what a store has forgotten that was born again. All Images of one life are points of one
 // history, so the furthest one has all that any of them has: each broker says how far its own is, and the furthest
 // one puts back. A broker that comes later with a still further one adds the partitions' states that are newer: nobody
 // but a partition's leader and the controller writes those, and each write counts an epoch on.
+//
+// Where no broker has lived on, one that has not said yet what it knows may have been the last to lead, by a state that
+// nobody else had heard of. A partition that has a replica there is put back without a leader, and its stores are asked
+// (InquiryRestored, ADR 15).
 type Restoration struct {
 	Store  Store
 	Broker ident.BrokerID
@@ -41,6 +61,7 @@ type Restoration struct {
 	Of    string
 	// Birth is the store's present life.
 	Birth  Birth
+	Source Source
 	Logger *slog.Logger
 }
 
@@ -60,10 +81,14 @@ func (r *Restoration) Run(ctx context.Context) error {
 	if err := r.checkCluster(ctx); err != nil {
 		return err
 	}
-	if r.Birth.goesOnFrom(r.Of) && r.Image.Revision() <= r.Birth.Kept {
+	lived, err := r.lived(ctx)
+	if err != nil {
+		return err
+	}
+	if lived && r.allKept() {
 		return nil // it has kept all that is known here
 	}
-	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker}
+	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile}
 	done, found, err := r.restored(ctx)
 	if err != nil {
 		return err
@@ -109,17 +134,37 @@ func (r *Restoration) checkCluster(ctx context.Context) error {
 	return nil
 }
 
+// allKept tells whether the store has all that is known here.
+func (r *Restoration) allKept() bool {
+	return r.Birth.goesOnFrom(r.Of) && r.Image.Revision() <= r.Birth.Kept
+}
+
+// lived tells whether a broker has come into this life that had lived on, and says so of this one.
+func (r *Restoration) lived(ctx context.Context) (bool, error) {
+	if r.Source == FromLife {
+		_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(livedKey, encodeJSON(bid{Ensemble: r.Birth.Ensemble, Broker: r.Broker}))}})
+		return true, err
+	}
+	_, _, found, err := r.word(ctx, livedKey)
+	return found, err
+}
+
 // restored tells what was put back in this life.
 func (r *Restoration) restored(ctx context.Context) (bid, bool, error) {
-	var b bid
-	kv, found, err := r.Store.Get(ctx, restoredKey)
+	b, _, found, err := r.word(ctx, restoredKey)
+	return b, found, err
+}
+
+// word reads what was said in this life, and when.
+func (r *Restoration) word(ctx context.Context, key string) (b bid, said Revision, found bool, err error) {
+	kv, found, err := r.Store.Get(ctx, key)
 	if err != nil || !found {
-		return b, false, err
+		return b, 0, false, err
 	}
 	if err := decodeJSON(kv.Value, &b); err != nil {
-		return b, false, err
+		return b, 0, false, err
 	}
-	return b, b.Ensemble == r.Birth.Ensemble, nil
+	return b, kv.Modified, b.Ensemble == r.Birth.Ensemble, nil
 }
 
 func (r *Restoration) say(ctx context.Context, own bid) error {
@@ -135,17 +180,12 @@ func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
 		waitFor[id] = true
 	}
 	for end := time.Now().Add(bidsWithin); ; {
-		page, err := r.Store.Range(ctx, RangeRequest{Prefix: bidPrefix})
+		bids, err := r.bids(ctx)
 		if err != nil {
 			return nil, err
 		}
-		bids := map[ident.BrokerID]bid{}
-		for _, kv := range page.KVs {
-			var b bid
-			if json.Unmarshal(kv.Value, &b) == nil && b.Ensemble == r.Birth.Ensemble {
-				bids[b.Broker] = b
-				delete(waitFor, b.Broker)
-			}
+		for _, b := range bids {
+			delete(waitFor, b.Broker)
 		}
 		if _, found, err := r.restored(ctx); err != nil || found {
 			return nil, err
@@ -154,17 +194,31 @@ func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
 			if len(waitFor) > 0 {
 				r.Logger.Warn("the metadata is put back without those that have not said what they know", "brokers", slices.Sorted(maps.Keys(waitFor)))
 			}
-			return slices.SortedFunc(maps.Values(bids), func(a, b bid) int {
-				if a.Revision != b.Revision {
-					return int(min(1, max(-1, b.Revision-a.Revision)))
-				}
-				return int(a.Broker - b.Broker)
-			}), nil
+			return bids, nil
 		}
 		if err := pause(ctx, restorePoll); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// bids are what brokers have said in this life, the furthest first.
+func (r *Restoration) bids(ctx context.Context) ([]bid, error) {
+	page, err := r.Store.Range(ctx, RangeRequest{Prefix: bidPrefix})
+	if err != nil {
+		return nil, err
+	}
+	var bids []bid
+	for _, kv := range page.KVs {
+		var b bid
+		if json.Unmarshal(kv.Value, &b) == nil && b.Ensemble == r.Birth.Ensemble {
+			bids = append(bids, b)
+		}
+	}
+	slices.SortFunc(bids, func(a, b bid) int {
+		return cmp.Or(cmp.Compare(b.Revision, a.Revision), cmp.Compare(a.Broker, b.Broker))
+	})
+	return bids, nil
 }
 
 // await waits for another one to put back what it knows.
@@ -180,12 +234,20 @@ func (r *Restoration) await(ctx context.Context) (bid, bool, error) {
 	}
 }
 
-// late adds what is newer than what was put back already.
+// late adds the partitions that are newer here than what was put back already, and topics that nobody knew of.
 func (r *Restoration) late(ctx context.Context, done bid) error {
 	if done.Revision >= r.Image.Revision() || done.Of != r.Of {
 		return nil
 	}
-	return r.write(ctx, func(key string) bool { return strings.HasPrefix(key, partitionPrefix) })
+	_, since, _, err := r.word(ctx, restoredKey)
+	if err != nil {
+		return err
+	}
+	lived, err := r.lived(ctx)
+	if err != nil {
+		return err
+	}
+	return r.write(ctx, writing{late: true, until: since, doubts: !lived})
 }
 
 // putBack writes all that is known, and says so; where another one has done it, only what is newer.
@@ -198,7 +260,15 @@ func (r *Restoration) putBack(ctx context.Context, own bid) error {
 		return r.late(ctx, done)
 	}
 	began := time.Now()
-	if err := r.write(ctx, func(string) bool { return true }); err != nil {
+	w := writing{kept: r.allKept(), until: r.Birth.Since - 1}
+	if lived, err := r.lived(ctx); err != nil {
+		return err
+	} else if !lived {
+		if err := r.doubt(ctx, &w); err != nil {
+			return err
+		}
+	}
+	if err := r.write(ctx, w); err != nil {
 		return err
 	}
 	_, err = r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(own)), DeletePrefix(bidPrefix)}})
@@ -209,86 +279,16 @@ func (r *Restoration) putBack(ctx context.Context, own bid) error {
 	return err
 }
 
-// write puts back the keys that are wanted, where the store has not got something newer.
-func (r *Restoration) write(ctx context.Context, wanted func(key string) bool) error {
-	there, err := r.read(ctx)
-	if err != nil {
-		return err
-	}
-	var txn Txn
-	flush := func() error {
-		defer func() { txn = Txn{} }()
-		if len(txn.Then) == 0 {
-			return nil
-		}
-		result, err := r.Store.Txn(ctx, txn)
-		if err != nil || result.OK {
-			return err
-		}
-		return r.oneByOne(ctx, txn)
-	}
-	add := func(compare Compare, op Op) error {
-		txn.If, txn.Then = append(txn.If, compare), append(txn.Then, op)
-		if len(txn.Then) < MaxOps {
-			return nil
-		}
-		return flush()
-	}
-	for key, value := range r.Image.Contents() {
-		if deletedSince(there, key) {
-			continue
-		}
-		kv, found := there[key]
-		delete(there, key)
-		if !wanted(key) || found && !r.newer(kv, value) {
-			continue
-		}
-		if err := add(ModifiedAt(key, kv.Modified), Put(key, value)); err != nil {
-			return err
-		}
-	}
-	for key, kv := range there {
-		// What the store had before this life, and is not known, had been deleted.
-		if wanted(key) && restorable(key) && kv.Modified < r.Birth.Since && !strings.HasPrefix(key, partitionPrefix) {
-			if err := add(ModifiedAt(key, kv.Modified), Delete(key)); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
-}
-
 // deletedSince tells whether a key is of a topic that the store remembers as deleted: nobody who knows it still brings it back.
 func deletedSince(there map[string]KV, key string) bool {
-	id, ok := strings.CutPrefix(key, topicPrefix)
-	if !ok {
-		id, ok = strings.CutPrefix(key, partitionPrefix)
-		id, _, _ = strings.Cut(id, "/")
+	for _, prefix := range []string{topicPrefix, partitionPrefix, answerPrefix} {
+		if id, ok := strings.CutPrefix(key, prefix); ok {
+			id, _, _ = strings.Cut(id, "/")
+			_, deleted := there[deletionPrefix+id]
+			return deleted
+		}
 	}
-	_, deleted := there[deletionPrefix+id]
-	return ok && deleted
-}
-
-// newer tells whether what is known is newer than what the store has.
-func (r *Restoration) newer(kv KV, value []byte) bool {
-	if string(kv.Value) == string(value) {
-		return false
-	}
-	if !strings.HasPrefix(kv.Key, partitionPrefix) {
-		return kv.Modified < r.Birth.Since
-	}
-	theirs, err := DecodePartition(kv.Value)
-	if err != nil {
-		return false
-	}
-	known, err := DecodePartition(value)
-	if err != nil {
-		return false
-	}
-	if known.LeaderEpoch != theirs.LeaderEpoch {
-		return known.LeaderEpoch > theirs.LeaderEpoch
-	}
-	return known.Epoch > theirs.Epoch
+	return false
 }
 
 // oneByOne does what a transaction could not do as a whole, because somebody else has written some of it by now: that

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,7 +70,7 @@ func read(t *testing.T, store metadata.Store) (epoch int32, retention string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if image.ClusterID() != lifeCluster || image.NextProducerID() != 1000 {
+	if image.ClusterID() != lifeCluster || image.NextProducerID() < 1000 {
 		t.Errorf("cluster %s, next producer %d", image.ClusterID(), image.NextProducerID())
 	}
 	p := image.Partition(ident.TopicPartition{Topic: "t"})
@@ -181,6 +183,59 @@ func put(t *testing.T, store metadata.Store, key string, value []byte) {
 	}
 }
 
+// The keepers lose everything while stores are asked about a partition. What has been said of a torn copy is put back, before the
+// partition is: its broker's registration says so no more, and it would count as whole.
+func TestRebornWithWhatStoresHaveSaid(t *testing.T) {
+	said := metadata.Answer{BrokerEpoch: 7, LeaderEpoch: 3, Torn: true, Store: ident.StoreID{1}, End: 5}
+	key := metadata.AnswerKey(lifeTopic, 0, 1)
+	known, err := metadata.ImageOf(100, func(yield func(string, []byte) bool) {
+		for key, value := range knownAt(t, 100, 9, "100", 1).Contents() {
+			if !yield(key, value) {
+				return
+			}
+		}
+		yield(key, metadata.EncodeAnswer(&said))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for first := range known.Contents() {
+		if first != key {
+			t.Errorf("what stores have said comes after %s", first)
+		}
+		break
+	}
+	answersIn := func(store life) []*metadata.Answer {
+		image, err := metadata.ReadImage(bounded(t), store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return image.Answers(lifeTopic, 0)
+	}
+	for what, restored := range map[string][]*metadata.Image{
+		"the first": {known}, "one that is late": {knownAt(t, 99, 9, "99", 1), known},
+	} {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		for n, image := range restored {
+			if err := restoreInto(t, store, ident.BrokerID(n+1), image, "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all := answersIn(store)
+		if len(all) != 1 || !all[0].Torn || all[0].Store != said.Store || all[0].LeaderEpoch != said.LeaderEpoch || all[0].BrokerEpoch != 0 {
+			t.Errorf("%s put back %v", what, all)
+		}
+	}
+	store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+	put(t, store, metadata.DeletionKey(lifeTopic), metadata.EncodeDeletion(&metadata.Deletion{Name: "t", AtMs: 1}))
+	if err := restoreInto(t, store, 1, known, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if all := answersIn(store); len(all) != 0 {
+		t.Errorf("answers about a deleted topic were put back: %v", all)
+	}
+}
+
 // A store that was given to another cluster meanwhile is left alone.
 func TestEmptyStoreWaitsForThoseWhoKnow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -215,4 +270,138 @@ func TestRebornAsAnotherCluster(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+// sharedAt is what brokers know of a partition with replicas on three of them.
+func sharedAt(t *testing.T, revision metadata.Revision, state metadata.Partition, more map[string][]byte) *metadata.Image {
+	t.Helper()
+	state.Replicas = []ident.BrokerID{1, 2, 3}
+	contents := maps.Collect(knownAt(t, revision, 1, "1", 3).Contents())
+	contents[metadata.PartitionKey(lifeTopic, 0)] = metadata.EncodePartition(&state)
+	maps.Copy(contents, more)
+	image, err := metadata.ImageOf(revision, maps.All(contents))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image
+}
+
+func restoreFrom(t *testing.T, store life, source metadata.Source, broker ident.BrokerID, known *metadata.Image) {
+	t.Helper()
+	r := metadata.Restoration{
+		Store: store, Broker: broker, Image: known, Of: "a", Birth: store.birth, Source: source, Logger: slog.New(slog.DiscardHandler),
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func partitionIn(t *testing.T, store life) *metadata.Partition {
+	t.Helper()
+	image, err := metadata.ReadImage(t.Context(), store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return image.Partition(ident.TopicPartition{Topic: "t"})
+}
+
+// Nobody has lived on. Where all have said all that they know, what is put back is what there was; where one has not, its
+// partitions wait, and have the later state when it has come.
+func TestRebornFromDisks(t *testing.T) {
+	older := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
+	newer := metadata.Partition{Leader: 3, LeaderEpoch: 5, Epoch: 11, ISR: members(3), Ceiling: 200}
+	for _, c := range []struct {
+		name    string
+		bids    map[ident.BrokerID]metadata.Source
+		lived   bool
+		inquiry metadata.Inquiry
+	}{
+		{"all are complete", map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromJournal, 3: metadata.FromJournal}, false, metadata.NoInquiry},
+		{"one is away", map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromJournal}, false, metadata.InquiryRestored},
+		{"one lacks its end", map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromFile, 3: metadata.FromJournal}, false, metadata.InquiryRestored},
+		{"one is away, one has lived", map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromLife}, true, metadata.NoInquiry},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+				defer store.Close()
+				var all sync.WaitGroup
+				for id, source := range c.bids {
+					all.Go(func() { restoreFrom(t, store, source, id, sharedAt(t, 100+metadata.Revision(id), older, nil)) })
+				}
+				all.Wait()
+				got := partitionIn(t, store)
+				if got.Inquiry != c.inquiry || (got.Leader == ident.NoBroker) != (c.inquiry != metadata.NoInquiry) {
+					t.Fatalf("put back as %+v", got)
+				}
+				if c.inquiry == metadata.NoInquiry {
+					return
+				}
+				fresh := ident.NewTopicID()
+				restoreFrom(t, store, metadata.FromJournal, 3, sharedAt(t, 110, newer, map[string][]byte{
+					metadata.TopicKey(fresh):        metadata.EncodeTopic("fresh", 1),
+					metadata.PartitionKey(fresh, 0): metadata.EncodePartition(&metadata.Partition{Replicas: []ident.BrokerID{3}, Leader: 3}),
+				}))
+				got = partitionIn(t, store)
+				if got.Inquiry != c.inquiry || got.Leader != ident.NoBroker || got.LeaderEpoch <= 5 || !slices.Equal(got.ISR, newer.ISR) || got.Ceiling != 200 {
+					t.Errorf("the late one has made it %+v", got)
+				}
+				image, err := metadata.ReadImage(t.Context(), store)
+				if p := image.Partition(ident.TopicPartition{Topic: "fresh"}); err != nil || p == nil || p.Inquiry != metadata.InquiryRestored {
+					t.Errorf("the topic that the late one alone knew of is %+v, error %v", p, err)
+				}
+			})
+		})
+	}
+}
+
+// What has gone on from what was put back is not undone by one that comes late: its records would be cut off.
+func TestLateAfterAnElection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		defer store.Close()
+		restoreFrom(t, store, metadata.FromLife, 1, sharedAt(t, 100, metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2)}, nil))
+		elected := metadata.Partition{Replicas: []ident.BrokerID{1, 2, 3}, Leader: 2, LeaderEpoch: 6, Epoch: 11, ISR: members(2)}
+		put(t, store, metadata.PartitionKey(lifeTopic, 0), metadata.EncodePartition(&elected))
+		restoreFrom(t, store, metadata.FromJournal, 3, sharedAt(t, 110, metadata.Partition{Leader: 3, LeaderEpoch: 7, Epoch: 12, ISR: members(3)}, nil))
+		if got := partitionIn(t, store); got.Leader != 2 || got.LeaderEpoch != 6 {
+			t.Errorf("it is %+v", got)
+		}
+	})
+}
+
+// A store that has kept more than a broker knows, from its disk, is not put back to that; but one that has not said what it
+// knows may know more than the store.
+func TestRecoveredFurtherThanTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memstore.New().Open(memstore.Faults{})
+		defer inner.Close()
+		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
+		for key, value := range sharedAt(t, 1, state, nil).Contents() {
+			put(t, inner, key, value)
+		}
+		page, err := inner.Range(t.Context(), metadata.RangeRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
+		older := state
+		older.Epoch, older.ISR = 9, members(1)
+		restoreFrom(t, store, metadata.FromJournal, 1, sharedAt(t, 90, older, map[string][]byte{metadata.TopicKey(ident.NewTopicID()): metadata.EncodeTopic("gone", 1)}))
+		got := partitionIn(t, store)
+		if got.Inquiry != metadata.InquiryRestored || !slices.Equal(got.ISR, state.ISR) {
+			t.Errorf("it is %+v", got)
+		}
+		image, err := metadata.ReadImage(t.Context(), store)
+		if err != nil || image.Topic("gone") != nil || image.NextProducerID() <= 1000 {
+			t.Errorf("what the store had further was put back: %v, next producer %d, error %v", image.Topic("gone"), image.NextProducerID(), err)
+		}
+	})
+}
+
+func members(ids ...ident.BrokerID) (all []metadata.Member) {
+	for _, id := range ids {
+		all = append(all, metadata.Member{Broker: id, Store: ident.StoreID{byte(id)}})
+	}
+	return all
 }

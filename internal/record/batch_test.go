@@ -195,7 +195,8 @@ func TestReadingAllocatesNothingPerRecord(t *testing.T) {
 			}
 			r.Close()
 		})
-		if allocated > 20 {
+		// A collection empties the pool of decompressors, and the race detector does so one time in four.
+		if few := float64(b.Count()) / 4; allocated > few {
 			t.Errorf("%s: %v allocations for %d records", name, allocated, b.Count())
 		}
 	}

@@ -60,7 +60,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	next := &view{
 		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
 		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, modified: a.state.Modified, named: a.state.Named,
-		inSync: InSync{Committed: a.state.ISR}, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
+		inSync: InSync{Committed: a.state.ISR}, eligible: a.state.ELR, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
 	}
 	if m, ok := a.state.InISR(a.state.Leader); ok {
 		next.leaderStore = m.Store
@@ -97,6 +97,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		woken = p.advance(next)
 		p.claim(next)
 		p.lookAhead(next, log.EndOffset(), false)
+		p.forgetEligible(next)
 	}
 	if sameEpoch {
 		return turn{}, woken, nil
@@ -209,6 +210,14 @@ func (p *Partition) claim(v *view) {
 	}
 }
 
+// forgetEligible asks that nobody is eligible any more beside an in-sync set that reaches the minimum, which was lowered: no
+// high watermark moves before that. The caller holds mu.
+func (p *Partition) forgetEligible(v *view) {
+	if len(v.eligible) > 0 && v.inSync.Pending == nil && len(v.inSync.Committed) >= v.minISR {
+		p.proposeISR(v, p.proposal(v, v.inSync.Committed))
+	}
+}
+
 // resign ends the replica's role for good: the partition is deleted or moved away.
 func (p *Partition) resign() turn {
 	p.mu.Lock()
@@ -233,6 +242,7 @@ func (p *Partition) settle(s TopicSettings) {
 		next.log.SetConfig(s.Log)
 		if next.role == Leading {
 			woken = p.advance(&next) // a lower minimum may set the high watermark free
+			p.forgetEligible(&next)
 		}
 	}
 	p.mu.Unlock()

@@ -107,6 +107,10 @@ func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 	if err != nil || log.EndOffset() != c.Offset {
 		return Cut{}, nil, err
 	}
+	if c.Diverges && c.Diverging.End <= c.LogStart {
+		cut, err := p.partBelow(log, c.LogStart)
+		return cut, nil, err
+	}
 	if c.Diverges {
 		cut, err := p.cutOff(log, truncation(c.Diverging, log.EndOffset(), log.EpochEnd))
 		return cut, nil, err
@@ -114,8 +118,7 @@ func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 	if len(c.Batches) > 0 {
 		err := appendCopy(log, c.Batches)
 		if errors.Is(err, storage.ErrUnexpectedOffset) && log.StartOffset() < log.EndOffset() && log.EndOffset() <= c.LogStart {
-			defer p.cutFuture(log)
-			return Cut{}, nil, failed(log.TruncateFullyTo(c.LogStart)) // the leader's log begins behind all of it, within a batch
+			return Cut{}, nil, p.beginAnew(log, c.LogStart) // the leader's log begins behind all of it, within a batch
 		}
 		if err != nil {
 			return Cut{}, nil, failed(err)
@@ -183,10 +186,39 @@ func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cu
 	case have > end:
 		return p.cutOff(log, end)
 	case have < start:
-		defer p.cutFuture(log)
-		return Cut{}, failed(log.TruncateFullyTo(start)) // the leader's retention has gone that far
+		return Cut{}, p.beginAnew(log, start) // the leader's retention has gone that far
 	}
 	return Cut{}, nil
+}
+
+// partBelow has a log begin where its leader's does, which knows nothing any more of the leader epoch that this one's last
+// records are of. What was committed before the start was the same in both, and only goes. What was not may be a deposed
+// leader's: nothing of that may be shown, and what is known of producers by it would have them told of gaps
+// (OUT_OF_ORDER_SEQUENCE_NUMBER), for they have gone on in what the leader has deleted. The caller holds mu.
+func (p *Partition) partBelow(log *storage.Log, start record.Offset) (Cut, error) {
+	shown, end := log.HighWatermark(), log.EndOffset()
+	if shown != start {
+		if err := mayGiveUp(log, start, p.view.Load().named); err != nil {
+			return Cut{}, err
+		}
+		return Cut{From: min(shown, start), To: end, HighWatermark: shown}, p.beginAnew(log, start)
+	}
+	cut, err := p.cutOff(log, start)
+	if err != nil || log.EndOffset() < start {
+		return cut, err
+	}
+	return cut, failed(log.AdvanceStart(start))
+}
+
+// beginAnew drops all of a log, which begins again where its leader's does, and its second copy with it. The caller holds mu.
+func (p *Partition) beginAnew(log *storage.Log, start record.Offset) error {
+	err := log.TruncateFullyTo(start)
+	if f := p.future; f != nil && f.log.EndOffset() >= start {
+		p.futureCut(f.log.TruncateFullyTo(start))
+	} else {
+		p.cutFuture(log)
+	}
+	return failed(err)
 }
 
 // cutOff truncates a log and tells what is gone. The caller holds mu.

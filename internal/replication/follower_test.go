@@ -42,6 +42,12 @@ func once(t *testing.T, leads, follows *Partition) error {
 // copyOnce is once with a bound of the answer, in bytes.
 func copyOnce(t *testing.T, leads, follows *Partition, most int) error {
 	t.Helper()
+	return copyAs(t, leads, follows, most, nil)
+}
+
+// copyAs is copyOnce by a follower whose progress counts.
+func copyAs(t *testing.T, leads, follows *Partition, most int, who *FollowerFetch) error {
+	t.Helper()
 	up, ok := follows.Upstream()
 	if !ok {
 		t.Fatal("follows nobody")
@@ -49,7 +55,7 @@ func copyOnce(t *testing.T, leads, follows *Partition, most int) error {
 	at := follows.Position()
 	read, err := leads.Read(ReadRequest{
 		Offset: at.Offset, MaxBytes: most, MinOneBatch: true, UpTo: AtLogEnd,
-		CurrentEpoch: up.Epoch, LastFetchedEpoch: at.LastEpoch,
+		CurrentEpoch: up.Epoch, LastFetchedEpoch: at.LastEpoch, Follower: who,
 	})
 	if errors.Is(err, ErrOffsetOutOfRange) {
 		_, err = follows.OutOfRange(up.Epoch, leads.State().LogStart, leads.State().LogEnd)
@@ -206,6 +212,112 @@ func TestFollowerBeginsAnewWithinABatch(t *testing.T) {
 	copyAll(t, leads, follows)
 	p.write(leads, 1)
 	copyAll(t, leads, follows)
+}
+
+// sent is one record of an idempotent producer.
+func sent(t *testing.T, producer record.ProducerID, sequence int) []byte {
+	t.Helper()
+	builder := record.NewBuilder(record.Options{Producer: &record.Producer{ID: producer, Sequence: record.Sequence(sequence)}})
+	builder.Append(1000, []byte("key"), []byte("value"))
+	built, err := builder.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
+
+// send appends records of an idempotent producer, from one sequence up to another.
+func (p *pair) send(to *Partition, producer record.ProducerID, from, upTo int) {
+	p.t.Helper()
+	for ; from < upTo; from++ {
+		if _, err := to.Append(sent(p.t, producer, from), AppendRequest{Acks: 1, Epoch: record.NoEpoch}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+// withTen are a leader, in epoch 1, and a follower with ten records of producer 7, which were shown.
+func (p *pair) withTen() (leads, follows *Partition) {
+	p.t.Helper()
+	leads, follows = p.roles(1)
+	p.send(leads, 7, 0, 10)
+	copyAll(p.t, leads, follows)
+	for _, copied := range []*Partition{leads, follows} {
+		copied.Log().SetHighWatermark(10)
+	}
+	return leads, follows
+}
+
+// sequences are the last ones of the producers that a replica knows.
+func sequences(p *Partition) map[record.ProducerID]record.Sequence {
+	last := map[record.ProducerID]record.Sequence{}
+	for _, s := range p.Log().Producers() {
+		last[s.ID] = s.LastSequence
+	}
+	return last
+}
+
+// What a follower has of a deposed leader, or as one, may reach to where the new leader's log begins, or beyond, and the new one
+// know nothing of that leader epoch any more, for all of it has been deleted there. The follower drops it before it counts for
+// anything, and with it what it knows of producers: they have gone on in what was deleted, and would be told of a gap.
+func TestFollowerForgetsADeposedLeaderBelowTheStart(t *testing.T) {
+	for start := record.Offset(11); start <= 18; start++ {
+		p := newPair(t)
+		deposed, _ := p.withTen()
+		p.send(deposed, 7, 10, 11)
+		p.send(deposed, 8, 0, 7) // up to 18
+
+		p.swap()
+		leads, follows := p.roles(2)
+		p.send(leads, 9, 0, 1)
+		p.send(leads, 7, 10, 12)
+		p.send(leads, 9, 1, 6)
+		leads.Log().SetHighWatermark(18)
+		if err := leads.Log().AdvanceStart(start); err != nil {
+			t.Fatal(err)
+		}
+		if err := copyAs(t, leads, follows, 1<<20, &FollowerFetch{Member: otherBroker}); err != nil {
+			t.Fatal(err)
+		}
+		if got := follows.State(); got.LogStart != start || got.LogEnd != start {
+			t.Errorf("start %d: the follower has [%d, %d)", start, got.LogStart, got.LogEnd)
+		}
+		if got := leads.followers[0].Progress.LogEnd; got >= 0 {
+			t.Errorf("start %d: the follower counts as level up to %d", start, got)
+		}
+		copyAll(t, leads, follows)
+		known := sequences(leads)
+		for id, last := range sequences(follows) {
+			if last != known[id] {
+				t.Errorf("start %d: of producer %d the follower knows sequence %d, the leader %d", start, id, last, known[id])
+			}
+		}
+	}
+}
+
+// A follower that has nothing but what was committed, of a time that its new leader knows nothing of any more, goes on knowing
+// the producers.
+func TestFollowerKeepsProducersBelowTheStart(t *testing.T) {
+	for _, tail := range []int{0, 3} {
+		p := newPair(t)
+		deposed, _ := p.withTen()
+		p.send(deposed, 7, 10, 10+tail)
+
+		p.swap()
+		leads, follows := p.roles(2)
+		if err := leads.Log().AdvanceStart(10); err != nil {
+			t.Fatal(err)
+		}
+		if err := copyAs(t, leads, follows, 1<<20, &FollowerFetch{Member: otherBroker}); err != nil {
+			t.Fatal(err)
+		}
+		copyAll(t, leads, follows)
+		if got := sequences(follows); len(got) != 1 || got[7] != 9 {
+			t.Errorf("after a tail of %d the follower knows %v", tail, got)
+		}
+		p.send(leads, 7, 10, 11)
+		copyAll(t, leads, follows)
+	}
 }
 
 func TestFollowerIgnoresWhatComesTooLate(t *testing.T) {

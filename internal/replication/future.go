@@ -207,11 +207,11 @@ func agree(future, of *storage.Log) error {
 	for future.EndOffset() > future.StartOffset() {
 		last := future.EpochAt(future.EndOffset() - 1)
 		epoch, end := of.EpochEnd(last)
+		if epoch == record.NoEpoch || end < 0 || of.EpochAt(of.StartOffset()) > last {
+			break // nothing is known of that time, or nothing any more
+		}
 		if epoch == last && end >= future.EndOffset() {
 			return nil
-		}
-		if epoch == record.NoEpoch || end < 0 {
-			break
 		}
 		to := truncation(EpochEnd{epoch, end}, future.EndOffset(), future.EpochEnd)
 		if to >= future.EndOffset() {
@@ -291,11 +291,17 @@ func (p *Partition) cutFuture(log *storage.Log) {
 	if f == nil {
 		return
 	}
-	f.cuts++
 	var err error
 	if f.log.EndOffset() > log.EndOffset() {
 		err = f.log.TruncateTo(log.EndOffset())
 	}
+	p.futureCut(err)
+}
+
+// futureCut notes that the second copy was cut, or could not be. The caller holds mu.
+func (p *Partition) futureCut(err error) {
+	f := p.future
+	f.cuts++
 	if err != nil {
 		f.mirrored, f.broken = false, f.proposed != 0
 	}

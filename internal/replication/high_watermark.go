@@ -16,10 +16,11 @@ import (
 // than minISR members are in sync (KIP-966), so that what was shown once was on minISR stores; nor while a
 // member's store has not been heard of: its broker may answer from another one, but the member can
 // be elected as long as the metadata store names it. The leader's own store has to be named first for the same reason: until
-// then it would be elected with any.
+// then it would be elected with any. Nor while anybody is eligible beside the in-sync set, who has what was shown when that
+// fell below the minimum, and no more: min.insync.replicas may have been lowered since.
 func nextHighWatermark(r Replicas, now time.Time) record.Offset {
 	unnamed := func(m metadata.Member) bool { return isUnnamed(m, r.Leader) }
-	if len(r.InSync.Committed) < r.MinISR || slices.ContainsFunc(r.InSync.Committed, unnamed) {
+	if len(r.InSync.Committed) < r.MinISR || len(r.Eligible) > 0 || slices.ContainsFunc(r.InSync.Committed, unnamed) {
 		return r.HighWatermark
 	}
 	mark := r.Synced

@@ -20,6 +20,7 @@ func (p *Partition) checkInSync() {
 		}
 		p.claim(v)
 		woken = p.advance(v)
+		p.forgetEligible(v)
 	}
 	p.mu.Unlock()
 	woken.make()

@@ -108,6 +108,7 @@ type Replicas struct {
 	HighWatermark record.Offset
 	EpochStart    record.Offset // the leader's log end when its epoch began
 	InSync        InSync
+	Eligible      []metadata.Member // beside the in-sync set, as the metadata store says (KIP-966)
 	Followers     []Follower
 	MinISR        int           // effective: see effectiveMinISR
 	MaxLag        time.Duration // replica.lag.time.max.ms

@@ -219,8 +219,8 @@ func (m *Manager) applyPartition(
 func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings, isNew bool) *storage.Log {
 	name, id := change.TopicPartition(), change.TopicID
 	log := m.options.Store.Log(name)
-	if log != nil && log.TopicID() != id && !log.TopicID().IsZero() {
-		m.logger.Warn("log of a deleted topic of the same name is removed",
+	if log != nil && log.TopicID() != id && !(log.TopicID().IsZero() && m.mayBeOf(log, change.New)) {
+		m.logger.Warn("log of a deleted topic of the same name, or one that does not say whose it is, is removed",
 			"partition", name.String(), "topicId", log.TopicID(), "wanted", id)
 		if err := m.options.Store.Delete(name); err != nil {
 			m.logger.Error("log can't be removed", "partition", name.String(), "error", err)
@@ -229,6 +229,9 @@ func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings
 		log = nil
 	}
 	if log != nil {
+		if err := log.Claim(id); err != nil {
+			m.logger.Error("log can't be told whose it is", "partition", name.String(), "topicId", id, "error", err)
+		}
 		log.SetConfig(settings.Log)
 		return log
 	}
@@ -246,6 +249,16 @@ func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings
 	m.logger.Info("log created", "partition", name.String(), "topicId", id,
 		"directory", log.Directory().Path(), "start", int64(start))
 	return log
+}
+
+// mayBeOf tells whether a log that has lost its topic's id in a crash of the machine is taken for the replica's. One of a topic that was
+// deleted while this broker was down, and made again, may begin with the same offsets and epochs: it is not, unless the sets have this
+// broker by a store, and so it had the log when it had its id, or the last that is left of the topic may be in it.
+func (m *Manager) mayBeOf(log *storage.Log, state *metadata.Partition) bool {
+	if log.EndOffset() <= log.StartOffset() || state.Leader == ident.NoBroker || state.Inquiry != metadata.NoInquiry {
+		return true
+	}
+	return state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker && !member.Store.IsZero() })
 }
 
 func (m *Manager) put(id ident.TopicID, p *Partition) {

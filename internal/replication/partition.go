@@ -57,8 +57,9 @@ type view struct {
 	named          record.Epoch      // the last election of a copy that may lack records began it
 	epochStart     record.Offset     // the log end when this broker's leadership began
 	inSync         InSync
-	ceiling        record.Offset // offsets from here on may not be assigned
-	minISR         int           // effective
+	eligible       []metadata.Member // beside the in-sync set (KIP-966)
+	ceiling        record.Offset     // offsets from here on may not be assigned
+	minISR         int               // effective
 	throttled      Throttled
 	unfit          bool // the disk did not let it take its role: it neither leads nor copies before it is asked anew
 	doubtful       bool // it would lead, but its directory is torn: it does once that is settled, and it is asked anew
@@ -169,6 +170,7 @@ func (p *Partition) replicasNow(v *view) Replicas {
 		HighWatermark: v.log.HighWatermark(),
 		EpochStart:    v.epochStart,
 		InSync:        v.inSync,
+		Eligible:      v.eligible,
 		Followers:     p.followers,
 		MinISR:        v.minISR,
 		MaxLag:        p.local.maxLag,

@@ -77,3 +77,54 @@ func TestHighWatermarksWaitForTheRegistration(t *testing.T) {
 		t.Errorf("high watermark %d when it serves", got)
 	}
 }
+
+// TestEligibleAreForgottenBeforeTheMarkMoves: when min.insync.replicas is lowered to what the in-sync set has, those who were
+// eligible beside it lack what it shows from then on. They would be elected all the same: no high watermark moves before the
+// state says that nobody is eligible any more (KIP-966).
+func TestEligibleAreForgottenBeforeTheMarkMoves(t *testing.T) {
+	b := newBench(t)
+	minISR := 2
+	b.settings.MinISR = func(int) int { return minISR }
+	state := b.led(0)
+	state.Replicas, state.ELR = []ident.BrokerID{self, otherBroker.Broker}, []metadata.Member{otherBroker}
+	p := b.topic(state)
+	if _, err := p.Append(batch(t, 3), AppendRequest{Acks: 1, Epoch: record.NoEpoch}); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.proposals) > 0 {
+		t.Fatalf("proposed below the minimum: %+v", b.proposals)
+	}
+	minISR = 1
+	p.settle(b.settings)
+	if got := p.State().HighWatermark; got != 0 {
+		t.Errorf("high watermark %d while somebody is eligible who lacks that", got)
+	}
+	if n := len(b.proposals); n != 1 || len(b.proposals[0].ISR) != 1 || b.proposals[0].MinISR != 1 {
+		t.Fatalf("proposed %+v", b.proposals)
+	}
+	p.Refused(b.proposals[0])
+	b.manager.CheckInSync()
+	if n := len(b.proposals); n != 2 {
+		t.Fatalf("refused once, it is proposed %d times", n)
+	}
+	state.ELR, state.Epoch = nil, state.Epoch+1
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	if got := p.State().HighWatermark; got != 3 {
+		t.Errorf("high watermark %d when nobody is eligible any more", got)
+	}
+}
+
+// TestEligibleAreForgottenByANewLeader: the minimum may have been lowered before it was elected.
+func TestEligibleAreForgottenByANewLeader(t *testing.T) {
+	b := newBench(t)
+	state := b.led(0)
+	state.Replicas, state.ELR = []ident.BrokerID{self, otherBroker.Broker}, []metadata.Member{otherBroker}
+	p := b.topic(state)
+	b.append(p, 3)
+	if got := p.State().HighWatermark; got != 0 {
+		t.Errorf("high watermark %d while somebody is eligible who lacks that", got)
+	}
+	if n := len(b.proposals); n != 1 || len(b.proposals[0].ISR) != 1 {
+		t.Errorf("proposed %+v", b.proposals)
+	}
+}

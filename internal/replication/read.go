@@ -97,15 +97,20 @@ func outOfRange(p *Partition, at record.Offset, r ReadResult) error {
 	return fmt.Errorf("%s: offset %d, have [%d, %d): %w", p.name, at, r.LogStart, r.LogEnd, ErrOffsetOutOfRange)
 }
 
-// diverges checks the reader's last epoch against this log's history.
+// diverges checks the reader's last epoch against this log's history. Where that knows nothing of it, for the log begins in a
+// later one, a follower's records below the start may be anything: it is told that the logs part there, even if it ends just
+// there, and does not count before it comes back without them.
 func diverges(log *storage.Log, v *view, req ReadRequest, result *ReadResult) (bool, error) {
 	if req.LastFetchedEpoch == record.NoEpoch {
 		return false, nil
 	}
 	epoch, end := epochEnd(log, v, req.LastFetchedEpoch)
+	result.LogStart = log.StartOffset() // after that: what is told was forgotten before the start had moved
 	switch {
 	case epoch == record.NoEpoch || end < 0 || req.Offset < result.LogStart:
 		return false, fmt.Errorf("epoch %d at offset %d: %w", req.LastFetchedEpoch, req.Offset, ErrOffsetOutOfRange)
+	case req.Follower != nil && log.EpochAt(result.LogStart) > req.LastFetchedEpoch:
+		result.Diverging, result.Diverges = EpochEnd{req.LastFetchedEpoch, result.LogStart}, true
 	case epoch < req.LastFetchedEpoch || end < req.Offset:
 		result.Diverging, result.Diverges = EpochEnd{epoch, end}, true
 	}

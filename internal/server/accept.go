@@ -93,7 +93,7 @@ func (s *Server) admit(l listening, socket net.Conn) {
 		return
 	}
 	s.numbered++
-	c := newConn(s, socket, remote, listener, s.numbered)
+	c := newConn(s, asDirect(socket), remote, listener, s.numbered)
 	if l.tls != nil {
 		c.secure(l.tls)
 	}

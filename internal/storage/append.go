@@ -183,6 +183,9 @@ func (l *Log) judge(set batchSet, origin Origin) (*producerAppend, error) {
 // write puts numbered batches into the active segment, or several where a follower's don't fit one.
 // If that fails halfway, what was written is cut off again.
 func (l *Log) write(set batchSet, c *LogConfig) error {
+	if err := l.makeFiles(); err != nil {
+		return l.failed("make the files", err)
+	}
 	if err := l.noteEpochs(set); err != nil {
 		return l.failed("write leader epochs", err)
 	}

@@ -35,6 +35,10 @@ type Directory struct {
 
 	syncing syncGroups
 
+	// left counts the logs that were taken out of the store while the directory was offline: their files are there still. The
+	// store's mu guards it, and under that the directory comes online.
+	left int
+
 	// mu guards what follows, and the writing of the checkpoint files. Nothing else is locked while
 	// it's held.
 	mu   sync.Mutex

@@ -88,7 +88,7 @@ func (d *Directory) findLogs() ([]foundLog, error) {
 			if l := d.store.Future(tp); l == nil {
 				found = append(found, foundLog{tp, name, true})
 			} else if l.dir != d {
-				d.store.logger.Error("a replica is being moved to two log directories, ignoring one", "partition", tp.String(), "used", l.dir.path, "ignored", d.path)
+				d.ignore(tp, "a replica is being moved to two log directories, ignoring one", l.dir)
 			}
 			continue
 		}
@@ -106,10 +106,17 @@ func (d *Directory) findLogs() ([]foundLog, error) {
 		case l.dir != d && other == nil:
 			found = append(found, foundLog{tp, name, true})
 		case l.dir != d && other.dir != d:
-			d.store.logger.Error("partition is in two log directories, ignoring one", "partition", name, "used", l.dir.path, "ignored", d.path)
+			d.ignore(tp, inTwoDirectories, l.dir)
 		}
 	}
 	return found, nil
+}
+
+const inTwoDirectories = "partition is in two log directories, ignoring one"
+
+// ignore says that a log here is left alone, for one in another directory is used.
+func (d *Directory) ignore(tp ident.TopicPartition, why string, used *Directory) {
+	d.store.logger.Error(why, "partition", tp.String(), "used", used.path, "ignored", d.path)
 }
 
 // noteStale finds the partitions of which only the checkpoint files speak.
@@ -151,13 +158,44 @@ func (d *Directory) loadLog(
 			l.saved[kind] = int64(offset)
 		}
 	}
-	d.store.mu.Lock()
-	defer d.store.mu.Unlock()
-	if found.future {
-		d.store.futures[tp] = l
-	} else {
-		d.store.logs[tp] = l
+	if used := d.store.take(l, found.future); used != l {
+		d.ignore(tp, inTwoDirectories, used.dir)
+		l.close()
 	}
+	return nil
+}
+
+// take has the store know a log that was found, unless it has two of the partition: then it returns another. While the
+// directory came back one of that name may have been made, or be just being made, which is the partition's: then this is the
+// second.
+func (s *Store) take(l *Log, future bool) (used *Log) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !future && s.logs[l.tp] == nil && !s.making[l.tp] {
+		s.logs[l.tp] = l
+		return l
+	}
+	if used = s.futures[l.tp]; used == nil {
+		s.futures[l.tp] = l
+		return l
+	}
+	return used
+}
+
+// clearFor makes room for a new log where there is a directory of its name already that the store does not know, as beside two
+// logs in other directories: what is in it of another topic was deleted, for names are given once at a time.
+func (d *Directory) clearFor(l *Log) error {
+	id, err := d.readTopicID(l.path())
+	if err != nil || id.IsZero() || l.TopicID().IsZero() || id == l.TopicID() {
+		return err
+	}
+	d.store.logger.Warn("log of a deleted topic of the same name is removed", "partition", l.tp.String(), "dir", d.path,
+		"topicId", id, "wanted", l.TopicID())
+	path := filepath.Join(d.path, deletedDirName(l.tp))
+	if err := d.store.fs.Rename(l.path(), path); err != nil {
+		return err
+	}
+	d.store.deletions.add(deletion{dir: d, path: path, dueMs: d.store.nowMs() + l.config.Load().FileDeleteDelayMs})
 	return nil
 }
 

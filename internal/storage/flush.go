@@ -43,6 +43,7 @@ type flushing struct {
 	what        extent
 	segments    []*segment
 	active      *segment
+	bare        bool          // the log had no files
 	entries     bool          // the directory's entries and small files too
 	end         record.Offset // up to which it will be synced
 	truncations int64
@@ -65,11 +66,13 @@ func (l *Log) beginFlush(what extent) (flushing, error) {
 		from = l.synced.Load()
 	}
 	f.segments = list[max(0, segmentAt(list, record.Offset(from))):]
-	switch what {
-	case sealedSegments:
+	switch {
+	case l.bare:
+		f.bare, f.segments = true, nil
+	case what == sealedSegments:
 		last := len(f.segments) - 1
 		f.end, f.segments = f.segments[last].base, f.segments[:last]
-	case wholeLog:
+	case what == wholeLog:
 		if err := l.active().flushIndexes(); err != nil {
 			return flushing{}, l.failed("flush", err)
 		}
@@ -90,9 +93,9 @@ func (f *flushing) run() error {
 	}
 	start := time.Now()
 	path := l.path()
-	err := l.syncAll(f.segments, f.what, f.entries)
+	err := f.sync()
 	if errors.Is(err, fs.ErrNotExist) && l.renamedSince(path) {
-		err = l.syncAll(f.segments, f.what, f.entries)
+		err = f.sync()
 	}
 	if l.store.flushed != nil {
 		l.store.flushed(time.Since(start))
@@ -111,7 +114,7 @@ func (f *flushing) finish(err error) error {
 		l.unsynced = l.unsynced || f.entries
 		return l.failed("flush", err)
 	}
-	if f.entries && l.active() == f.active {
+	if f.entries && l.active() == f.active && !f.bare { // files that were made beside the sync may have no names yet
 		l.unnamed = false
 		if l.cuts == 0 {
 			l.certain.Store(math.MaxInt64)
@@ -127,6 +130,13 @@ func (f *flushing) finish(err error) error {
 		l.flushedMs = l.store.nowMs()
 	}
 	return nil
+}
+
+func (f *flushing) sync() error {
+	if f.bare {
+		return f.log.dir.syncEntries()
+	}
+	return f.log.syncAll(f.segments, f.what, f.entries)
 }
 
 // syncAll syncs segments, and the directory with its small files if they have changed.

@@ -110,7 +110,7 @@ func (s *Store) CreateFuture(of *Log, d *Directory, start record.Offset) (*Log, 
 			return nil, err
 		}
 	}
-	l, err := s.createAt(d, newLog(d, of.tp, of.id, filepath.Join(d.path, futureDirName(of.tp)), of.Config()), start, true)
+	l, err := s.createAt(d, newLog(d, of.tp, of.TopicID(), filepath.Join(d.path, futureDirName(of.tp)), of.Config()), start)
 	if err != nil {
 		return nil, err
 	}
@@ -123,15 +123,10 @@ func (s *Store) CreateFuture(of *Log, d *Directory, start record.Offset) (*Log, 
 
 // DropFuture gives a future log up, as Delete does a log. ErrUnknownLog, ErrStorage.
 func (s *Store) DropFuture(tp ident.TopicPartition) error {
-	s.mu.Lock()
-	l := s.futures[tp]
-	delete(s.futures, tp)
-	s.mu.Unlock()
-	if l == nil {
-		return fmt.Errorf("future of %s: %w", tp, ErrUnknownLog)
+	if err := s.discard(s.futures, tp); err != nil {
+		return fmt.Errorf("future log: %w", err)
 	}
-	l.dir.forget(tp)
-	return l.delete()
+	return nil
 }
 
 // Promote makes a partition's future log its log, and has the one that it had deleted by the function it returns. A crash in
@@ -150,12 +145,17 @@ func (s *Store) Promote(tp ident.TopicPartition) (promoted *Log, deleteOld func(
 	s.mu.Lock()
 	delete(s.futures, tp)
 	s.logs[tp] = l
+	stays := s.leave(old)
 	s.mu.Unlock()
 	return l, func() error {
 		if old == nil {
 			return nil
 		}
 		old.dir.forget(tp)
+		if stays != nil {
+			old.close()
+			return stays
+		}
 		return old.delete()
 	}, nil
 }

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -28,7 +27,7 @@ import (
 const inventoryName = "clean-shutdown-inventory"
 
 // inventoryVersion is the first byte of the file.
-const inventoryVersion = 2
+const inventoryVersion = 3
 
 // inventory has an entry for each partition's directory that held exactly what it should, by its name.
 type inventory map[string]inventoried
@@ -38,6 +37,7 @@ type inventoried struct {
 	id        ident.TopicID
 	changedNs int64         // when the partition's directory was modified, in nanoseconds since 1970
 	writtenNs int64         // when the file that is appended to was
+	namedNs   int64         // when the file with the topic's id was; 0 if there is none
 	end       record.Offset // of the log
 	epochs    leaderEpochs
 	segments  []inventoriedSegment // never none
@@ -45,6 +45,7 @@ type inventoried struct {
 	last      lastBatch       // of the segment that is appended to
 	snapshots []record.Offset // the producers' snapshot files, ascending
 	producers bool            // the newest of these holds some
+	bare      bool            // the log had no files (bare.go)
 }
 
 // inventoriedSegment is a segment's base offset and the sizes of its files, those of indexes in entries.
@@ -130,7 +131,7 @@ func (found inventory) encode() []byte {
 
 func (i *inventoried) encode(buf []byte) []byte {
 	buf = append(buf, i.id[:]...)
-	for _, n := range []int64{i.changedNs, i.writtenNs, int64(i.end),
+	for _, n := range []int64{i.changedNs, i.writtenNs, i.namedNs, int64(i.end),
 		i.active.sinceIndex, int64(i.active.lastOffset.relative), int64(i.active.lastOffset.position),
 		i.active.lastTime.timestamp, int64(i.active.lastTime.relative),
 		i.active.max.timestamp, int64(i.active.max.relative),
@@ -150,11 +151,21 @@ func (i *inventoried) encode(buf []byte) []byte {
 	for _, end := range i.snapshots {
 		buf = binary.AppendVarint(buf, int64(end))
 	}
+	var flags byte
 	if i.producers {
-		return append(buf, 1)
+		flags |= inventoriedProducers
 	}
-	return append(buf, 0)
+	if i.bare {
+		flags |= inventoriedBare
+	}
+	return append(buf, flags)
 }
+
+// The bits of the last byte of an entry.
+const (
+	inventoriedProducers = 1 << iota
+	inventoriedBare
+)
 
 // errBadInventory says that an inventory can't be understood.
 var errBadInventory = errors.New("malformed inventory")
@@ -185,7 +196,7 @@ type inventoryReader struct {
 
 func (r *inventoryReader) log() (i inventoried) {
 	copy(i.id[:], r.bytes(len(i.id)))
-	i.changedNs, i.writtenNs, i.end = r.int(), r.int(), record.Offset(r.int())
+	i.changedNs, i.writtenNs, i.namedNs, i.end = r.int(), r.int(), r.int(), record.Offset(r.int())
 	i.active.sinceIndex = r.int()
 	i.active.lastOffset = offsetEntry{relative: int32(r.int()), position: int32(r.int())}
 	i.active.lastTime = timeEntry{timestamp: r.int(), relative: int32(r.int())}
@@ -203,7 +214,9 @@ func (r *inventoryReader) log() (i inventoried) {
 	for n := range i.snapshots {
 		i.snapshots[n] = record.Offset(r.int())
 	}
-	i.producers = bytes.Equal(r.bytes(1), []byte{1})
+	if flags := r.bytes(1); len(flags) == 1 {
+		i.producers, i.bare = flags[0]&inventoriedProducers != 0, flags[0]&inventoriedBare != 0
+	}
 	r.broken = r.broken || len(i.segments) == 0
 	return i
 }

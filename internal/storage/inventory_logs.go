@@ -1,6 +1,8 @@
 package storage
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -36,12 +38,16 @@ func (l *Log) describe() (i inventoried, ok bool) {
 	if err != nil {
 		return i, false
 	}
-	written, err := l.store.fs.Stat(active.pathOf(recordsFile))
-	if err != nil || written.Size() != active.size.Load() {
-		return i, false
+	var writtenNs int64
+	if !l.bare {
+		written, err := l.store.fs.Stat(active.pathOf(recordsFile))
+		if err != nil || written.Size() != active.size.Load() {
+			return i, false
+		}
+		writtenNs = written.ModTime().UnixNano()
 	}
 	i = inventoried{
-		id: l.id, changedNs: changed.ModTime().UnixNano(), writtenNs: written.ModTime().UnixNano(), end: l.EndOffset(),
+		id: l.TopicID(), changedNs: changed.ModTime().UnixNano(), writtenNs: writtenNs, namedNs: l.namedNs(), end: l.EndOffset(), bare: l.bare,
 		epochs: *l.epochs.Load(), snapshots: l.producers.snapshots, producers: len(l.producers.producers) > 0,
 		active: inventoriedEnd{active.sinceIndex, active.offsets.last, active.times.last, active.max},
 		last:   active.last,
@@ -59,6 +65,15 @@ func (l *Log) describe() (i inventoried, ok bool) {
 		i.segments = append(i.segments, inventoriedSegment{s.base, s.size.Load(), s.offsets.count(), s.times.count()})
 	}
 	return i, true
+}
+
+// namedNs is when the file that says whose the log is was written, 0 if there is none.
+func (l *Log) namedNs() int64 {
+	named, err := l.store.fs.Stat(filepath.Join(l.path(), partitionMetadataName))
+	if err != nil {
+		return 0
+	}
+	return named.ModTime().UnixNano()
 }
 
 // holdsExactly tells whether the log's directory holds the files that the log knows of, and nothing that a start
@@ -89,6 +104,9 @@ func (l *Log) holdsExactly() bool {
 			}
 		}
 	}
+	if l.bare {
+		return len(entries) == 0
+	}
 	return segments == len(list[0].files())*len(list) && snapshots == len(l.producers.snapshots)
 }
 
@@ -104,10 +122,16 @@ func (l *Log) restore(i inventoried, from loading) (ok bool, err error) {
 		return false, nil
 	}
 	written, err := l.store.fs.Stat(segmentPath(l.path(), last.base, recordsFile))
-	if err != nil || written.Size() != last.size || written.ModTime().UnixNano() != i.writtenNs ||
-		!from.clean && !l.indexesAre(last) {
+	switch {
+	case i.bare: // files that were made within a tick of the clock are not seen by the directory's time
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+	case err != nil || written.Size() != last.size || written.ModTime().UnixNano() != i.writtenNs ||
+		!from.clean && !l.indexesAre(last):
 		return false, nil
 	}
+	l.bare = i.bare
 	l.epochs.Store(&i.epochs)
 	start := l.begin(l.segmentsOf(i), i.end, from)
 	return true, l.restoreProducers(i, start, false)

@@ -50,7 +50,7 @@ func (d *Directory) keepInventory(sameBoot bool) error {
 // looked into. Nobody else knows the log yet.
 func (l *Log) resume(i inventoried, from loading) (ok bool, err error) {
 	size, ok := l.appendedOnly(i)
-	if !ok {
+	if !ok || !l.isOf(i) {
 		return false, nil
 	}
 	segments := l.segmentsOf(i)
@@ -77,6 +77,17 @@ func (l *Log) resume(i inventoried, from loading) (ok bool, err error) {
 	}
 	s.retire()
 	return false, nil
+}
+
+// isOf tells whether the log is of the topic of the inventory's: one that was deleted and made again has logs of the same names, which may
+// begin with the very same batches. The files that say whose they are are others, written later; one that is as old as the inventory's
+// need not be read.
+func (l *Log) isOf(i inventoried) bool {
+	if i.namedNs != 0 && l.namedNs() == i.namedNs {
+		return true
+	}
+	written, err := l.dir.readTopicID(l.path())
+	return err == nil && written == i.id
 }
 
 // appendedOnly tells whether the log's directory holds the very files of the inventory, the indexes as long as they were. It

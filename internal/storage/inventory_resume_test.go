@@ -31,7 +31,7 @@ func (s *starts) start(left *vfs.Mem, without *vfs.Mem, boot ident.BootID, when 
 	}
 	var looked atomic.Int32
 	found := s.open(vfs.WithFaults(left, func(op vfs.Op) error {
-		if op.Kind == vfs.OpOpen && strings.HasSuffix(op.Path, partitionMetadataName) {
+		if op.Kind == vfs.OpOpen && strings.HasSuffix(op.Path, leaderEpochsName) {
 			looked.Add(1)
 		}
 		return nil
@@ -208,5 +208,34 @@ func TestInventoryIsOfTheSameBatches(t *testing.T) {
 	again := killed.open().Log(testTopic)
 	if again.EndOffset() != 14 || again.EpochAt(0) != 9 {
 		t.Errorf("the log ends at %d, its first record is of epoch %d", again.EndOffset(), again.EpochAt(0))
+	}
+}
+
+// TestInventoryIsOfTheSameTopic deletes a log after a clean stop and makes another topic's under its name, which begins with the
+// same batches: what the inventory knows of the old one says nothing of it, or the broker would remove it, with its records,
+// as a deleted topic's.
+func TestInventoryIsOfTheSameTopic(t *testing.T) {
+	for _, records := range []int{0, 5} {
+		t.Run(fmt.Sprint(records), func(t *testing.T) {
+			mem := vfs.NewMem()
+			h := newHarness(t, mem)
+			h.appendMany(h.log(nil), records)
+			h.close(true)
+			h.open()
+			if err := h.store.Delete(testTopic); err != nil {
+				t.Fatal(err)
+			}
+			id := ident.TopicID{4, 5, 6}
+			l, err := h.store.Create(testTopic, id, DefaultLogConfig(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.appendMany(l, 7)
+			again := newHarness(t, mem.Restart()).open().Log(testTopic)
+			if again.TopicID() != id {
+				t.Errorf("the log is of topic %s, it was made for %s", again.TopicID(), id)
+			}
+			expectValues(t, again, 0, 7)
+		})
 	}
 }

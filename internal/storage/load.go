@@ -34,6 +34,9 @@ func (l *Log) load(from loading) error {
 	if err != nil {
 		return err
 	}
+	if l.bare = l.mayBeBare(from.start) && listing.isBare(); l.bare {
+		return l.beginBare()
+	}
 	segments := make([]*segment, 0, len(listing.segments))
 	for _, found := range listing.segments {
 		s := newSegment(l, found.base)
@@ -305,6 +308,9 @@ func (l *Log) eachBatch(from record.Offset, do func(b record.Batch, h *handle, p
 }
 
 func (s *segment) eachBatch(from record.Offset, do func(b record.Batch, h *handle, pos int64) error) error {
+	if s.size.Load() == 0 {
+		return nil
+	}
 	h, err := s.records.pin()
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type Log struct {
 	store *Store
 	dir   *Directory
 	tp    ident.TopicPartition
-	id    ident.TopicID
+	id    atomic.Pointer[ident.TopicID] // shared by logs of the same topic; zero until Claim where the metadata file was lost
 
 	// where is the log's directory, nil for the one that bears the partition's name; it changes when the log is deleted.
 	where         atomic.Pointer[string]
@@ -51,6 +51,7 @@ type Log struct {
 	// disk, never for a sync.
 	mu        sync.Mutex
 	producers *producerTable
+	bare      bool  // the log has no files yet (bare.go)
 	unwritten bool  // the file of epochs lacks the last one, of which the log has no record yet
 	unsynced  bool  // the directory's entries or its small files changed since they were synced
 	unnamed   bool  // the name of the segment that is appended to may not be on the disk
@@ -73,11 +74,11 @@ func newLog(d *Directory, tp ident.TopicPartition, id ident.TopicID, path string
 		store:     d.store,
 		dir:       d,
 		tp:        tp,
-		id:        id,
 		producers: newProducerTable(d.store.producerIDExpirationMs.Load()),
 		flushedMs: d.store.nowMs(),
 	}
 	l.turn.L = &l.mu
+	l.id.Store(d.store.sharedID(id))
 	l.moveTo(path)
 	l.config.Store(d.store.shared(c))
 	l.segments.Store(new([]*segment))
@@ -99,8 +100,34 @@ func (l *Log) String() string { return l.tp.String() }
 // TopicPartition names the log.
 func (l *Log) TopicPartition() ident.TopicPartition { return l.tp }
 
-// TopicID is the id of the topic for which the log was made; zero if its metadata file was lost.
-func (l *Log) TopicID() ident.TopicID { return l.id }
+// TopicID is the id of the topic for which the log was made; zero, until Claim, if its metadata file was lost, or not made yet
+// when the process before was killed.
+func (l *Log) TopicID() ident.TopicID { return *l.id.Load() }
+
+// Claim has a log that does not know its topic say again which one it is of: its metadata file was lost in a crash of the machine, or
+// it never had one, for it is bare, and makes it with its first record. One that knows its topic is not changed. Errors: ErrStorage,
+// ErrDeleted.
+func (l *Log) Claim(id ident.TopicID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.TopicID().IsZero() || id.IsZero() {
+		return nil
+	}
+	if l.bare {
+		l.id.Store(l.store.sharedID(id))
+		return nil
+	}
+	if err := l.usable(); err != nil {
+		return err
+	}
+	if err := l.writeTopicID(id, false); err != nil {
+		return l.failed("write the topic's id", err)
+	}
+	l.id.Store(l.store.sharedID(id))
+	l.unsynced = true
+	l.store.flusher.add(l)
+	return nil
+}
 
 // Directory is where the log is.
 func (l *Log) Directory() *Directory { return l.dir }
@@ -228,6 +255,10 @@ func (l *Log) setEpochs(es leaderEpochs) error {
 		return nil
 	}
 	l.epochs.Store(&es)
+	if l.bare {
+		l.unwritten = len(es) > 0
+		return nil
+	}
 	return l.writeEpochs()
 }
 

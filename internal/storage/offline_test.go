@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"barnabas/internal/ident"
+	"barnabas/internal/record"
 	"barnabas/internal/vfs"
 )
 
@@ -149,10 +150,15 @@ func expectReadOrStorage(t *testing.T, l *Log) {
 
 // A partition whose directory fills up as it is created gets another, and is in no two when the first is back.
 func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
+	t.Run("no room for a directory", func(t *testing.T) { creationOnAFullDisk(t, vfs.OpMkdir, 0) })
+	t.Run("no room for files", func(t *testing.T) { creationOnAFullDisk(t, vfs.OpWrite, 1000) })
+}
+
+func creationOnAFullDisk(t *testing.T, full vfs.OpKind, start record.Offset) {
 	mem := vfs.NewMem()
 	noRoom := false
 	h := newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
-		if noRoom && op.Kind == vfs.OpWrite && strings.HasPrefix(op.Path, "/a") {
+		if noRoom && op.Kind == full && strings.HasPrefix(op.Path, "/a") {
 			return syscall.ENOSPC
 		}
 		return nil
@@ -160,7 +166,7 @@ func TestCreationOnAFullDiskLeavesNothing(t *testing.T) {
 	h.dirs = []string{"/a", "/b"}
 	s := h.open()
 	noRoom = true
-	if _, err := s.Create(testTopic, testTopicID, DefaultLogConfig(), 0); !errors.Is(err, ErrStorage) {
+	if _, err := s.Create(testTopic, testTopicID, DefaultLogConfig(), start); !errors.Is(err, ErrStorage) {
 		t.Fatalf("on a full disk: %v", err)
 	}
 	if l := h.create(testTopic, nil); l.Directory().Path() != "/b" {

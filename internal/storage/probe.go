@@ -25,7 +25,6 @@ func (s *Store) probeOffline() {
 			s.logger.Debug("log directory is still offline", "dir", d.path, "error", err)
 			continue
 		}
-		d.offline.Store(nil)
 		s.logger.Info("log directory is online again", "dir", d.path, "logs", len(d.Logs()))
 		if s.directoryChanged != nil {
 			s.directoryChanged(d, nil)
@@ -33,7 +32,7 @@ func (s *Store) probeOffline() {
 	}
 }
 
-// revive writes something to the directory and, if that goes well, reads its logs anew.
+// revive writes something to the directory and, if that goes well, reads its logs anew. Then it is online.
 func (d *Directory) revive() error {
 	if !d.opened() {
 		if err := d.open(); err != nil {
@@ -59,7 +58,26 @@ func (d *Directory) revive() error {
 			return err
 		}
 	}
-	return d.loadLogs()
+	for left := -1; !d.online(&left); {
+		if err := d.loadLogs(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// online ends the time in which the directory is offline, unless logs were taken out of the store since it was asked last:
+// what is in the directory and not in the store would be deleted by nobody, and be taken for the log of the next topic of that
+// name. left is how many there were then, negative for the first time.
+func (d *Directory) online(left *int) bool {
+	d.store.mu.Lock()
+	defer d.store.mu.Unlock()
+	if *left != d.left {
+		*left = d.left
+		return false
+	}
+	d.offline.Store(nil)
+	return true
 }
 
 // probe writes, syncs and removes a file.

@@ -54,15 +54,21 @@ func newSegment(l *Log, base record.Offset) *segment {
 // createSegment makes an empty segment with its files. The caller holds the log's mu.
 func createSegment(l *Log, base record.Offset) (*segment, error) {
 	s := newSegment(l, base)
-	s.maxLoaded, l.unnamed = true, true
+	s.maxLoaded = true
+	return s, s.createFiles()
+}
+
+// createFiles makes the files of an empty segment. The caller holds the log's mu.
+func (s *segment) createFiles() error {
+	s.log.unnamed = true
 	for _, f := range s.files() {
 		h, err := f.create()
 		if err != nil {
-			return nil, fmt.Errorf("create segment %d: %w", base, err)
+			return fmt.Errorf("create segment %d: %w", s.base, err)
 		}
 		h.unpin()
 	}
-	return s, nil
+	return nil
 }
 
 func (s *segment) files() [3]*file {

@@ -44,6 +44,9 @@ type Options struct {
 	DirectoryChanged func(d *Directory, cause error)
 	// Flushed is told how long a sync of a log took.
 	Flushed func(time.Duration)
+	// SyncBy has the syncs that acknowledgements wait for (fsync.on.ack) done soon, and not by its caller, who holds a lock, for a
+	// simulator that does one thing after another; nil has goroutines of the store do them.
+	SyncBy func(work func())
 }
 
 // Store is all logs of a broker.
@@ -59,6 +62,7 @@ type Store struct {
 
 	directoryChanged func(*Directory, error)
 	flushed          func(time.Duration)
+	syncBy           func(func())
 
 	dirs        []*Directory
 	handles     handles
@@ -71,6 +75,7 @@ type Store struct {
 	producerIDExpirationMs atomic.Int64
 	// latestConfig is what shared has seen last: the logs of a topic, and of most topics, have the same settings.
 	latestConfig atomic.Pointer[LogConfig]
+	latestID     atomic.Pointer[ident.TopicID] // the same for sharedID
 	stop         chan struct{}
 	done         sync.WaitGroup
 
@@ -131,6 +136,9 @@ func newStore(o Options) *Store {
 	}
 	if s.clock == nil {
 		s.clock = time.Now
+	}
+	if s.syncBy = o.SyncBy; s.syncBy == nil {
+		s.syncBy = s.done.Go
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -208,6 +216,16 @@ func (s *Store) shared(c LogConfig) *LogConfig {
 	}
 	kept := c // so that the argument need not be on the heap
 	s.latestConfig.Store(&kept)
+	return &kept
+}
+
+// sharedID is shared for a topic's id.
+func (s *Store) sharedID(id ident.TopicID) *ident.TopicID {
+	if latest := s.latestID.Load(); latest != nil && *latest == id {
+		return latest
+	}
+	kept := id
+	s.latestID.Store(&kept)
 	return &kept
 }
 
@@ -339,43 +357,60 @@ func (s *Store) create(tp ident.TopicPartition, id ident.TopicID, c LogConfig, s
 			return nil, err
 		}
 	}
-	path := d.pathOf(tp)
-	_, err := s.fs.Stat(path)
-	isNew := errors.Is(err, fs.ErrNotExist)
-	l, err := s.createAt(d, newLog(d, tp, id, path, c), start, isNew)
-	if err != nil && isNew {
-		// Else the partition, which gets another directory now, would be in two when this one is back.
-		err = errors.Join(err, s.fs.RemoveAll(path))
-	}
-	return l, err
+	return s.createAt(d, newLog(d, tp, id, d.pathOf(tp), c), start)
 }
 
-// createAt makes the log's directory, if isNew says that it is not there, and the files in it.
-func (s *Store) createAt(d *Directory, l *Log, start record.Offset, isNew bool) (*Log, error) {
-	path := l.path()
-	if err := s.fs.MkdirAll(path, 0o755); err != nil {
+// createAt makes the log's directory, unless it is there, and the files in it, which may wait (bare.go).
+func (s *Store) createAt(d *Directory, l *Log, start record.Offset) (*Log, error) {
+	err := s.fs.Mkdir(l.path(), 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		if err := d.clearFor(l); err != nil {
+			return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
+		}
+		err = s.fs.Mkdir(l.path(), 0o755)
+	}
+	isNew := err == nil
+	if !isNew && !errors.Is(err, fs.ErrExist) {
 		return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
 	}
 	d.made.Add(1)
-	if !l.id.IsZero() {
-		write := vfs.ReplaceFile
-		if isNew { // nothing is replaced: a crash leaves it empty where it would have left none
-			write = writeNewFile
+	if err := s.createFiles(d, l, start, isNew); err != nil {
+		if isNew { // else the partition, which gets another directory now, would be in two when this one is back
+			err = errors.Join(err, s.fs.RemoveAll(l.path()))
 		}
-		if err := write(s.fs, filepath.Join(path, partitionMetadataName), encodePartitionMetadata(l.id)); err != nil {
-			return nil, d.fail(fmt.Errorf("create %s: %w", l, err))
-		}
-	}
-	l.unsynced = true
-	load := func() error { return l.load(loading{start: start}) }
-	if isNew {
-		l.saved = [checkpointKinds]int64{-1, -1, -1, -1} // where the files spoke of an earlier log, they were written just now
-		load = func() error { return l.loadEmpty(nil, start) }
-	}
-	if err := load(); err != nil {
-		return nil, l.failed("create", err)
+		return nil, err
 	}
 	return l, nil
+}
+
+// createFiles makes the files in the log's directory, or reads those that are there.
+func (s *Store) createFiles(d *Directory, l *Log, start record.Offset, isNew bool) error {
+	if isNew {
+		l.saved = [checkpointKinds]int64{-1, -1, -1, -1} // where the files spoke of an earlier log, they were written just now
+		if l.mayBeBare(start) {
+			return l.failed("create", l.beginBare())
+		}
+	}
+	if err := l.writeTopicID(l.TopicID(), isNew); err != nil {
+		return d.fail(fmt.Errorf("create %s: %w", l, err))
+	}
+	l.unsynced = true
+	if !isNew {
+		return l.failed("create", l.load(loading{start: start}))
+	}
+	return l.failed("create", l.loadEmpty(nil, start))
+}
+
+// writeTopicID writes the metadata file, unless there is nothing to write; isNew says that there is none that counts.
+func (l *Log) writeTopicID(id ident.TopicID, isNew bool) error {
+	if id.IsZero() {
+		return nil
+	}
+	write := vfs.ReplaceFile
+	if isNew { // nothing is replaced: a crash leaves it empty where it would have left none
+		write = writeNewFile
+	}
+	return write(l.store.fs, filepath.Join(l.path(), partitionMetadataName), encodePartitionMetadata(id))
 }
 
 // roomiest is the online directory with the fewest logs.
@@ -402,20 +437,42 @@ func (s *Store) roomiest() *Directory {
 }
 
 // Delete takes a log out of the store at once, renames its directory and removes that after
-// file.delete.delay.ms. ErrUnknownLog, ErrStorage.
-func (s *Store) Delete(tp ident.TopicPartition) error {
+// file.delete.delay.ms. ErrUnknownLog, ErrStorage: the log's directory is offline. It brings the log
+// along when it comes back, and whoever still wants it deleted has to say so again.
+func (s *Store) Delete(tp ident.TopicPartition) error { return s.discard(s.logs, tp) }
+
+// discard deletes a log of those in one of the store's maps.
+func (s *Store) discard(logs map[ident.TopicPartition]*Log, tp ident.TopicPartition) error {
 	s.mu.Lock()
-	l := s.logs[tp]
-	delete(s.logs, tp)
+	l := logs[tp]
+	delete(logs, tp)
+	err := s.leave(l)
 	s.mu.Unlock()
 	if l == nil {
 		return fmt.Errorf("%s: %w", tp, ErrUnknownLog)
 	}
 	l.dir.forget(tp)
+	if err != nil {
+		l.close()
+		return err
+	}
 	return l.delete()
 }
 
-// delete ends a log that the store no longer has.
+// leave tells whether a log that is taken out of the store's maps can be deleted. Where its directory is offline it can't, and
+// the directory is told to look for it when it comes back: it may be at that just now, and past it. The caller holds mu.
+func (s *Store) leave(l *Log) error {
+	if l == nil {
+		return nil
+	}
+	err := l.dir.Err()
+	if err != nil {
+		l.dir.left++
+	}
+	return err
+}
+
+// delete ends a log that the store no longer has, in a directory that was online when it was taken out.
 func (l *Log) delete() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

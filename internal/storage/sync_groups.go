@@ -66,7 +66,7 @@ func (g *syncGroups) add(l *Log, done func()) {
 	}
 	if g.working < syncGroupsAtOnce {
 		g.working++
-		g.dir.store.done.Go(g.work)
+		g.dir.store.syncBy(g.work)
 	}
 }
 

@@ -271,6 +271,9 @@ func (l *Log) clearTo(o record.Offset) error {
 
 // restartAt is TruncateFullyTo under mu.
 func (l *Log) restartAt(o record.Offset) error {
+	if err := l.makeFiles(); err != nil {
+		return l.failed("truncate", err)
+	}
 	old := l.list()
 	l.boundaries.clear()
 	l.noteCut(o)

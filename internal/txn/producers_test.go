@@ -69,9 +69,9 @@ func TestIDsAreUniqueAcrossBlocks(t *testing.T) {
 		p := newTester(b)
 		defer p.Close()
 		p.ask(25)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // the bubble's time
 		p.ask(10)
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // the bubble's time
 		synctest.Wait()
 		seen := map[record.ProducerID]bool{}
 		for _, id := range p.ids {
@@ -92,16 +92,16 @@ func TestNextBlockIsFetchedAhead(t *testing.T) {
 		p := newTester(b)
 		defer p.Close()
 		p.ask(1)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the bubble's time
 		synctest.Wait()
 		p.ask(7)
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // the bubble's time
 		synctest.Wait()
 		if b.asked != 1 {
 			t.Fatalf("%d blocks after 8 of 10 ids, want 1", b.asked)
 		}
 		p.ask(1)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the bubble's time
 		synctest.Wait()
 		if b.asked != 2 {
 			t.Fatalf("%d blocks after 9 of 10 ids, want 2", b.asked)
@@ -119,7 +119,7 @@ func TestFailureIsAnswered(t *testing.T) {
 		p := newTester(b)
 		defer p.Close()
 		p.ask(3)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the bubble's time
 		synctest.Wait()
 		if p.failed != 3 || b.asked != 1 {
 			t.Fatalf("%d failures after %d attempts, want 3 after 1", p.failed, b.asked)
@@ -128,7 +128,7 @@ func TestFailureIsAnswered(t *testing.T) {
 		b.fail = nil
 		b.mu.Unlock()
 		p.ask(1)
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // the bubble's time
 		synctest.Wait()
 		if len(p.ids) != 1 {
 			t.Fatal("no id once there is a controller")

@@ -31,7 +31,7 @@ func TestThoseThatBeganApartAreWokenTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		woken := make(chan time.Time)
 		for i := range 3 {
-			time.Sleep(time.Duration(i) * 17 * time.Millisecond)
+			time.Sleep(time.Duration(i) * 17 * time.Millisecond) // the bubble's time
 			ticker := NewTicker(100 * time.Millisecond)
 			go func() {
 				defer ticker.Stop()

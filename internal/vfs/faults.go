@@ -156,6 +156,13 @@ func (f *faultFS) RemoveAll(name string) error {
 	return f.inner.RemoveAll(name)
 }
 
+func (f *faultFS) Mkdir(name string, perm fs.FileMode) error {
+	if err := f.ask(OpMkdir, name); err != nil {
+		return err
+	}
+	return f.inner.Mkdir(name, perm)
+}
+
 func (f *faultFS) MkdirAll(name string, perm fs.FileMode) error {
 	if err := f.ask(OpMkdir, name); err != nil {
 		return err

@@ -148,6 +148,21 @@ func (m *Mem) removeTree(dir *memNode, base string) {
 	m.unlink(dir, base)
 }
 
+// Mkdir is FS.Mkdir.
+func (m *Mem) Mkdir(name string, _ fs.FileMode) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	dir, base, err := m.parent(name)
+	if err == nil && dir.entries[base] != nil {
+		err = syscall.EEXIST
+	}
+	if err != nil {
+		return pathError("mkdir", name, err)
+	}
+	m.link(dir, base, newMemDir())
+	return nil
+}
+
 // MkdirAll is FS.MkdirAll.
 func (m *Mem) MkdirAll(name string, _ fs.FileMode) error {
 	m.mu.Lock()

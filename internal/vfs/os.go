@@ -58,13 +58,20 @@ func (osFS) Rename(oldname, newname string) error {
 	}
 }
 
-// MkdirAll is one system call where only the last directory is missing.
-func (osFS) MkdirAll(name string, perm fs.FileMode) error {
-	if syscall.Mkdir(name, uint32(perm.Perm())) == nil {
-		return nil
+// Mkdir is one system call, with no look at what it made.
+func (osFS) Mkdir(name string, perm fs.FileMode) error {
+	for {
+		err := syscall.Mkdir(name, uint32(perm.Perm()))
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EINTR) {
+			return &fs.PathError{Op: "mkdir", Path: name, Err: err}
+		}
 	}
-	return os.MkdirAll(name, perm)
 }
+
+func (osFS) MkdirAll(name string, perm fs.FileMode) error { return os.MkdirAll(name, perm) }
 
 func (osFS) Chtimes(name string, modified time.Time) error {
 	return os.Chtimes(name, time.Time{}, modified)

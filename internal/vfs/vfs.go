@@ -35,6 +35,9 @@ type FS interface {
 	Remove(name string) error
 	// RemoveAll removes a tree. A name that doesn't exist is no error.
 	RemoveAll(name string) error
+	// Mkdir makes a directory in one that is there: fs.ErrExist if there is something of that name, fs.ErrNotExist if the one
+	// above is missing.
+	Mkdir(name string, perm fs.FileMode) error
 	// MkdirAll makes a directory and those above it.
 	MkdirAll(name string, perm fs.FileMode) error
 	// ReadDir lists a directory, sorted by name.

@@ -134,6 +134,14 @@ func TestErrorsAreThoseOfOS(t *testing.T) {
 func TestDirectories(t *testing.T) {
 	each(t, func(t *testing.T, fsys FS, dir string) {
 		must(t, fsys.MkdirAll(filepath.Join(dir, "x", "y"), 0o755))
+		must(t, fsys.Mkdir(filepath.Join(dir, "x", "z"), 0o755))
+		if err := fsys.Mkdir(filepath.Join(dir, "x", "z"), 0o755); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a directory made twice: %v", err)
+		}
+		if err := fsys.Mkdir(filepath.Join(dir, "missing", "z"), 0o755); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a directory in one that is missing: %v", err)
+		}
+		must(t, fsys.Remove(filepath.Join(dir, "x", "z")))
 		write(t, fsys, filepath.Join(dir, "x", "y", "file"), "content", true)
 		must(t, fsys.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "z")))
 		must(t, fsys.SyncDir(dir))

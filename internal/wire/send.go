@@ -2,7 +2,7 @@ package wire
 
 import (
 	"io"
-	"net"
+	"syscall"
 )
 
 // sendfileFrom is the length from which a range goes by sendfile. A shorter one is cheaper copied
@@ -33,6 +33,12 @@ func (r *Reply) SendTo(conn io.Writer) error {
 	return s.flush()
 }
 
+// plain is a connection of the system's, with nothing between.
+type plain interface {
+	io.Writer
+	syscall.Conn
+}
+
 // sender gathers what lies between long ranges.
 type sender struct {
 	conn io.Writer
@@ -52,11 +58,11 @@ func (s *sender) flush() error {
 
 func (s *sender) sendRange(part Range) error {
 	if part.Length >= sendfileFrom && part.File.OS() != nil {
-		if tcp, ok := s.conn.(*net.TCPConn); ok {
+		if socket, ok := s.conn.(plain); ok {
 			if err := s.flush(); err != nil {
 				return err
 			}
-			return sendfile(tcp, part)
+			return sendfile(socket, part)
 		}
 	}
 	return s.copyRange(part)

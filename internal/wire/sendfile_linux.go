@@ -2,7 +2,6 @@ package wire
 
 import (
 	"io"
-	"net"
 	"os"
 	"runtime"
 
@@ -14,7 +13,7 @@ const maxSendfile = 4 << 20
 
 // sendfile sends a range of a file by its own offset. net.TCPConn.ReadFrom would use the file's
 // position, which readers of one segment share.
-func sendfile(conn *net.TCPConn, part Range) error {
+func sendfile(conn plain, part Range) error {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err

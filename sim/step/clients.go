@@ -1,6 +1,7 @@
 package step
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -50,6 +51,9 @@ func (m *machine) acknowledge() {
 			required-- // the high watermark stands on the record, not behind it
 		}
 		done, err := p.Committed(r.epoch, required)
+		if m.options.Bugs.AcknowledgesUnsynced {
+			done, err = done || m.heldInSync(r), nil
+		}
 		if done && err == nil {
 			m.promise(r, &r.acked)
 			m.acked++
@@ -97,6 +101,9 @@ func (w *world) consume() {
 func (m *machine) show(buf []byte, upTo record.Offset) {
 	for len(buf) > 0 {
 		b, rest, err := record.Next(buf)
+		if errors.Is(err, record.ErrShort) {
+			return // the bound of the read has cut it
+		}
 		if err != nil {
 			m.violation("broker %d shows a broken batch: %v", m.id, err)
 			return

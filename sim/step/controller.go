@@ -46,7 +46,18 @@ func (r *ruler) plan() {
 	if r.again = r.planning; r.planning {
 		return
 	}
-	txns := controller.Elections(r.view.image, r.settingsView, epoch.Add(r.now))
+	r.carry(controller.Elections(r.view.image, r.settingsView, epoch.Add(r.now)))
+}
+
+// prefer does what an operator asks for, who wants the first replica to lead; nothing while something else is under way.
+func (r *ruler) prefer() {
+	if !r.planning {
+		r.carry(controller.PreferredElections(r.view.image, r.settingsView, epoch.Add(r.now)))
+	}
+}
+
+// carry has what was decided come about.
+func (r *ruler) carry(txns []metadata.Txn) {
 	if len(txns) == 0 {
 		return
 	}

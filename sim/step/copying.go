@@ -63,6 +63,10 @@ func (m *machine) fetch(lane replication.Lane) {
 	core := m.lanes.Fetcher(lane)
 	core.Reset() // nobody keeps sessions here: what is asked for is told each time
 	plan, _, ok := m.lanes.Next(lane, m.clock())
+	if len(plan.Unsynced) > 0 {
+		m.syncCopy(lane)
+		return
+	}
 	if !ok || len(plan.Partitions) == 0 {
 		return
 	}

@@ -34,6 +34,8 @@ func (w *world) plague() {
 		for _, m := range w.machines {
 			m.crashTo(m.disk.Crash(w.rng.Uint64()))
 		}
+	case "power cut":
+		w.cutPower()
 	case "wipe":
 		w.fault("the disk of broker %d is destroyed", m.id)
 		m.wipe()
@@ -52,7 +54,7 @@ func (w *world) plague() {
 	case "clock":
 		hours := time.Duration(w.rng.IntN(96)-48) * time.Hour
 		w.fault("the wall clock of broker %d is set to %v from the truth", m.id, hours)
-		m.skew = hours
+		m.skew.Store(int64(hours))
 	}
 }
 
@@ -70,6 +72,7 @@ func (m *machine) kill() {
 // crashTo leaves a disk that has lost some of what was not synced.
 func (m *machine) crashTo(left *vfs.Mem) {
 	wasUp := m.up
+	m.noteOwed()
 	m.ambush.Store(nil)
 	m.die(lease)
 	m.disk = left
@@ -91,7 +94,7 @@ func (m *machine) wipe() {
 		}
 	}
 	m.lose(m.holds)
-	m.holds = nil
+	m.holds, m.owed = nil, nil
 	m.newDisk(!m.options.Bugs.TrustsEmpty)
 	if m.torn = false; wasUp {
 		m.after(m.between(5*time.Millisecond, 300*time.Millisecond), "start", m.start)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 	"barnabas/internal/record"
@@ -33,11 +34,12 @@ type machine struct {
 	torn     bool // a crash may have taken the end of what it holds, and nobody has made up for that
 
 	// life counts the broker's processes: what was on its way to or from another one never arrives.
-	life  int
-	up    bool
-	store *storage.Store
-	parts *replication.Manager
-	view  view
+	life   int
+	up     bool
+	store  *storage.Store
+	parts  *replication.Manager
+	groups *group.Groups // nil in runs without groups
+	view   view
 	// lanes are those to the leader that follows tells of.
 	lanes   *replication.Lanes
 	follows replication.Upstream
@@ -51,10 +53,12 @@ type machine struct {
 	waiting  []*rec // appended here with acks=all, and not acknowledged yet
 	marks    map[record.Epoch]record.Offset
 	ambush   atomic.Pointer[ambush]
+	syncing  bool   // what was copied is on its way to the disk
+	owed     []*rec // with fsync.on.ack: what a crash may not have taken
 
 	cutOff bool          // from the metadata store
 	frozen time.Duration // until then nothing happens here
-	skew   time.Duration // what its wall clock is ahead by
+	skew   atomic.Int64  // what its wall clock is ahead by; storage reads it too
 }
 
 // newDisk gives the machine an empty disk with an identity of its own, or with that of the one before.
@@ -108,6 +112,7 @@ func (m *machine) start() {
 		},
 		Cleaner: storage.CleanerSettings{Disabled: true},
 		Clock:   m.wallClock,
+		SyncBy:  m.syncBy(m.life + 1),
 	})
 	time.Sleep(moment - beside)
 	m.now += moment
@@ -117,10 +122,11 @@ func (m *machine) start() {
 	}
 	m.life++
 	m.up, m.store, m.registered, m.said, m.released, m.entering = true, store, 0, 0, false, false
-	m.waiting, m.marks = nil, map[record.Epoch]record.Offset{}
+	m.waiting, m.marks, m.syncing = nil, map[record.Epoch]record.Offset{}, false
+	m.coordinate()
 	m.parts = replication.NewManager(replication.Options{
 		Broker: m.id, Store: store, Settings: m.settings, Propose: m.propose, MaxLag: maxLag,
-		Logger: m.logger(), Held: true, Clock: m.clock,
+		Logger: m.logger(), Held: true, Clock: m.clock, Turned: m.turned,
 	})
 	m.fault("broker %d starts: store %v, torn %v", m.id, m.directory().ID(), m.directory().Torn())
 	m.readBack()
@@ -162,7 +168,7 @@ func (m *machine) settings(*metadata.Image, string) replication.TopicSettings {
 func (m *machine) clock() time.Time { return epoch.Add(m.now) }
 
 // wallClock is set now and then.
-func (m *machine) wallClock() time.Time { return time.Now().Add(m.skew) }
+func (m *machine) wallClock() time.Time { return time.Now().Add(time.Duration(m.skew.Load())) }
 
 // epoch is when the simulation begins.
 var epoch = time.Unix(1_000_000_000, 0)
@@ -255,7 +261,7 @@ func (m *machine) die(lease time.Duration) {
 	m.up = false
 	m.unregisterAfter(lease)
 	_ = m.store.Close(false) // it has only the disk of before
-	m.store, m.parts = nil, nil
+	m.store, m.parts, m.groups = nil, nil, nil
 }
 
 // ambush is a death of the machine at an operation of its disk, that of an event or of storage's own goroutines.

@@ -10,18 +10,25 @@ func TestPlantedBugs(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		bugs Bugs
+		in   Options
 		want []string // what is found is any of these
 	}{
-		{"an empty disk is trusted", Bugs{TrustsEmpty: true}, []string{"lost:", "sets:", "reused:", "changed:"}},
-		{"the high watermark is one short", Bugs{AcknowledgesEarly: true}, []string{"lost:", "sets:"}},
-		{"offsets are given out again in the same epoch", Bugs{ForgetsTorn: true}, []string{"reused:"}},
-		{"a deposed leader goes on", Bugs{KeepsLeading: true}, []string{"two leaders:", "reused:"}},
-		{"a follower keeps what its leader has not", Bugs{SkipsTruncation: true}, []string{"unlike:", "lost:", "sets:", "changed:"}},
+		{"an empty disk is trusted", Bugs{TrustsEmpty: true}, Options{}, []string{"lost:", "sets:", "reused:", "changed:"}},
+		{"the high watermark is one short", Bugs{AcknowledgesEarly: true}, Options{}, []string{"lost:", "sets:"}},
+		{"offsets are given out again in the same epoch", Bugs{ForgetsTorn: true}, Options{}, []string{"reused:"}},
+		{"a deposed leader goes on", Bugs{KeepsLeading: true}, Options{}, []string{"two leaders:", "reused:"}},
+		{"a follower keeps what its leader has not", Bugs{SkipsTruncation: true}, Options{}, []string{"unlike:", "lost:", "sets:", "changed:"}},
+		{"acknowledged before it is on the disk", Bugs{AcknowledgesUnsynced: true}, Options{Synced: true}, []string{"lost:", "sets:"}},
+		{"a coordinator answers before it is committed", Bugs{AnswersEarly: true}, Options{Groups: true}, []string{"lost:", "commits:", "sets:"}},
+		{"a coordinator loads what was shown", Bugs{LoadsShown: true}, Options{Groups: true}, []string{"commits:", "generations:", "owners:"}},
+		{"a coordinator that is back knows what it knew", Bugs{KeepsGroups: true}, Options{Groups: true}, []string{"commits:", "fenced:", "owners:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const enough = 100
 			for seed := uint64(1); seed <= enough; seed++ {
-				for _, v := range bubble(t, Options{Seed: seed, Bugs: c.bugs}).Violations {
+				o := c.in
+				o.Seed, o.Bugs = seed, c.bugs
+				for _, v := range bubble(t, o).Violations {
 					for _, want := range c.want {
 						if strings.Contains(v.Error(), ": "+want) {
 							t.Logf("seed %d: %v", seed, v)
@@ -40,13 +47,15 @@ func TestSameSeedSameRun(t *testing.T) {
 	traces := map[uint64]bool{}
 	const runs = 20
 	for seed := uint64(1); seed <= runs; seed++ {
-		a, b := bubble(t, Options{Seed: seed}), bubble(t, Options{Seed: seed})
-		if a.Trace != b.Trace || a.Steps != b.Steps {
-			t.Errorf("seed %d: traces %x and %x, after %d and %d events", seed, a.Trace, b.Trace, a.Steps, b.Steps)
+		for _, o := range []Options{{Seed: seed}, {Seed: seed, Synced: true}, {Seed: seed, Groups: true}, {Seed: seed, Preferred: true}} {
+			a, b := bubble(t, o), bubble(t, o)
+			if a.Trace != b.Trace || a.Steps != b.Steps {
+				t.Errorf("%+v: traces %x and %x, after %d and %d events", o, a.Trace, b.Trace, a.Steps, b.Steps)
+			}
+			traces[a.Trace] = true
 		}
-		traces[a.Trace] = true
 	}
-	if len(traces) != runs {
-		t.Errorf("%d seeds gave %d different traces", runs, len(traces))
+	if len(traces) != 4*runs {
+		t.Errorf("%d runs gave %d different traces", 4*runs, len(traces))
 	}
 }

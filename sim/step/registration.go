@@ -89,14 +89,26 @@ func (m *machine) settle() {
 	}
 	m.parts.Retry()
 	m.mirror()
-	registered := m.registered
+	m.update()
+}
+
+// update tells the cluster what has changed of the broker: of a registration that is being made anew once that is known, and not at
+// all where the next one says it.
+func (m *machine) update() {
 	m.here(m.storeDelay(), "registration without its tear", func() {
+		switch {
+		case m.entering || m.cutOff:
+			m.update()
+			return
+		case m.registered == 0:
+			return
+		}
 		key := metadata.BrokerKey(m.id)
 		result := m.keepers.txn(metadata.Txn{
-			If:   []metadata.Compare{metadata.CreatedAt(key, registered)},
+			If:   []metadata.Compare{metadata.CreatedAt(key, m.registered)},
 			Then: []metadata.Op{metadata.Put(key, metadata.EncodeBroker(m.registration()))},
 		})
-		if result.OK && m.registered == registered {
+		if result.OK {
 			m.said = result.Revision
 		}
 	})
@@ -117,7 +129,7 @@ func (m *machine) tornIsKnown() bool {
 	if slices.ContainsFunc(p.ELR, is) && p.Inquiry == metadata.NoInquiry {
 		return false
 	}
-	if !slices.ContainsFunc(p.ISR, is) && !slices.ContainsFunc(p.ELR, is) {
+	if !p.AnyMember(is) {
 		return true
 	}
 	if p.Inquiry == metadata.NoInquiry {

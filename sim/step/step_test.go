@@ -11,35 +11,50 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 0, "how many seeds TestSeeds runs; 0: 200")
+	seeds = flag.Int("seeds", 0, "how many seeds each test of seeds runs; 0: 100 or 200")
 	from  = flag.Uint64("from", 1, "the first seed")
 	one   = flag.Uint64("seed", 0, "run this seed alone, and show everything")
 )
 
 // TestSeeds runs seed after seed. A failure names its seed and the command that runs it again.
-func TestSeeds(t *testing.T) {
+func TestSeeds(t *testing.T) { eachSeed(t, 200, Options{}) }
+
+// TestSyncedSeeds does so with a topic that sets fsync.on.ack.
+func TestSyncedSeeds(t *testing.T) { eachSeed(t, 100, Options{Synced: true}) }
+
+// TestGroupSeeds does so with groups, whose coordinators' log it is.
+func TestGroupSeeds(t *testing.T) { eachSeed(t, 100, Options{Groups: true}) }
+
+// TestPreferredSeeds does so with an operator who keeps asking for the preferred leader.
+func TestPreferredSeeds(t *testing.T) { eachSeed(t, 100, Options{Preferred: true}) }
+
+func eachSeed(t *testing.T, usual uint64, o Options) {
 	first, count := *from, uint64(*seeds)
 	if count == 0 {
-		count = 200
+		count = usual
 	}
 	if *one != 0 {
 		first, count = *one, 1
 	}
-	var steps, acked, reads int
+	var steps, acked, reads, committed, lookups, syncs int
 	for seed := first; seed < first+count; seed++ {
-		o := Options{Seed: seed}
+		o.Seed = seed
 		if *one != 0 {
 			o.Say = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 			o.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
 		}
 		s := bubble(t, o)
 		steps, acked, reads = steps+s.Steps, acked+s.Acked, reads+s.Reads
+		committed, lookups, syncs = committed+s.Committed, lookups+s.Lookups, syncs+s.Syncs
 		if len(s.Violations) > 0 {
-			t.Errorf("seed %d: again: go test ./sim/step -run TestSeeds -seed %d\n%v\nwhat happened:\n%s",
-				seed, seed, s.Violations, strings.Join(s.Faults, "\n"))
+			t.Errorf("seed %d: again: go test ./sim/step -run '%s$' -seed %d\n%v\nwhat happened:\n%s",
+				seed, t.Name(), seed, s.Violations, strings.Join(s.Faults, "\n"))
 		}
 	}
 	t.Logf("%d seeds: %d events, %d records acknowledged, %d shown", count, steps, acked, reads)
+	if o.Groups {
+		t.Logf("%d offsets committed, %d told, %d assignments", committed, lookups, syncs)
+	}
 }
 
 // bubble runs a seed in virtual time.

@@ -24,6 +24,8 @@ type rec struct {
 	entered  bool              // the last copy was destroyed, and counted: the ledger has to say so
 	gone     []metadata.Member // destroyed with it, when nobody else held it
 	required record.Offset
+	// generations of groups, where the log is one of a coordinator.
+	generations []*generation
 }
 
 func (r *rec) String() string {
@@ -122,6 +124,7 @@ func (m *machine) readBack() {
 		}
 	}
 	m.lose(gone)
+	m.checkOwed(before)
 	for _, r := range found {
 		r.holders |= m.bit()
 	}
@@ -166,6 +169,9 @@ func (w *world) partitionChanged(old, now *metadata.Partition) {
 	}
 	if now.Leader >= 0 {
 		w.leaders[now.LeaderEpoch] = now.Leader
+		if now.Inquiry != metadata.NoInquiry {
+			w.violation("metadata: broker %d leads in epoch %d while the stores are asked", now.Leader, now.LeaderEpoch)
+		}
 	}
 	w.checkSets(now)
 }
@@ -177,13 +183,15 @@ func (w *world) named(now *metadata.Partition) {
 		return
 	}
 	leader := w.machineOf(now.Leader).bit()
+	elected, _ := now.InISR(now.Leader)
+	destroyed := w.options.Synced && elected.Store != w.machineOf(now.Leader).identity // since that was decided
 	counted := slices.Concat(w.state.ISR, w.state.ELR)
 	for _, r := range w.promised {
-		if r.holders&leader != 0 || r.excused {
+		if r.holders&leader != 0 || r.excused || destroyed {
 			continue
 		}
 		for _, member := range counted {
-			if m := w.machineOf(member.Broker); m.identity == member.Store && !m.torn && r.holders&m.bit() != 0 {
+			if m := w.machineOf(member.Broker); m.identity == member.Store && !m.lacks() && r.holders&m.bit() != 0 {
 				w.violation("sets: epoch %d begins with a copy that lacks %v, and that of broker %d is whole", now.LeaderEpoch, r, m.id)
 			}
 		}
@@ -201,7 +209,7 @@ func (w *world) checkSets(p *metadata.Partition) {
 	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
 		for _, member := range set {
 			m := w.machineOf(member.Broker)
-			if member.Store != m.identity || m.torn {
+			if member.Store != m.identity || m.lacks() {
 				continue
 			}
 			for _, r := range w.lately() {

@@ -16,6 +16,12 @@ import (
 type Options struct {
 	Seed uint64
 	Bugs Bugs
+	// Synced has the topic set fsync.on.ack, and machines lose their power together.
+	Synced bool
+	// Groups has the partition be that of a coordinator, and consumers in groups write it.
+	Groups bool
+	// Preferred has an operator who keeps asking that the first replica leads.
+	Preferred bool
 	// Say, if given, is told every event; Logger what the parts say.
 	Say    func(format string, args ...any)
 	Logger *slog.Logger
@@ -33,6 +39,14 @@ type Bugs struct {
 	KeepsLeading bool
 	// SkipsTruncation: a follower does not say which epoch it has reached, and keeps what its leader has not.
 	SkipsTruncation bool
+	// AcknowledgesUnsynced: with fsync.on.ack, a record counts as acknowledged once all in sync have it, on their disks or not.
+	AcknowledgesUnsynced bool
+	// AnswersEarly: a coordinator answers before what it has written is committed.
+	AnswersEarly bool
+	// LoadsShown: a new coordinator reads its log up to the high watermark that it knows.
+	LoadsShown bool
+	// KeepsGroups: a coordinator that was deposed goes on with what it had in memory when it is elected again.
+	KeepsGroups bool
 }
 
 // Summary is what a run has shown.
@@ -45,6 +59,8 @@ type Summary struct {
 	Counts map[string]int
 	// Steps are events, Acked records acknowledged, Reads records shown to consumers.
 	Steps, Acked, Reads int
+	// Committed are offsets acknowledged, Lookups offsets told, Syncs assignments told.
+	Committed, Lookups, Syncs int
 }
 
 const (
@@ -76,11 +92,18 @@ type world struct {
 	acked    int
 	reads    int
 
+	groups    []*consumers
+	commits   []*commit // by number
+	committed int
+	lookups   int
+	syncs     int
+
 	// What the seed decides for the whole run.
 	minISR       int
 	pace         time.Duration // of the producers
 	mercy        time.Duration // the longest time between two faults
 	newsTake     time.Duration
+	syncTakes    time.Duration // the longest that a sync takes for which acknowledgements wait
 	fates        []string
 	logs         storage.LogConfig
 	settingsView *config.View
@@ -107,8 +130,9 @@ func Run(o Options) Summary {
 	w.begin()
 	w.run(plagued)
 	w.heal()
-	for !w.well() && w.now < plagued+healing {
-		w.run(w.now + 20*time.Millisecond)
+	w.settle()
+	if w.restartStatic() {
+		w.settle()
 	}
 	w.conclude()
 	for _, m := range w.machines {
@@ -117,6 +141,21 @@ func Run(o Options) Summary {
 	return Summary{
 		Trace: w.trace.Sum64(), Violations: w.wrong, Faults: w.faults, Counts: w.counts,
 		Steps: w.steps, Acked: w.acked, Reads: w.reads,
+		Committed: w.committed, Lookups: w.lookups, Syncs: w.syncs,
+	}
+}
+
+// settle waits until all is well again, and groups have stayed at rest for a while: for some time members may not know what has
+// become of theirs.
+func (w *world) settle() {
+	quiet := 0
+	for end := w.now + healing; w.now < end; w.run(w.now + 20*time.Millisecond) {
+		if quiet++; !w.well() || !w.atRest() {
+			quiet = 0
+		}
+		if quiet > 8 || quiet > 0 && !w.options.Groups {
+			return
+		}
 	}
 }
 
@@ -141,10 +180,15 @@ func newWorld(o Options) *world {
 			w.fates = append(w.fates, f)
 		}
 	}
+	if o.Synced {
+		w.fates = append(w.fates, powerCuts...)
+		w.syncTakes = w.between(500*time.Microsecond, 40*time.Millisecond)
+	}
 	if len(w.fates) == 0 {
 		w.fates = fates
 	}
 	w.logs = storage.DefaultLogConfig()
+	w.logs.SyncOnAck = o.Synced
 	w.logs.RetentionMs = -1 // records bear timestamps that tell them apart
 	w.logs.SegmentBytes, w.logs.IndexIntervalBytes = int32(w.between(700, 6000)), 200
 	value := "1"
@@ -177,9 +221,20 @@ func (w *world) begin() {
 		})),
 	}})
 	w.elect()
-	w.after(0, "produce", w.produce)
+	if w.gather(); !w.options.Groups {
+		w.after(0, "produce", w.produce)
+	}
 	w.after(0, "consume", w.consume)
 	w.after(20*time.Millisecond, "fault", w.plague)
+	if w.options.Preferred {
+		w.after(w.mercy, "operator", w.operate)
+	}
+}
+
+// operate asks for the preferred leader, until the end.
+func (w *world) operate() {
+	w.after(w.between(5*time.Millisecond, w.mercy), "operator", w.operate)
+	w.rulers[len(w.rulers)-1].prefer()
 }
 
 // changed is told of each revision of the metadata.
@@ -284,7 +339,7 @@ func (w *world) conclude() {
 	for _, m := range w.machines {
 		m.readBack()
 	}
-	crashes := w.counts["crash"] + w.counts["crash in the midst"] + w.counts["crash of all"]
+	crashes := w.counts["crash"] + w.counts["crash in the midst"] + w.counts["crash of all"] + w.counts["power cut"]
 	held := map[*rec]bool{}
 	for _, r := range leader.holds {
 		held[r] = true
@@ -298,6 +353,7 @@ func (w *world) conclude() {
 			w.violation("lost: %v, and the ledger does not say so", r)
 		}
 	}
+	w.concludeGroups()
 	want := map[record.Offset]record.Batch{}
 	for _, b := range w.batchesOf(leader.part().Log()) {
 		want[b.BaseOffset()] = b

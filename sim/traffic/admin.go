@@ -212,6 +212,10 @@ func (a *admin) elect() {
 
 // configure changes a setting that takes nothing from what the topic promises.
 func (a *admin) configure(t *Topic) {
+	if len(a.Addresses) > 1 && a.chance(3) {
+		a.set(t.Name, "min.insync.replicas", fmt.Sprint(1+a.rng.IntN(2)))
+		return
+	}
 	if a.chance(3) {
 		a.set(t.Name, "segment.ms", fmt.Sprint(2000+a.rng.IntN(20000)))
 		return

@@ -127,6 +127,9 @@ func (p *producer) attempt(b batch) check.Outcome {
 		p.forgetLeader(b.topic)
 		outcome = check.Unknown
 	}
+	if send.Gap {
+		why += " by " + at
+	}
 	p.History.End(send, outcome, base, why)
 	return outcome
 }

@@ -49,9 +49,11 @@ type Machine struct {
 	hook   atomic.Pointer[vfs.Hook]
 	syncs  atomic.Int64 // the most that a sync takes for which acknowledgements wait
 	slow   atomic.Int64 // the most that a call of the keepers takes
-	cut    bool         // from the keepers
 	unsure atomic.Bool  // one answer in four of the keepers is lost
 	skew   atomic.Int64 // what the wall clock is ahead by
+
+	connecting sync.Mutex // held while a new connection to the keepers takes its place, or one is cut
+	cut        bool       // from the keepers
 
 	// Bugs are planted ones, for tests of the checkers. Set before the first Start.
 	Bugs Bugs
@@ -126,6 +128,8 @@ func (m *Machine) Start() error {
 		Dial: m.port.Dial, Boot: m.boot, Guest: true, WallClock: m.wallClock,
 		OpenMetadata: func(context.Context) (metadata.Store, error) {
 			store := m.memory.Open(m.keepers())
+			m.connecting.Lock()
+			defer m.connecting.Unlock()
 			m.store.Store(store)
 			if m.cut {
 				store.Cut()
@@ -234,6 +238,8 @@ func (m *Machine) LoseAnswers(some bool) { m.unsure.Store(some) }
 
 // CutKeepers breaks the connection to the metadata store, for a while.
 func (m *Machine) CutKeepers(cut bool) {
+	m.connecting.Lock()
+	defer m.connecting.Unlock()
 	m.cut = cut
 	store := m.store.Load()
 	switch {

@@ -30,6 +30,14 @@ type chunk struct {
 
 func newStream() *stream { return &stream{changed: make(chan struct{})} }
 
+// news is closed with the next change. It is taken before anything is looked at, the ends' own state too: who waits for it then
+// misses nothing.
+func (s *stream) news() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
 // wake lets both ends look again; mu is held.
 func (s *stream) wake() {
 	close(s.changed)
@@ -80,14 +88,13 @@ type conn struct {
 var _ net.Conn = (*conn)(nil)
 
 func (c *conn) Read(buf []byte) (int, error) {
-	for {
+	for s := c.in; ; {
+		changed := s.news()
 		c.mu.Lock()
 		deadline, closed := c.readDeadline, c.closed
 		c.mu.Unlock()
-		now := time.Now()
-		s := c.in
+		now, until := time.Now(), deadline
 		s.mu.Lock()
-		changed, until := s.changed, deadline
 		switch {
 		case closed:
 			s.mu.Unlock()
@@ -127,14 +134,13 @@ func (s *stream) take(buf []byte) int {
 
 func (c *conn) Write(data []byte) (int, error) {
 	sent := 0
-	for sent < len(data) {
+	for s := c.out; sent < len(data); {
+		changed := s.news()
 		c.mu.Lock()
 		deadline, closed := c.writeDeadline, c.closed
 		c.mu.Unlock()
 		at := c.arrives() // the network's lock is taken before the stream's
-		s := c.out
 		s.mu.Lock()
-		changed := s.changed
 		switch {
 		case closed:
 			s.mu.Unlock()

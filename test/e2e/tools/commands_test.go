@@ -25,6 +25,7 @@ const patience = time.Minute
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"broker":    brokerCommand,
 	"interrupt": interruptCommand,
+	"member":    memberCommand,
 	"type":      typeCommand,
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -140,15 +141,39 @@ func (n *network) unite(a, b int) {
 	n.unmute(b, a)
 }
 
-// slow bounds what a node sends to so many kbit/s; fast ends that.
+// slow bounds what a node sends to so many kbit/s.
 func (n *network) slow(id, kbit int) {
 	n.run("tc", "-n", n.namespace(id), "qdisc", "replace", "dev", "eth0", "root", "tbf",
 		"rate", strconv.Itoa(kbit)+"kbit", "burst", "16kb", "latency", "400ms")
 }
 
+// fast ends that.
 func (n *network) fast(id int) {
 	n.run("tc", "-n", n.namespace(id), "qdisc", "del", "dev", "eth0", "root")
 }
+
+// starve bounds what a node gets from a port of the others to so many kbit/s, and nothing else; feed ends that.
+func (n *network) starve(id, from, kbit int) {
+	tc := func(args ...string) error {
+		out, err := exec.Command("tc", append([]string{"-n", n.hub()}, args...)...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("tc %s: %w: %s", strings.Join(args, " "), err, out)
+		}
+		return nil
+	}
+	at := port(id)
+	if err := errors.Join(
+		tc("qdisc", "add", "dev", at, "root", "handle", "1:", "htb", "default", "1"),
+		tc("class", "add", "dev", at, "parent", "1:", "classid", "1:1", "htb", "rate", "1gbit"),
+		tc("class", "add", "dev", at, "parent", "1:", "classid", "1:2", "htb", "rate", "1gbit"),
+		tc("qdisc", "add", "dev", at, "parent", "1:2", "handle", "2:", "tbf", "rate", strconv.Itoa(kbit)+"kbit", "burst", "16kb", "latency", "400ms"),
+		tc("filter", "add", "dev", at, "parent", "1:", "protocol", "ip", "u32", "match", "ip", "sport", strconv.Itoa(from), "0xffff", "flowid", "1:2"),
+	); err != nil {
+		launch.Cannot(n.t, "this kernel can't bound a part of a link's traffic: %v", err)
+	}
+}
+
+func (n *network) feed(id int) { n.run("tc", "-n", n.hub(), "qdisc", "del", "dev", port(id), "root") }
 
 // dial connects from within the hub: a socket belongs to the namespace of the thread that has made it.
 func (n *network) dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -119,17 +120,34 @@ func TestPausedKeeper(t *testing.T) {
 	w.verify()
 }
 
-// A follower behind a link that is too slow for the load falls out of the in-sync set, and nobody waits for it.
+// A follower that gets what it copies over a link too slow for the load falls out of the in-sync sets, and nobody waits for it. It leads
+// on what it leads itself, for it is not taken for gone, and comes back when the link is fast again.
 func TestSlowLink(t *testing.T) {
-	w := newWorld(t, nil, "replica.lag.time.max.ms=2000")
-	victim := 3
+	w := newWorld(t, nil, "replica.lag.time.max.ms=2000", "compression.type=uncompressed") // of the load nothing but zeros would be left
+	victim := w.leader()
 	w.load.Mark()
-	w.net.slow(victim, 256)
+	w.net.starve(victim, 9092, 128) // a twelfth of what it has to copy
+	w.await("the slow follower to be in the in-sync sets of what it leads alone", func() bool { return w.lags(victim) && w.led(victim) > 0 })
 	w.flows("behind a slow link")
 	w.stalled("a slow link")
-	w.net.fast(victim)
+	w.net.feed(victim)
 	w.mends()
 	w.verify()
+}
+
+// lags tells whether a broker is in sync nowhere but where it leads, and others lead something.
+func (w *world) lags(id int) bool {
+	followed := 0
+	for _, p := range w.details() {
+		switch {
+		case p.Leader == int32(id):
+		case slices.Contains(p.ISR, int32(id)):
+			return false
+		default:
+			followed++
+		}
+	}
+	return followed > 0
 }
 
 // A broker whose disk is full: its directory goes offline, others lead, and it comes back once there is room.

@@ -39,7 +39,7 @@ func TestSilentAddressIsLeftAlone(t *testing.T) {
 			t.Errorf("it was tried %d times", tried["vanished"])
 		}
 		conn := dial("there", nil)
-		time.Sleep(silentFor)
+		time.Sleep(silentFor) // the bubble's time
 		dial("vanished", os.ErrDeadlineExceeded)
 		if tried["vanished"] != 2 {
 			t.Errorf("it was tried %d times, a moment later too", tried["vanished"])

@@ -1,0 +1,257 @@
+package metadata
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"barnabas/internal/ident"
+)
+
+// writing is what of the things known is put back.
+type writing struct {
+	// late: another one has put back what it knew. Nothing but partitions, topics and what stores have said is added then, and
+	// nothing that was written after until is replaced unless its stores are asked still.
+	late  bool
+	until Revision
+	// kept: the store has kept more than is known here. Nothing is added, and doubts are entered.
+	kept bool
+	// doubts: a partition is in doubt that has a replica on another broker than those that have told all they know.
+	doubts bool
+	told   map[ident.BrokerID]bool
+}
+
+// doubt finds out who has told all. Whose bid is further than what is put back has not: it did not come to that.
+func (r *Restoration) doubt(ctx context.Context, w *writing) error {
+	bids, err := r.bids(ctx)
+	if err != nil {
+		return err
+	}
+	w.doubts, w.told = true, map[ident.BrokerID]bool{}
+	for _, b := range bids {
+		w.told[b.Broker] = b.Complete && b.Of == r.Of && b.Revision <= r.Image.Revision()
+	}
+	return nil
+}
+
+// inDoubt tells whether somebody who has not told all may have led the partition by a later state than this.
+func (w *writing) inDoubt(p *Partition) bool {
+	if !w.doubts || p.Inquiry != NoInquiry && p.Inquiry != InquiryTorn {
+		return false // those that are asked for another reason wait for as many
+	}
+	return slices.ContainsFunc(p.Replicas, func(id ident.BrokerID) bool { return !w.told[id] }) ||
+		p.AnyMember(func(m Member) bool { return !w.told[m.Broker] })
+}
+
+// write puts back what is wanted.
+func (r *Restoration) write(ctx context.Context, w writing) error {
+	there, err := r.read(ctx)
+	if err != nil {
+		return err
+	}
+	var txn Txn
+	flush := func() error {
+		defer func() { txn = Txn{} }()
+		if len(txn.Then) == 0 {
+			return nil
+		}
+		result, err := r.Store.Txn(ctx, txn)
+		if err != nil || result.OK {
+			return err
+		}
+		return r.oneByOne(ctx, txn)
+	}
+	add := func(compare Compare, op Op) error {
+		txn.If, txn.Then = append(txn.If, compare), append(txn.Then, op)
+		if len(txn.Then) < MaxOps {
+			return nil
+		}
+		return flush()
+	}
+	taken := namesOf(there)
+	for key, value := range r.Image.Contents() {
+		if deletedSince(there, key) {
+			continue
+		}
+		kv, found := there[key]
+		delete(there, key)
+		next := r.value(w, kv, found, taken, key, value)
+		if next == nil {
+			continue
+		}
+		if err := add(ModifiedAt(key, kv.Modified), Put(key, next)); err != nil {
+			return err
+		}
+	}
+	for key, kv := range there {
+		op, wanted := r.unknown(w, kv)
+		if !wanted {
+			continue
+		}
+		if err := add(ModifiedAt(key, kv.Modified), op); err != nil {
+			return err
+		}
+	}
+	return flush()
+}
+
+// unknown is what becomes of a key that the store has and this broker does not know. What it had before this life, and
+// is not known, had been deleted, if the store does not know more.
+func (r *Restoration) unknown(w writing, kv KV) (Op, bool) {
+	if kv.Modified >= r.Birth.Since || !restorable(kv.Key) {
+		return Op{}, false
+	}
+	if strings.HasPrefix(kv.Key, partitionPrefix) {
+		if p, err := DecodePartition(kv.Value); err == nil && w.inDoubt(p) {
+			return Put(kv.Key, EncodePartition(inquired(p))), true
+		}
+		return Op{}, false
+	}
+	return Delete(kv.Key), !w.late && !w.kept
+}
+
+// producersLeft is how many producer ids are left out when metadata is put back: those that were given out last may be
+// known to nobody, and none may be given out twice.
+const producersLeft = 1_000_000_000
+
+// value is what is put back under a key, nil for nothing: kv is what the store has, if found.
+func (r *Restoration) value(w writing, kv KV, found bool, taken map[string]bool, key string, value []byte) []byte {
+	switch {
+	case w.kept && !found:
+		return nil
+	case strings.HasPrefix(key, partitionPrefix):
+		known, err := DecodePartition(value)
+		if err != nil {
+			return nil
+		}
+		return encodeUnlessNil(w.partition(kv, found, known, r.Birth.Since))
+	case w.late && strings.HasPrefix(key, topicPrefix):
+		return w.topic(kv, found, taken, value)
+	case key == producersKey && !w.late:
+		return r.producers(kv, found, value)
+	case w.kept, w.late && !strings.HasPrefix(key, answerPrefix):
+		return nil
+	case found && (string(kv.Value) == string(value) || kv.Modified >= r.Birth.Since):
+		return nil
+	}
+	return value
+}
+
+func encodeUnlessNil(p *Partition) []byte {
+	if p == nil {
+		return nil
+	}
+	return EncodePartition(p)
+}
+
+// producers leaves out what may have been given out, once a life.
+func (r *Restoration) producers(kv KV, found bool, value []byte) []byte {
+	next := decimal(value)
+	if found {
+		if kv.Modified >= r.Birth.Since {
+			return nil
+		}
+		next = max(next, decimal(kv.Value))
+	}
+	return EncodeProducers(next + producersLeft)
+}
+
+// partition is the state to be put back, nil where the store's may stay.
+func (w *writing) partition(kv KV, found bool, known *Partition, since Revision) *Partition {
+	if !found {
+		if w.inDoubt(known) {
+			return inquired(known)
+		}
+		return known
+	}
+	theirs, err := DecodePartition(kv.Value)
+	if err != nil {
+		return nil
+	}
+	if theirs.Inquiry == InquiryRestored {
+		if !later(known, asBefore(theirs)) {
+			return nil
+		}
+		next := inquired(known)
+		next.LeaderEpoch, next.Epoch = max(next.LeaderEpoch, theirs.LeaderEpoch), max(next.Epoch, theirs.Epoch)
+		next.Ceiling = max(next.Ceiling, theirs.Ceiling)
+		return next
+	}
+	if w.late && kv.Modified > w.until {
+		return nil // it has gone on from what was put back
+	}
+	next := theirs
+	if later(known, theirs) {
+		next = known
+	}
+	if w.inDoubt(next) && kv.Modified < since {
+		return inquired(next)
+	}
+	if next == theirs {
+		return nil
+	}
+	return next
+}
+
+// inquired is a state whose stores are asked before anybody leads. What they have said of torn copies is of a leader epoch,
+// which stays then.
+func inquired(p *Partition) *Partition {
+	next := *p
+	if p.Inquiry == NoInquiry {
+		next.LeaderEpoch++
+	}
+	next.Inquiry, next.Leader = InquiryRestored, ident.NoBroker
+	next.Epoch++
+	return &next
+}
+
+// asBefore has the epochs of the state that inquired was given, where nobody was asked before.
+func asBefore(p *Partition) *Partition {
+	return &Partition{LeaderEpoch: p.LeaderEpoch - 1, Epoch: p.Epoch - 1}
+}
+
+// later tells whether a state is of a later moment than another.
+func later(p, than *Partition) bool {
+	if p.LeaderEpoch != than.LeaderEpoch {
+		return p.LeaderEpoch > than.LeaderEpoch
+	}
+	return p.Epoch > than.Epoch
+}
+
+func decimal(value []byte) int64 {
+	n, _ := strconv.ParseInt(string(value), 10, 64)
+	return n
+}
+
+// topic is what a late one adds: a topic that nobody knew of, or one that had got more partitions.
+func (w *writing) topic(kv KV, found bool, taken map[string]bool, value []byte) []byte {
+	known, err := decodeTopic(value)
+	if err != nil {
+		return nil
+	}
+	if !found {
+		if taken[known.Name] {
+			return nil
+		}
+		return value
+	}
+	theirs, err := decodeTopic(kv.Value)
+	if err != nil || theirs.Partitions >= known.Partitions || kv.Modified > w.until {
+		return nil
+	}
+	return value
+}
+
+// namesOf are the names of the topics in the store.
+func namesOf(there map[string]KV) map[string]bool {
+	names := map[string]bool{}
+	for key, kv := range there {
+		if strings.HasPrefix(key, topicPrefix) {
+			if topic, err := decodeTopic(kv.Value); err == nil {
+				names[topic.Name] = true
+			}
+		}
+	}
+	return names
+}
