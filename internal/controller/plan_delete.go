@@ -29,15 +29,7 @@ func planDeleteTopics(s *state, refs []TopicRef) ([]DeletedTopic, changes) {
 		}
 		deleted[topic.ID] = true
 		outcomes[i].Name, outcomes[i].ID = topic.Name, topic.ID
-		resource := metadata.Resource{Type: metadata.TopicResource, Name: topic.Name}
-		made.add(
-			metadata.Delete(metadata.TopicKey(topic.ID)),
-			metadata.DeletePrefix(metadata.PartitionsOf(topic.ID)),
-			metadata.DeletePrefix(metadata.AnswersOfTopic(topic.ID)),
-			metadata.Delete(metadata.ConfigKey(resource)),
-			metadata.Put(metadata.DeletionKey(topic.ID),
-				metadata.EncodeDeletion(&metadata.Deletion{Name: topic.Name, AtMs: s.now.UnixMilli()})),
-		)
+		made.add(metadata.DeletionOf(&metadata.Deletion{ID: topic.ID, Name: topic.Name, AtMs: s.now.UnixMilli()})...)
 	}
 	for _, old := range s.img.OldestDeletions(len(deleted)) {
 		made.add(metadata.Delete(metadata.DeletionKey(old.ID)))

@@ -29,6 +29,17 @@ func DeletionKey(id ident.TopicID) string { return deletionPrefix + id.String() 
 // EncodeDeletion is the value of DeletionKey.
 func EncodeDeletion(d *Deletion) []byte { return encodeJSON(d) }
 
+// DeletionOf deletes a topic, with its partitions, its settings and what stores have said of it, and remembers that.
+func DeletionOf(d *Deletion) []Op {
+	return []Op{
+		Delete(TopicKey(d.ID)),
+		DeletePrefix(PartitionsOf(d.ID)),
+		DeletePrefix(AnswersOfTopic(d.ID)),
+		Delete(ConfigKey(Resource{Type: TopicResource, Name: d.Name})),
+		Put(DeletionKey(d.ID), EncodeDeletion(d)),
+	}
+}
+
 // deletionIndex is the deleted topics by id. A clone shares what neither changes.
 type deletionIndex struct{ tree *btree.BTreeG[*Deletion] }
 

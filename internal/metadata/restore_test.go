@@ -370,6 +370,59 @@ func TestLateAfterAnElection(t *testing.T) {
 	})
 }
 
+// A topic that was deleted while a broker was down, which is the first that is back, is deleted again when another one comes that knows of it,
+// and gives its name to the one made since. It stays where somebody may have used it meanwhile.
+func TestDeletionThatALateOneKnows(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first metadata.Source
+		used  bool
+		stays bool
+	}{
+		{"its stores are asked", metadata.FromJournal, false, false},
+		{"it could be led", metadata.FromLife, false, true},
+		{"it has been led", metadata.FromLife, true, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+				defer store.Close()
+				state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
+				restoreFrom(t, store, c.first, 1, sharedAt(t, 100, state, nil))
+				if c.used {
+					elected := state
+					elected.Replicas, elected.Leader, elected.LeaderEpoch = []ident.BrokerID{1, 2, 3}, 2, 6
+					put(t, store, metadata.PartitionKey(lifeTopic, 0), metadata.EncodePartition(&elected))
+				}
+				again := ident.NewTopicID()
+				contents := maps.Collect(sharedAt(t, 110, state, nil).Contents())
+				maps.DeleteFunc(contents, func(key string, _ []byte) bool {
+					return key == metadata.TopicKey(lifeTopic) || key == metadata.PartitionKey(lifeTopic, 0)
+				})
+				contents[metadata.DeletionKey(lifeTopic)] = metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})
+				contents[metadata.TopicKey(again)] = metadata.EncodeTopic("t", 1)
+				contents[metadata.PartitionKey(again, 0)] = metadata.EncodePartition(&metadata.Partition{Replicas: []ident.BrokerID{2, 3}, Leader: 2, LeaderEpoch: 1})
+				known, err := metadata.ImageOf(110, maps.All(contents))
+				if err != nil {
+					t.Fatal(err)
+				}
+				restoreFrom(t, store, metadata.FromJournal, 2, known)
+				image, err := metadata.ReadImage(t.Context(), store)
+				if err != nil {
+					t.Fatal(err)
+				}
+				topic := image.Topic("t")
+				if topic == nil || (topic.ID == lifeTopic) != c.stays || image.Deleted(lifeTopic) == c.stays {
+					t.Errorf("the topic is %+v, the first one deleted %t", topic, image.Deleted(lifeTopic))
+				}
+				if p := image.Partition(ident.TopicPartition{Topic: "t"}); !c.stays && (p == nil || p.Leader == 1) {
+					t.Errorf("its partition is %+v", p)
+				}
+			})
+		})
+	}
+}
+
 // A store that has kept more than a broker knows, from its disk, is not put back to that; but one that has not said what it
 // knows may know more than the store.
 func TestRecoveredFurtherThanTheFirst(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 
 // writing is what of the things known is put back.
 type writing struct {
-	// late: another one has put back what it knew. Nothing but partitions, topics and what stores have said is added then, and
-	// nothing that was written after until is replaced unless its stores are asked still.
+	// late: another one has put back what it knew. Nothing but partitions, topics, what stores have said and deletions of
+	// topics nobody has used since is added then, and nothing that was written after until is replaced unless its stores are asked still.
 	late  bool
 	until Revision
 	// kept: the store has kept more than is known here. Nothing is added, and doubts are entered.
@@ -68,6 +68,11 @@ func (r *Restoration) write(ctx context.Context, w writing) error {
 			return nil
 		}
 		return flush()
+	}
+	if w.late {
+		if err := r.deleteAgain(ctx, w, there); err != nil {
+			return err
+		}
 	}
 	taken := namesOf(there)
 	for key, value := range r.Image.Contents() {
@@ -194,12 +199,16 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 	return next
 }
 
+// leaderEpochsLeft is how many leader epochs are left out: elections of the last moment may be known to nobody that is left,
+// and no leader epoch may be given to two leaders.
+const leaderEpochsLeft = 100
+
 // inquired is a state whose stores are asked before anybody leads. What they have said of torn copies is of a leader epoch,
 // which stays then.
 func inquired(p *Partition) *Partition {
 	next := *p
 	if p.Inquiry == NoInquiry {
-		next.LeaderEpoch++
+		next.LeaderEpoch += leaderEpochsLeft
 	}
 	next.Inquiry, next.Leader = InquiryRestored, ident.NoBroker
 	next.Epoch++
@@ -208,7 +217,7 @@ func inquired(p *Partition) *Partition {
 
 // asBefore has the epochs of the state that inquired was given, where nobody was asked before.
 func asBefore(p *Partition) *Partition {
-	return &Partition{LeaderEpoch: p.LeaderEpoch - 1, Epoch: p.Epoch - 1}
+	return &Partition{LeaderEpoch: p.LeaderEpoch - leaderEpochsLeft, Epoch: p.Epoch - 1}
 }
 
 // later tells whether a state is of a later moment than another.
