@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -64,6 +66,34 @@ func untar[T any](t *testing.T, archive []byte, of func(*tar.Header, []byte) T) 
 			t.Fatal(err)
 		}
 		found[h.Name] = of(h, content)
+	}
+}
+
+// Two builds at once, as of `make image` beside `make pods`, take turns.
+func TestBuildsTakeTurns(t *testing.T) {
+	cache := filepath.Join(t.TempDir(), "new", "cache")
+	first, err := lockCache(t.Context(), cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := lockCache(impatient, cache); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("beside another build: %v", err)
+	}
+	second := make(chan error)
+	go func() {
+		lock, err := lockCache(t.Context(), cache)
+		if err == nil {
+			err = lock.Close()
+		}
+		second <- err
+	}()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-second; err != nil {
+		t.Error(err)
 	}
 }
 

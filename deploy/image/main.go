@@ -43,6 +43,11 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	lock, err := lockCache(ctx, o.cache)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	if o.tree != "" {
 		t, _, err := platformTree(ctx, o, o.platforms[0])
 		if err != nil {
