@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -78,6 +79,16 @@ func (a *API) Handle(x Exchange) {
 	c := calls.Get().(*Call)
 	*c = Call{Header: h, Client: client, api: a, row: r, exchange: x, began: elapsed()}
 	a.serve(c, body)
+}
+
+// Patient tells of a request, header and body, that it may wait beside many others and has a handler that does not wait itself: what consumers send
+// to their coordinator time and again (server.Options).
+func Patient(frame []byte) bool {
+	if len(frame) < 2 {
+		return false
+	}
+	key := int16(binary.BigEndian.Uint16(frame))
+	return key == keyHeartbeat || key == keyOffsetCommit
 }
 
 func (a *API) row(key int16) *row {

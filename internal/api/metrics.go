@@ -39,7 +39,11 @@ func (m *requestMetrics) get() *requestMetrics {
 	return m
 }
 
-const keyFetch = 1
+const (
+	keyFetch        = 1
+	keyOffsetCommit = 8
+	keyHeartbeat    = 12
+)
 
 // errorFields are where a kind of response, or a part of one, has its error codes.
 type errorFields struct {

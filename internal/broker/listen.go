@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"barnabas/internal/api"
 	"barnabas/internal/config"
 	"barnabas/internal/metadata"
 	"barnabas/internal/probes"
@@ -20,7 +21,7 @@ func (b *Broker) listen() error {
 	o := server.Options{
 		Limits: serverLimits(view), Logger: b.logger, Watch: &b.registry.Connections,
 		MaxQueuedBytes: config.QueuedMaxRequestBytes.In(view), Backlog: config.SocketBacklog.In(view),
-		Listen: b.options.Listen,
+		Listen: b.options.Listen, Patient: api.Patient,
 	}
 	o.HandshakeTimeout, o.MaxHandshakes = config.SSLHandshakeTimeout.In(view), config.SSLHandshakesMax.In(view)
 	var err error

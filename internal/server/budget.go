@@ -32,6 +32,20 @@ func (b *budget) take(n int) bool {
 	return !b.shut
 }
 
+// tryTake takes room for n bytes where there is some now.
+func (b *budget) tryTake(n int) bool {
+	if b.limit <= 0 {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shut || b.used > 0 && b.used+int64(n) > b.limit {
+		return false
+	}
+	b.used += int64(n)
+	return true
+}
+
 func (b *budget) give(n int) {
 	if b.limit <= 0 {
 		return

@@ -5,4 +5,7 @@
 // request that can be answered at once changes no goroutine. Replies that come later are written by a
 // goroutine that lives while there are some. A sweeper per server closes connections that are idle or
 // do not read, so no request needs a timer.
+//
+// On Linux a connection on which nothing comes but what can wait (Options.Patient), now and then, gives up its goroutine, and one
+// goroutine for all such, the lane, reads them, many at a time. As soon as something else is asked it has a goroutine again.
 package server

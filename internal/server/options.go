@@ -10,7 +10,7 @@ import (
 
 // Handler answers requests.
 //
-// Handle is called by the connection's own goroutine, request after request in the order they came. It
+// Handle is called by one goroutine for a connection, request after request in the order they came. It
 // calls Reply or Abort of the exchange exactly once: before it returns, or later from any goroutine.
 // While it waits, the connection reads no further request; it must not wait past Done.
 type Handler interface {
@@ -61,6 +61,9 @@ type Options struct {
 	HandshakeTimeout time.Duration
 	// MaxHandshakes is how many are under way at once (barnabas.ssl.handshakes.max); zero means 1000.
 	MaxHandshakes int
+	// Patient tells of a request, by its frame, that it may wait for two milliseconds beside many others, and that its handler does not wait. A connection
+	// on which nothing else is asked has no goroutine of its own, where the system allows that. nil: there are none.
+	Patient func(frame []byte) bool
 	// Listen binds an address in place of TCP; the simulator's network does.
 	Listen func(address string) (net.Listener, error)
 	Logger *slog.Logger

@@ -26,6 +26,9 @@ type Server struct {
 	handshakeTimeout time.Duration
 	handshakes       chan struct{} // one for each TLS handshake that is under way
 	mistakes         mistakes
+	isPatient        func(frame []byte) bool // nil for none
+	openLane         sync.Once
+	patientLane      atomic.Pointer[lane] // once a connection was to be parked, and the system could
 
 	listeners []listening
 	stop      chan struct{}
@@ -58,6 +61,7 @@ func Listen(o Options) (*Server, error) {
 		conns: make(map[*conn]struct{}), perIP: make(map[netip.Addr]int),
 		handshakeTimeout: cmp.Or(o.HandshakeTimeout, defaultHandshakeTimeout),
 		handshakes:       make(chan struct{}, cmp.Or(o.MaxHandshakes, defaultHandshakes)),
+		isPatient:        o.Patient,
 	}
 	if s.watch == nil {
 		s.watch = nobody{}
@@ -102,6 +106,29 @@ func (s *Server) Serve() {
 	s.running.Go(s.sweep)
 }
 
+// patient tells whether a request can wait.
+func (s *Server) patient(frame []byte) bool { return s.isPatient != nil && s.isPatient(frame) }
+
+// lane is where connections are parked; nil where they can't be.
+func (s *Server) lane() *lane {
+	s.openLane.Do(func() {
+		l, err := newLane(s)
+		if err != nil {
+			s.logger.Debug("each connection keeps a goroutine", "error", err)
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.stopping {
+			l.close()
+			return
+		}
+		s.patientLane.Store(l)
+		s.running.Go(l.run)
+	})
+	return s.patientLane.Load()
+}
+
 // Connections is how many there are.
 func (s *Server) Connections() int {
 	s.mu.Lock()
@@ -123,6 +150,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Unlock()
 	close(s.stop)
 	s.closeListeners()
+	if l := s.patientLane.Load(); l != nil {
+		l.close()
+	}
 	for _, c := range open {
 		c.drain()
 	}
