@@ -3,33 +3,22 @@
 Run as: SUITE.py DIRECTORY-OF-JARS PROGRAM"""
 import http.client
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from ports import HOST, free_port
+
 JARS, PROGRAM = sys.argv[1:3]
 PATIENCE = 180  # seconds, for a machine that is slow and busy
-# An address from which nothing connects: a port that is free there stays free.
-HOST = "127.%d.%d.%d" % (random.randint(64, 95), random.randint(1, 250), random.randint(1, 250))
 JAVA = ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", JARS + "/*"]
 work = tempfile.mkdtemp()
 began = time.monotonic()
-ports, processes = set(), []
-
-
-def free_port():
-    while True:
-        with socket.socket() as s:
-            s.bind((HOST, 0))
-            port = s.getsockname()[1]
-        if port not in ports:  # the system may offer one again that nobody listens on yet
-            ports.add(port)
-            return port
+processes = []
 
 
 def say(what):

@@ -3,9 +3,7 @@ suite.py BINARY JARS-OF-KAFKA JARS-OF-CURATOR WORK. Beside them watch what dashb
 import glob
 import os
 import queue
-import random
 import re
-import socket
 import subprocess
 import sys
 import threading
@@ -15,26 +13,14 @@ from kazoo.client import KazooClient
 from kazoo.exceptions import NoAuthError
 from kazoo.retry import KazooRetry
 
-BINARY, KAFKA, CURATOR, WORK = sys.argv[1:5]
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", ".."))
+from ports import HOST, free_port
+
+BINARY, KAFKA, CURATOR, WORK = sys.argv[1:5]
 PATIENCE = 120
-# An address from which nothing connects: a port that is free there stays free.
-HOST = "127.%d.%d.%d" % (random.randint(64, 95), random.randint(1, 250), random.randint(1, 250))
 JAVA = ["java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 running = {}
-
-
-PORTS = set()
-
-
-def free_port():
-    while True:
-        with socket.socket() as s:
-            s.bind((HOST, 0))
-            port = s.getsockname()[1]
-        if port not in PORTS:  # the system may offer one again that nobody listens on yet
-            PORTS.add(port)
-            return port
 
 
 def start(name, args, env=None):
