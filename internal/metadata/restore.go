@@ -86,7 +86,7 @@ func (r *Restoration) Run(ctx context.Context) error {
 		return err
 	}
 	if lived && r.allKept() {
-		return nil // it has kept all that is known here
+		return r.leaveProducersOut(ctx) // it has kept all else that is known here
 	}
 	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile}
 	done, found, err := r.restored(ctx)
@@ -267,6 +267,8 @@ func (r *Restoration) putBack(ctx context.Context, own bid) error {
 		if err := r.doubt(ctx, &w); err != nil {
 			return err
 		}
+	} else {
+		w.led = r.Source != FromLife
 	}
 	if err := r.write(ctx, w); err != nil {
 		return err
@@ -289,6 +291,13 @@ func deletedSince(there map[string]KV, key string) bool {
 		}
 	}
 	return false
+}
+
+// staysThere tells whether a key says of a topic that the store has that it was deleted: it has been used since.
+func staysThere(there map[string]KV, key string) bool {
+	id, ok := strings.CutPrefix(key, deletionPrefix)
+	_, stays := there[topicPrefix+id]
+	return ok && stays
 }
 
 // oneByOne does what a transaction could not do as a whole, because somebody else has written some of it by now: that

@@ -4,29 +4,29 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"barnabas/internal/ident"
 )
 
-// deleteAgain deletes topics that were put back and that a late one knows to have been deleted, before names are given to
-// others. One that may have been used since stays: what was acknowledged in it would be lost. What there has goes with it.
+// deleteAgain deletes topics that the store has and this broker knows to have been deleted, before names are given to others. One that may
+// have been used since, in this life of the store, stays: what was acknowledged in it would be lost. What there has goes with it.
 func (r *Restoration) deleteAgain(ctx context.Context, w writing, there map[string]KV) error {
-	for d := range r.Image.Deletions() {
+	for _, d := range r.deletions(w, there) {
 		key := TopicKey(d.ID)
-		topic, back := there[key]
-		if !back {
-			continue
-		}
+		topic := there[key]
 		states := keysOf(there, PartitionsOf(d.ID))
-		if !w.unused(topic, states) {
+		if (w.late || w.led) && !w.unused(topic, states) {
 			r.Logger.Warn("a topic that had been deleted was put back, and may have been used since: it stays, and so does its name", "topic", d.Name, "id", d.ID.String())
 			continue
 		}
 		// Where a topic has more partitions than one transaction can look at, one of the others may have been elected in this
 		// very moment: it goes as it would by a request for the deletion.
 		guards := []Compare{ModifiedAt(key, topic.Modified)}
-		for _, kv := range states[:min(len(states), MaxOps-1)] {
-			guards = append(guards, ModifiedAt(kv.Key, kv.Modified))
+		if w.late || w.led {
+			for _, kv := range states[:min(len(states), MaxOps-1)] {
+				guards = append(guards, ModifiedAt(kv.Key, kv.Modified))
+			}
 		}
 		result, err := r.Store.Txn(ctx, Txn{If: guards, Then: DeletionOf(d)})
 		if err != nil {
@@ -35,14 +35,43 @@ func (r *Restoration) deleteAgain(ctx context.Context, w writing, there map[stri
 		if !result.OK {
 			continue // it is used from now on
 		}
-		delete(there, key)
-		for _, kv := range states {
+		gone := append(states, topic, KV{Key: ConfigKey(Resource{Type: TopicResource, Name: d.Name})})
+		for _, kv := range append(gone, keysOf(there, AnswersOfTopic(d.ID))...) {
 			delete(there, kv.Key)
 		}
 		there[DeletionKey(d.ID)] = KV{Key: DeletionKey(d.ID), Modified: result.Revision}
 		r.Logger.Warn("a topic that was put back had been deleted, and is again", "topic", d.Name, "id", d.ID.String())
 	}
 	return nil
+}
+
+// deletions are those of topics that the store has. A late one goes by what it remembers. One that puts back what it knows to a store
+// that has kept less goes by what is not there any more: the oldest deletions are forgotten.
+func (r *Restoration) deletions(w writing, there map[string]KV) (found []*Deletion) {
+	if w.kept {
+		return nil
+	}
+	for d := range r.Image.Deletions() {
+		if _, back := there[TopicKey(d.ID)]; back && r.Image.Deleted(d.ID) {
+			found = append(found, d)
+		}
+	}
+	if w.late {
+		return found
+	}
+	for key, kv := range there {
+		name, isTopic := strings.CutPrefix(key, topicPrefix)
+		if !isTopic || kv.Modified >= r.Birth.Since {
+			continue
+		}
+		id, err := ident.ParseTopicID(name)
+		topic, broken := decodeTopic(kv.Value)
+		if err != nil || broken != nil || r.Image.topics.withID(id) != nil || slices.ContainsFunc(found, func(d *Deletion) bool { return d.ID == id }) {
+			continue
+		}
+		found = append(found, &Deletion{ID: id, Name: topic.Name, AtMs: time.Now().UnixMilli()})
+	}
+	return found
 }
 
 // unused tells whether nobody can have led a partition of a topic, or given it more of them, since it was put back.

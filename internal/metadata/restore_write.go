@@ -17,6 +17,8 @@ type writing struct {
 	until Revision
 	// kept: the store has kept more than is known here. Nothing is added, and doubts are entered.
 	kept bool
+	// led: brokers have lived, and what this one knows is from its disk. They may have gone on by what the store has.
+	led bool
 	// doubts: a partition is in doubt that has a replica on another broker than those that have told all they know.
 	doubts bool
 	told   map[ident.BrokerID]bool
@@ -69,14 +71,12 @@ func (r *Restoration) write(ctx context.Context, w writing) error {
 		}
 		return flush()
 	}
-	if w.late {
-		if err := r.deleteAgain(ctx, w, there); err != nil {
-			return err
-		}
+	if err := r.deleteAgain(ctx, w, there); err != nil {
+		return err
 	}
 	taken := namesOf(there)
 	for key, value := range r.Image.Contents() {
-		if deletedSince(there, key) {
+		if deletedSince(there, key) || staysThere(there, key) {
 			continue
 		}
 		kv, found := there[key]
@@ -104,7 +104,7 @@ func (r *Restoration) write(ctx context.Context, w writing) error {
 // unknown is what becomes of a key that the store has and this broker does not know. What it had before this life, and
 // is not known, had been deleted, if the store does not know more.
 func (r *Restoration) unknown(w writing, kv KV) (Op, bool) {
-	if kv.Modified >= r.Birth.Since || !restorable(kv.Key) {
+	if kv.Modified >= r.Birth.Since || !restorable(kv.Key) || strings.HasPrefix(kv.Key, topicPrefix) {
 		return Op{}, false
 	}
 	if strings.HasPrefix(kv.Key, partitionPrefix) {
@@ -113,7 +113,7 @@ func (r *Restoration) unknown(w writing, kv KV) (Op, bool) {
 		}
 		return Op{}, false
 	}
-	return Delete(kv.Key), !w.late && !w.kept
+	return Delete(kv.Key), !w.late && !w.kept && !w.led
 }
 
 // producersLeft is how many producer ids are left out when metadata is put back: those that were given out last may be
@@ -131,7 +131,7 @@ func (r *Restoration) value(w writing, kv KV, found bool, taken map[string]bool,
 			return nil
 		}
 		return encodeUnlessNil(w.partition(kv, found, known, r.Birth.Since))
-	case w.late && strings.HasPrefix(key, topicPrefix):
+	case (w.late || w.led) && strings.HasPrefix(key, topicPrefix):
 		return w.topic(kv, found, taken, value)
 	case key == producersKey && !w.late:
 		return r.producers(kv, found, value)
@@ -162,6 +162,18 @@ func (r *Restoration) producers(kv KV, found bool, value []byte) []byte {
 	return EncodeProducers(next + producersLeft)
 }
 
+// leaveProducersOut does so where nothing else has to be put back: what was given out last may be known to those alone who are down.
+func (r *Restoration) leaveProducersOut(ctx context.Context) error {
+	kv, found, err := r.Store.Get(ctx, producersKey)
+	if err != nil || !found {
+		return err
+	}
+	if next := r.producers(kv, found, kv.Value); next != nil {
+		_, err = r.Store.Txn(ctx, Txn{If: []Compare{ModifiedAt(producersKey, kv.Modified)}, Then: []Op{Put(producersKey, next)}})
+	}
+	return err // where the transaction did not come about another broker has done it
+}
+
 // partition is the state to be put back, nil where the store's may stay.
 func (w *writing) partition(kv KV, found bool, known *Partition, since Revision) *Partition {
 	if !found {
@@ -183,11 +195,11 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 		next.Ceiling = max(next.Ceiling, theirs.Ceiling)
 		return next
 	}
-	if w.late && kv.Modified > w.until {
+	if (w.late || w.led) && kv.Modified > w.until {
 		return nil // it has gone on from what was put back
 	}
 	next := theirs
-	if later(known, theirs) {
+	if later(known, theirs) && (!w.late && !w.led || hasAll(known, theirs)) {
 		next = known
 	}
 	if w.inDoubt(next) && kv.Modified < since {
@@ -218,6 +230,12 @@ func inquired(p *Partition) *Partition {
 // asBefore has the epochs of the state that inquired was given, where nobody was asked before.
 func asBefore(p *Partition) *Partition {
 	return &Partition{LeaderEpoch: p.LeaderEpoch - leaderEpochsLeft, Epoch: p.Epoch - 1}
+}
+
+// hasAll tells whether whoever counts by a state has what may have been acknowledged by another one that the store has: who leads by that
+// may have gone on without writing it again. Its in-sync set has all of it.
+func hasAll(next, theirs *Partition) bool {
+	return theirs.Leader == ident.NoBroker || !next.AnyMember(func(m Member) bool { return !slices.Contains(theirs.ISR, m) })
 }
 
 // later tells whether a state is of a later moment than another.

@@ -105,7 +105,7 @@ func (x *topicIndex) put(t *Topic) {
 	if old.topic != nil && old.topic.announced() {
 		x.partitions -= int(old.topic.count)
 		if old.topic.Name != t.Name {
-			x.byName.Delete(nameEntry{name: old.topic.Name})
+			x.unname(old.topic)
 		}
 	}
 	if t.announced() {
@@ -121,7 +121,12 @@ func (x *topicIndex) drop(id ident.TopicID) {
 		return
 	}
 	x.partitions -= int(old.topic.count)
-	if entry, ok := x.byName.Get(nameEntry{name: old.topic.Name}); ok && entry.topic.ID == id {
-		x.byName.Delete(nameEntry{name: old.topic.Name})
+	x.unname(old.topic)
+}
+
+// unname takes a topic's name from it, unless another one has it by now.
+func (x *topicIndex) unname(t *Topic) {
+	if entry, ok := x.byName.Get(nameEntry{name: t.Name}); ok && entry.topic.ID == t.ID {
+		x.byName.Delete(nameEntry{name: t.Name})
 	}
 }
