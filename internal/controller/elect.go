@@ -101,6 +101,9 @@ func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.
 			next.Leader, next.ISR, next.ELR = m.Broker, []metadata.Member{m}, e.stillEligible(isr, elr, m)
 		}
 	}
+	if next.Leader != p.Leader && len(next.ISR) == 1 {
+		next.ELR = e.withTheDropped(isr, next.ELR, next.ISR)
+	}
 	if next.Leader == ident.NoBroker && e.unclean {
 		return e.inquire(p, metadata.InquiryUnclean)
 	}
@@ -133,7 +136,7 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 		return p.ISR, filter(p.ELR, func(m metadata.Member) bool { return !e.mayLack(m) })
 	}
 	if len(whole) >= e.minISR {
-		return whole, nil
+		return whole, beside(elr, whole) // the leader forgets them, before it shows what they lack
 	}
 	for _, m := range isr {
 		if !slices.Contains(whole, m) && !e.mayLack(m) {
@@ -141,6 +144,21 @@ func (e *election) shrink(p *metadata.Partition, isr, elr []metadata.Member) (in
 		}
 	}
 	return whole, elr
+}
+
+// withTheDropped are the eligible, and who was in sync until a leader was elected that is alone in the set. Its machine may have gone down, which
+// nobody has noticed yet: with its end missing it would have them cut off what was acknowledged. It forgets them when it leads.
+func (e *election) withTheDropped(isr, elr, alone []metadata.Member) []metadata.Member {
+	dropped := filter(isr, func(m metadata.Member) bool { return !slices.Contains(elr, m) && !e.mayLack(m) })
+	return beside(slices.Concat(elr, dropped), alone)
+}
+
+// beside are the members of whose brokers none is in the in-sync set.
+func beside(members, inSync []metadata.Member) []metadata.Member {
+	for _, m := range inSync {
+		members = without(members, m.Broker)
+	}
+	return members
 }
 
 // allTorn tells whether a set holds nothing but copies that may miss their ends. One that is whole and eligible goes

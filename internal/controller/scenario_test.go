@@ -33,11 +33,12 @@ type stage struct {
 	random *rand.Rand
 	topics int
 	view   *config.View
+	down   map[ident.BrokerID]bool // brokers whose machines went down, which nobody has noticed
 }
 
 func newStage(t *testing.T) *stage {
 	return &stage{
-		t: t, img: metadata.NewImage(), keys: map[string]metadata.KV{},
+		t: t, img: metadata.NewImage(), keys: map[string]metadata.KV{}, down: map[ident.BrokerID]bool{},
 		random: rand.New(rand.NewPCG(1, 2)), view: config.Defaults(),
 	}
 }
@@ -60,6 +61,9 @@ func (s *stage) event(verb string, args []string) []string {
 		return s.lead()
 	case "unnoticed": // as broker, and the controller has not looked yet
 		s.register(args)
+		return nil
+	case "down": // its machine, and nobody has noticed: down 1
+		s.down[brokerID(args[0])] = true
 		return nil
 	case "successor": // successor 1 store=x
 		b := metadata.Broker{Stores: []ident.StoreID{storeID(strings.TrimPrefix(args[1], "store="))}}
@@ -194,6 +198,7 @@ func (s *stage) register(args []string) {
 			b.Features[MetadataVersion] = metadata.FeatureRange{Min: 1, Max: int16(number(s.t, value))}
 		}
 	}
+	delete(s.down, b.ID)
 	// A registration is a new key each time.
 	delete(s.keys, metadata.BrokerKey(b.ID))
 	value := metadata.EncodeBroker(b)
@@ -437,7 +442,7 @@ func (s *stage) perform(made changes) (described []string) {
 		d := s.apply(b.ops...)
 		for _, c := range d.Partitions {
 			if c.Old != nil && c.New != nil {
-				described = append(described, describe(c.TopicPartition(), c.New))
+				described = append(described, describe(c.TopicPartition(), s.forget(c)))
 			}
 		}
 		for _, l := range d.Losses {
@@ -446,6 +451,20 @@ func (s *stage) perform(made changes) (described []string) {
 		}
 	}
 	return described
+}
+
+// forget has a leader forget who is eligible beside a set that reaches the minimum, as leaders do before they show anything. One whose machine
+// is down, though it is registered still, does not.
+func (s *stage) forget(c metadata.PartitionChange) *metadata.Partition {
+	p := c.New
+	if p.Leader == ident.NoBroker || s.down[p.Leader] || len(p.ELR) == 0 || len(p.ISR) < s.state().election(s.img.TopicByID(c.TopicID), p).minISR {
+		return p
+	}
+	next := *p
+	next.Epoch++
+	next.ELR = nil
+	s.apply(metadata.Put(metadata.PartitionKey(c.TopicID, c.Number), metadata.EncodePartition(&next)))
+	return &next
 }
 
 // apply makes the next revision.
