@@ -31,6 +31,8 @@ type bid struct {
 	Broker   ident.BrokerID `json:"broker"`
 	// Complete says that the broker has acted on nothing later.
 	Complete bool `json:"complete,omitempty"`
+	// Lived says that it has gone on, and may lead by what it knows.
+	Lived bool `json:"lived,omitempty"`
 }
 
 // Source is where a broker has what it knows from.
@@ -88,7 +90,7 @@ func (r *Restoration) Run(ctx context.Context) error {
 	if lived && r.allKept() {
 		return r.leaveProducersOut(ctx) // it has kept all else that is known here
 	}
-	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile}
+	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile, r.Source == FromLife}
 	done, found, err := r.restored(ctx)
 	if err != nil {
 		return err
@@ -202,7 +204,8 @@ func (r *Restoration) hear(ctx context.Context) ([]bid, error) {
 	}
 }
 
-// bids are what brokers have said in this life, the furthest first.
+// bids are what brokers have said in this life, the furthest first. Those that have lived go before others: what only one that
+// died knows is put in the place of nothing that they lead by.
 func (r *Restoration) bids(ctx context.Context) ([]bid, error) {
 	page, err := r.Store.Range(ctx, RangeRequest{Prefix: bidPrefix})
 	if err != nil {
@@ -216,6 +219,9 @@ func (r *Restoration) bids(ctx context.Context) ([]bid, error) {
 		}
 	}
 	slices.SortFunc(bids, func(a, b bid) int {
+		if a.Lived != b.Lived {
+			return map[bool]int{true: -1, false: 1}[a.Lived]
+		}
 		return cmp.Or(cmp.Compare(b.Revision, a.Revision), cmp.Compare(a.Broker, b.Broker))
 	})
 	return bids, nil

@@ -3,6 +3,7 @@ package metadata_test
 import (
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -173,4 +174,31 @@ func restoreLife(t *testing.T, store *memstore.Store, source metadata.Source, br
 	if err := r.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// Of one that died and one that has lived, both of which know of a newcomer in an in-sync set, the one that has lived puts that back: the
+// other one can't tell whether others lead by what the keepers have kept.
+func TestThoseThatLivedPutBackFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := memstore.NewMortal()
+		store := memory.Open(memstore.Faults{})
+		defer store.Close()
+		for key, value := range sharedAt(t, 1, metadata.Partition{Leader: 2, LeaderEpoch: 5, Epoch: 10, ISR: members(2, 3), Ceiling: 100}, nil).Contents() {
+			put(t, store, key, value)
+		}
+		kept := memory.Revision()
+		put(t, store, metadata.PartitionKey(lifeTopic, 0), metadata.EncodePartition(&metadata.Partition{
+			Replicas: []ident.BrokerID{1, 2, 3}, Leader: 2, LeaderEpoch: 5, Epoch: 11, ISR: members(1, 2, 3), Ceiling: 100,
+		}))
+		known := imageOf(t, store)
+		memory.Rebirth(kept)
+		var all sync.WaitGroup
+		for id, source := range map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromLife, 3: metadata.FromLife} {
+			all.Go(func() { restoreLife(t, store, source, id, known) })
+		}
+		all.Wait()
+		if got := partitionIn(t, life{Store: store}); got.Epoch != 11 || len(got.ISR) != 3 {
+			t.Errorf("it is %+v", got)
+		}
+	})
 }
