@@ -14,7 +14,7 @@ func (m *Manager) Apply(old, image *metadata.Image, delta *metadata.Delta) {
 	m.mu.Unlock()
 	for _, change := range delta.Partitions {
 		if change.New == nil {
-			m.vanished(change)
+			m.vanished(image, change)
 		}
 	}
 	m.applyPartitions(image, delta.Partitions, old.Revision() > 0)
@@ -42,11 +42,23 @@ func (m *Manager) applyPartitions(image *metadata.Image, changes []metadata.Part
 }
 
 // vanished drops a replica whose partition is gone, unless one of the same name has taken its place.
-func (m *Manager) vanished(change metadata.PartitionChange) {
+func (m *Manager) vanished(image *metadata.Image, change metadata.PartitionChange) {
 	p, err := m.Get(change.Topic, change.Number)
 	if err == nil && p.view.Load().topic == change.TopicID {
-		m.drop(p, "the topic was deleted")
+		m.dropDeleted(image, p, "the topic was deleted")
 	}
+}
+
+// dropDeleted drops a replica whose topic is not there any more. Its log goes only where the metadata say that the topic was deleted: they
+// may have been lost, and put back by somebody who did not know of it.
+func (m *Manager) dropDeleted(image *metadata.Image, p *Partition, why string) {
+	if id := p.view.Load().topic; !image.Deleted(id) {
+		m.release(p)
+		m.logger.Error("the metadata do not know a topic any more, nor that it was deleted: its log is kept, and served to nobody",
+			"partition", p.name.String(), "topicId", id)
+		return
+	}
+	m.drop(p, why)
 }
 
 // applySettings hands changed settings to the logs that they concern.

@@ -17,6 +17,7 @@ type assignment struct {
 	state    *metadata.Partition
 	settings TopicSettings
 	eligible eligibility // may the replica join in-sync sets: registered and not leaving
+	nameless bool        // the log may be another topic's of the same name
 }
 
 // leads reports whether the image makes this broker's replica, on that store, the leader. A broker
@@ -77,6 +78,12 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 		}
 	}
 	sameLog := old.log == next.log || moved != nil
+	if next.nameless = a.nameless || old.nameless && sameLog; next.nameless && next.role == Leading {
+		next.nameless = false // it was asked for, and was the fullest
+		if err := log.Claim(a.topic); err != nil {
+			return turn{}, nil, fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
 	sameEpoch := old.role == next.role && old.epoch == next.epoch && sameLog && !old.unfit
 	var unfit error
 	if sameEpoch {

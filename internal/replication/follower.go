@@ -55,9 +55,17 @@ type FetchPosition struct {
 	Store ident.StoreID
 }
 
-// Position is where the replica reads on.
+// Position is where the replica reads on. One that may hold another topic's records says that it has none.
 func (p *Partition) Position() FetchPosition {
-	log := p.view.Load().log
+	v := p.view.Load()
+	if v.nameless {
+		return FetchPosition{LastEpoch: record.NoEpoch, Store: v.log.Directory().ID()}
+	}
+	return endOf(v.log)
+}
+
+// endOf is where a log ends; it may be nil.
+func endOf(log *storage.Log) FetchPosition {
 	if log == nil {
 		return FetchPosition{LastEpoch: record.NoEpoch}
 	}
@@ -104,6 +112,9 @@ func (p *Partition) Copy(c Copied) (Cut, error) {
 
 func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 	log, err := p.copying(c.Epoch)
+	if err == nil {
+		err = p.begunAnew(log, 0)
+	}
 	if err != nil || log.EndOffset() != c.Offset {
 		return Cut{}, nil, err
 	}
@@ -179,6 +190,9 @@ func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cu
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	log, err := p.copying(epoch)
+	if err == nil {
+		err = p.begunAnew(log, start)
+	}
 	if err != nil {
 		return Cut{}, err
 	}
@@ -208,6 +222,24 @@ func (p *Partition) partBelow(log *storage.Log, start record.Offset) (Cut, error
 		return cut, err
 	}
 	return cut, failed(log.AdvanceStart(start))
+}
+
+// begunAnew drops what may be another topic's, now that the leader answers: nobody needs it. The caller holds mu.
+func (p *Partition) begunAnew(log *storage.Log, start record.Offset) error {
+	v := p.view.Load()
+	if !v.nameless {
+		return nil
+	}
+	if err := p.beginAnew(log, start); err != nil {
+		return err
+	}
+	if err := log.Claim(v.topic); err != nil {
+		return failed(err)
+	}
+	next := *v
+	next.nameless = false
+	p.view.Store(&next)
+	return nil
 }
 
 // beginAnew drops all of a log, which begins again where its leader's does, and its second copy with it. The caller holds mu.

@@ -33,7 +33,7 @@ func (p *Partition) Holding(topic ident.TopicID, epoch record.Epoch) (Holding, b
 	}
 	h := Holding{LeaderEpoch: epoch, Offline: !v.online()}
 	if !h.Offline {
-		h.FetchPosition, h.HighWatermark = p.Position(), v.log.HighWatermark()
+		h.FetchPosition, h.HighWatermark = endOf(v.log), v.log.HighWatermark()
 	}
 	return h, true
 }

@@ -180,7 +180,7 @@ func (m *Manager) applyPartition(
 ) {
 	p, _ := m.Get(change.Topic, change.Number)
 	if p != nil && p.view.Load().topic != change.TopicID {
-		m.drop(p, "the topic was deleted, and made again under the same name")
+		m.dropDeleted(image, p, "the topic was deleted, and made again under the same name")
 		p = nil
 	}
 	if !change.New.HasReplica(m.options.Broker) {
@@ -195,13 +195,13 @@ func (m *Manager) applyPartition(
 	if fresh {
 		p = newPartition(change.TopicPartition(), m.local)
 	}
-	log := p.Log()
+	log, nameless := p.Log(), false
 	if log == nil {
 		m.resolve(change)
-		log = m.logFor(change, settings, isNew)
+		log, nameless = m.logFor(image, change, settings, isNew)
 	}
 	t, err := p.assume(assignment{
-		topic: change.TopicID, state: change.New, settings: settings, eligible: registered(image),
+		topic: change.TopicID, state: change.New, settings: settings, eligible: registered(image), nameless: nameless,
 	}, log)
 	if err != nil {
 		m.logger.Error("partition can't take its role", "partition", p.name.String(), "error", err)
@@ -215,16 +215,29 @@ func (m *Manager) applyPartition(
 
 // logFor finds or makes the log of a replica; nil when no directory can have it. A new one begins where the metadata
 // says: at 0, or, after all copies were lost, past the offsets that were given out. Unless the replica is new here it waits
-// for all directories: its log may be in one that can't be read.
-func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings, isNew bool) *storage.Log {
+// for all directories: its log may be in one that can't be read. A nameless one may be another topic's of that name.
+func (m *Manager) logFor(
+	image *metadata.Image, change metadata.PartitionChange, settings TopicSettings, isNew bool,
+) (log *storage.Log, nameless bool) {
 	name, id := change.TopicPartition(), change.TopicID
-	log := m.options.Store.Log(name)
+	log = m.options.Store.Log(name)
+	if log != nil && log.TopicID() != id && !log.TopicID().IsZero() && !log.IsBare() && !image.Deleted(log.TopicID()) {
+		m.logger.Error("partition is offline: the log of another topic of that name is in its place, of which nobody knows that it was deleted; "+
+			"remove it where its records are not wanted", "partition", name.String(), "directory", log.Directory().Path(),
+			"topicId", log.TopicID(), "wanted", id, "start", int64(log.StartOffset()), "end", int64(log.EndOffset()))
+		return nil, false
+	}
+	if log != nil && log.TopicID().IsZero() && m.mayBeTheLast(log, change.New) {
+		m.logger.Warn("log does not say whose it is: it is begun anew when the leader answers", "partition", name.String(), "wanted", id)
+		log.SetConfig(settings.Log)
+		return log, true
+	}
 	if log != nil && log.TopicID() != id && !(log.TopicID().IsZero() && m.mayBeOf(log, change.New)) {
 		m.logger.Warn("log of a deleted topic of the same name, or one that does not say whose it is, is removed",
 			"partition", name.String(), "topicId", log.TopicID(), "wanted", id)
 		if err := m.options.Store.Delete(name); err != nil {
 			m.logger.Error("log can't be removed", "partition", name.String(), "error", err)
-			return nil
+			return nil, false
 		}
 		log = nil
 	}
@@ -233,22 +246,22 @@ func (m *Manager) logFor(change metadata.PartitionChange, settings TopicSettings
 			m.logger.Error("log can't be told whose it is", "partition", name.String(), "topicId", id, "error", err)
 		}
 		log.SetConfig(settings.Log)
-		return log
+		return log, false
 	}
 	if dir := m.options.Store.Unread(); dir != nil && !isNew {
 		m.logger.Error("partition is offline: its log may be in a directory that can't be read",
 			"partition", name.String(), "directory", dir.Path(), "error", dir.Err())
-		return nil
+		return nil, false
 	}
 	start := change.New.Start
 	log, err := m.options.Store.Create(name, id, settings.Log, start)
 	if err != nil {
 		m.logger.Error("log can't be created", "partition", name.String(), "error", err)
-		return nil
+		return nil, false
 	}
 	m.logger.Info("log created", "partition", name.String(), "topicId", id,
 		"directory", log.Directory().Path(), "start", int64(start))
-	return log
+	return log, false
 }
 
 // mayBeOf tells whether a log that has lost its topic's id in a crash of the machine is taken for the replica's. One of a topic that was
@@ -259,6 +272,12 @@ func (m *Manager) mayBeOf(log *storage.Log, state *metadata.Partition) bool {
 		return true
 	}
 	return state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker && !member.Store.IsZero() })
+}
+
+// mayBeTheLast tells whether such a log, of a replica that is out of sync, may yet be asked for: the leader's machine may have gone down with
+// this one's, and with less left. What it holds is not compared with what the leader has.
+func (m *Manager) mayBeTheLast(log *storage.Log, state *metadata.Partition) bool {
+	return !m.mayBeOf(log, state) && !state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker })
 }
 
 func (m *Manager) put(id ident.TopicID, p *Partition) {
@@ -278,6 +297,21 @@ func (m *Manager) put(id ident.TopicID, p *Partition) {
 
 // drop ends a replica and deletes its log.
 func (m *Manager) drop(p *Partition, why string) {
+	id := p.view.Load().topic
+	m.release(p)
+	if log := m.options.Store.Log(p.name); log != nil && log.TopicID() != id && !log.TopicID().IsZero() {
+		return // another topic's, which has kept this one from its place
+	}
+	m.complain(p.name, m.options.Store.DropFuture(p.name))
+	if err := m.options.Store.Delete(p.name); err != nil && !errors.Is(err, storage.ErrUnknownLog) {
+		m.logger.Error("log can't be removed", "partition", p.name.String(), "error", err)
+		return
+	}
+	m.logger.Info("replica removed", "partition", p.name.String(), "why", why)
+}
+
+// release ends a replica.
+func (m *Manager) release(p *Partition) {
 	m.mu.Lock()
 	if t := m.topics[p.name.Topic]; t != nil {
 		t.partitions[p.name.Partition] = nil
@@ -288,12 +322,6 @@ func (m *Manager) drop(p *Partition, why string) {
 	}
 	m.mu.Unlock()
 	m.tell(p, p.resign())
-	m.complain(p.name, m.options.Store.DropFuture(p.name))
-	if err := m.options.Store.Delete(p.name); err != nil && !errors.Is(err, storage.ErrUnknownLog) {
-		m.logger.Error("log can't be removed", "partition", p.name.String(), "error", err)
-		return
-	}
-	m.logger.Info("replica removed", "partition", p.name.String(), "why", why)
 }
 
 func (m *Manager) tell(p *Partition, t turn) {

@@ -62,6 +62,7 @@ type view struct {
 	minISR         int               // effective
 	throttled      Throttled
 	unfit          bool // the disk did not let it take its role: it neither leads nor copies before it is asked anew
+	nameless       bool // the log may be another topic's of this name: it is begun anew when the leader answers
 	doubtful       bool // it would lead, but its directory is torn: it does once that is settled, and it is asked anew
 }
 

@@ -248,10 +248,54 @@ func TestLogWithoutItsTopicsIDIsNotTheNextOnes(t *testing.T) {
 			state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, sets, otherBroker.Broker
 			b.change(put(metadata.PartitionKey(other, 0), metadata.EncodePartition(&state)),
 				put(metadata.TopicKey(other), metadata.EncodeTopic("t", 1)))
+			if p, _ = b.manager.Get("t", 0); p == nil {
+				t.Fatal("there is no replica")
+			}
+			if at := p.Position(); at.Offset != 0 || at.LastEpoch != record.NoEpoch {
+				t.Errorf("it says to the leader that it has %+v", at)
+			}
+			if _, err := p.Copy(Copied{Epoch: state.LeaderEpoch}); err != nil {
+				t.Fatal(err)
+			}
 			if log := b.store.Log(p.Name()); log == nil || log.TopicID() != other || log.EndOffset() != 0 {
 				t.Errorf("the new topic's log is %v, of %s, and ends at %d", log, log.TopicID(), log.EndOffset())
 			}
 		})
+	}
+}
+
+// All machines lost their power, and the one that leads by the metadata has less left than one that was out of sync, whose log has lost the
+// topic's id. That one is there when the stores are asked, and leads with what it has; it is begun anew only when a leader answers.
+func TestLogWithoutItsTopicsIDMayBeTheLast(t *testing.T) {
+	b := newBench(t)
+	state := b.led(0)
+	p := b.topic(state)
+	b.append(p, 5)
+	b.store.Close(true)
+	if err := b.fs.Remove("/data/clean-shutdown-inventory"); err != nil {
+		t.Fatal(err)
+	}
+	if err := vfs.ReplaceFile(b.fs, "/data/t-0/partition.metadata", nil); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	b.image, b.revision = metadata.NewImage(), 0
+	state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, []metadata.Member{otherBroker}, otherBroker.Broker
+	p = b.topic(state)
+	if held, ok := p.Holding(topicID, state.LeaderEpoch); ok && held.Offset != 5 {
+		t.Errorf("it holds %+v", held)
+	}
+	state.Leader, state.Inquiry, state.LeaderEpoch, state.Epoch = ident.NoBroker, metadata.InquiryTorn, state.LeaderEpoch+1, state.Epoch+1
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	held, ok := p.Holding(topicID, state.LeaderEpoch)
+	if !ok || held.Offset != 5 {
+		t.Fatalf("asked, it holds %+v, %v", held, ok)
+	}
+	state.Leader, state.Inquiry, state.LeaderEpoch, state.Epoch = self, metadata.NoInquiry, state.LeaderEpoch+1, state.Epoch+1
+	state.ISR = []metadata.Member{{Broker: self, Store: held.Store}}
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	if log := p.Log(); log.TopicID() != topicID || log.EndOffset() != 5 || p.Position().Offset != 5 {
+		t.Errorf("it leads with a log of %s that ends at %d", log.TopicID(), log.EndOffset())
 	}
 }
 
@@ -319,4 +363,34 @@ func TestLogWithoutRecordsAfterAKill(t *testing.T) {
 			t.Error("the log is there still")
 		}
 	})
+}
+
+// A topic that the metadata do not know any more, nor that it was deleted, may have been lost with them: its log stays, be it that a topic has
+// its name that somebody else put back, and is served again when the topic is back.
+func TestLogOfATopicThatWasLostStays(t *testing.T) {
+	b := newBench(t)
+	state := b.led(0)
+	p := b.topic(state)
+	b.append(p, 5)
+	b.change(gone(metadata.TopicKey(topicID)), gone(metadata.PartitionKey(topicID, 0)))
+	if _, err := b.manager.Get("t", 0); err == nil {
+		t.Error("there is a replica still")
+	}
+	other := ident.TopicID{77}
+	b.change(put(metadata.PartitionKey(other, 0), metadata.EncodePartition(&state)), put(metadata.TopicKey(other), metadata.EncodeTopic("t", 1)))
+	if q, err := b.manager.Get("t", 0); err != nil || q.Log() != nil {
+		t.Errorf("the other topic's replica has log %v, error %v", q.Log(), err)
+	}
+	if log := b.store.Log(p.Name()); log == nil || log.TopicID() != topicID || log.EndOffset() != 5 {
+		t.Fatalf("the log is %v", log)
+	}
+	b.change(append([]metadata.Event{gone(metadata.TopicKey(other)), gone(metadata.PartitionKey(other, 0))},
+		put(metadata.DeletionKey(other), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})))...)
+	if q := b.topic(state); q.Log() == nil || q.Log().EndOffset() != 5 {
+		t.Errorf("back, the topic has log %v", q.Log())
+	}
+	b.change(gone(metadata.TopicKey(topicID)), gone(metadata.PartitionKey(topicID, 0)), put(metadata.DeletionKey(topicID), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})))
+	if log := b.store.Log(p.Name()); log != nil {
+		t.Error("the log of a deleted topic is there still")
+	}
 }
