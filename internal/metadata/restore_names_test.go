@@ -2,6 +2,7 @@ package metadata_test
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -198,6 +199,28 @@ func TestThoseThatLivedPutBackFirst(t *testing.T) {
 		}
 		all.Wait()
 		if got := partitionIn(t, life{Store: store}); got.Epoch != 11 || len(got.ISR) != 3 {
+			t.Errorf("it is %+v", got)
+		}
+	})
+}
+
+// Two come late, to a partition whose stores were asked about torn copies when the keepers lost everything. The one that knows less comes last:
+// it does not put its older sets in the place of the later ones, nor begin a leader epoch in which nothing has been said of torn copies.
+func TestLateOneKnowsLessThanAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		defer store.Close()
+		torn := metadata.Partition{Leader: ident.NoBroker, Inquiry: metadata.InquiryTorn, LeaderEpoch: 7, ISR: members(1, 2, 3)}
+		for _, told := range []struct {
+			broker   ident.BrokerID
+			revision metadata.Revision
+			epoch    int32
+			isr      []metadata.Member
+		}{{1, 100, 10, members(1, 2, 3)}, {2, 120, 12, members(2)}, {3, 110, 11, members(1, 2)}} {
+			torn.Epoch, torn.ISR = told.epoch, told.isr
+			restoreFrom(t, store, metadata.FromJournal, told.broker, sharedAt(t, told.revision, torn, nil))
+		}
+		if got := partitionIn(t, store); !slices.Equal(got.ISR, members(2)) || got.LeaderEpoch != 7 || got.Inquiry != metadata.InquiryRestored || got.Epoch <= 12 {
 			t.Errorf("it is %+v", got)
 		}
 	})

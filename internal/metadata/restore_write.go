@@ -187,8 +187,8 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 		return nil
 	}
 	if theirs.Inquiry == InquiryRestored {
-		if !later(known, asBefore(theirs)) {
-			return nil
+		if known.Epoch < theirs.Epoch {
+			return nil // it is of no later moment than the state that the stores are asked about, which has one epoch more
 		}
 		next := inquired(known)
 		next.LeaderEpoch, next.Epoch = max(next.LeaderEpoch, theirs.LeaderEpoch), max(next.Epoch, theirs.Epoch)
@@ -225,11 +225,6 @@ func inquired(p *Partition) *Partition {
 	next.Inquiry, next.Leader = InquiryRestored, ident.NoBroker
 	next.Epoch++
 	return &next
-}
-
-// asBefore has the epochs of the state that inquired was given, where nobody was asked before.
-func asBefore(p *Partition) *Partition {
-	return &Partition{LeaderEpoch: p.LeaderEpoch - leaderEpochsLeft, Epoch: p.Epoch - 1}
 }
 
 // hasAll tells whether whoever counts by a state has what may have been acknowledged by another one that the store has: who leads by that
