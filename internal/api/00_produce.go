@@ -92,7 +92,7 @@ func (p *produceCall) appendTopic(t *produceTopic) {
 func (p *produceCall) appendPartition(topic string, i int) {
 	part := &p.parts[i]
 	tp := ident.TopicPartition{Topic: topic, Partition: part.partition}
-	if err := p.check(topic, part.records); err != nil {
+	if err := p.check(tp, part.records); err != nil {
 		p.refuse(part, tp, codeOf(err), err)
 		return
 	}
@@ -128,17 +128,23 @@ func (p *produceCall) appendPartition(topic string, i int) {
 	}
 }
 
-// check is what can be refused without a partition.
-func (p *produceCall) check(topic string, records []byte) error {
-	switch {
-	case p.acks < replication.AcksAll || p.acks > 1:
-		return kerr.InvalidRequiredAcks
-	case internalTopics[topic] && p.call.Header.ClientID != adminClient:
-		return kerr.InvalidTopicException
-	case !p.api.authorized(p.call, opWrite, metadata.TopicResource, topic):
+// check is what can be refused without the partition's log, in Kafka's order: what nobody has, then the batch, then the acks.
+func (p *produceCall) check(tp ident.TopicPartition, records []byte) error {
+	if !p.api.authorized(p.call, opWrite, metadata.TopicResource, tp.Topic) {
 		return kerr.TopicAuthorizationFailed
 	}
-	return checkBatch(records, p.call.Header.Version)
+	err := checkBatch(records, p.call.Header.Version)
+	switch {
+	case err != nil:
+	case p.acks < replication.AcksAll || p.acks > 1:
+		err = kerr.InvalidRequiredAcks
+	case internalTopics[tp.Topic] && p.call.Header.ClientID != adminClient:
+		err = kerr.InvalidTopicException
+	}
+	if err != nil && p.image.Partition(tp) == nil {
+		return kerr.UnknownTopicOrPartition // looked up only here: what is well-formed is looked up by its log
+	}
+	return err
 }
 
 // checkBatch wants one batch, whole and alone. The log looks at what is inside.

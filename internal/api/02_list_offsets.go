@@ -40,7 +40,9 @@ func (a *API) listOffsets(c *Call, request *kmsg.ListOffsetsRequest) *kmsg.ListO
 			}
 			topic.Partitions = append(topic.Partitions, answer)
 		}
-		response.Topics = append(response.Topics, topic)
+		if len(topic.Partitions) > 0 { // of one without any Kafka says nothing
+			response.Topics = append(response.Topics, topic)
+		}
 	}
 	return response
 }

@@ -20,7 +20,10 @@ func (a *API) offsetCommit(c *Call, request *kmsg.OffsetCommitRequest) {
 	valid := *request
 	valid.Topics = nil
 	var at []partitionPlace
-	for i, topic := range request.Topics {
+	for _, topic := range request.Topics {
+		if len(topic.Partitions) == 0 {
+			continue // Kafka says nothing of it
+		}
 		answer := kmsg.OffsetCommitResponseTopic{Topic: topic.Topic, TopicID: topic.TopicID}
 		ref := topicRef{name: topic.Topic, id: topic.TopicID, byID: c.Header.Version >= 10}
 		name, whole := ref.resolve(image)
@@ -38,7 +41,7 @@ func (a *API) offsetCommit(c *Call, request *kmsg.OffsetCommitRequest) {
 			}
 			if code == 0 {
 				kept.Partitions = append(kept.Partitions, p)
-				at = append(at, partitionPlace{i, j})
+				at = append(at, partitionPlace{len(response.Topics), j})
 			}
 			answer.Partitions = append(answer.Partitions,
 				kmsg.OffsetCommitResponseTopicPartition{Partition: p.Partition, ErrorCode: code})

@@ -18,7 +18,10 @@ import (
 // Kafka's answer where share groups are off.
 
 // The types of coordinators.
-const groupCoordinator int8 = 0
+const (
+	groupCoordinator int8 = 0
+	shareCoordinator int8 = 2
+)
 
 func (a *API) findCoordinator(c *Call, request *kmsg.FindCoordinatorRequest) *kmsg.FindCoordinatorResponse {
 	response, image := kmsg.NewPtrFindCoordinatorResponse(), a.Metadata.Current()
@@ -40,7 +43,9 @@ func (a *API) coordinatorOf(
 ) kmsg.FindCoordinatorResponseCoordinator {
 	found := kmsg.FindCoordinatorResponseCoordinator{Key: key, NodeID: -1, Port: -1}
 	message := ""
-	if kind != groupCoordinator {
+	if kind > shareCoordinator || kind < groupCoordinator {
+		found.ErrorCode, message = kerr.InvalidRequest.Code, malformed
+	} else if kind != groupCoordinator {
 		found.ErrorCode, message = kerr.InvalidRequest.Code, groupsOnly
 	} else if err := a.findGroupCoordinator(c, image, key, &found); err != nil {
 		found.ErrorCode, message = err.Code, err.Description

@@ -89,6 +89,7 @@ func refusedTopic(name string, code int16, message string) kmsg.CreateTopicsResp
 	topic := kmsg.NewCreateTopicsResponseTopic()
 	topic.Topic, topic.ErrorCode, topic.ErrorMessage = name, code, &message
 	topic.NumPartitions, topic.ReplicationFactor = -1, -1
+	topic.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // empty and not null, as Kafka writes it
 	return topic
 }
 

@@ -16,12 +16,20 @@ func (a *API) deleteTopics(c *Call, request *kmsg.DeleteTopicsRequest) *kmsg.Del
 	response := kmsg.NewPtrDeleteTopicsResponse()
 	var wanted []controller.TopicRef
 	for _, name := range request.TopicNames {
+		if name == "" {
+			response.Topics = append(response.Topics, namelessTopic(ident.TopicID{}))
+			continue
+		}
 		wanted = append(wanted, controller.TopicRef{Name: name})
 	}
 	for _, t := range request.Topics {
 		ref := controller.TopicRef{ID: t.TopicID}
 		if t.Topic != nil {
 			ref.Name = *t.Topic
+		}
+		if t.Topic != nil && ref.Name == "" {
+			response.Topics = append(response.Topics, namelessTopic(t.TopicID))
+			continue
 		}
 		wanted = append(wanted, ref)
 	}
@@ -53,6 +61,17 @@ func refuseDeletion(c *Call, wanted []controller.TopicRef, response *kmsg.Delete
 	for _, t := range wanted {
 		response.Topics = append(response.Topics, deletedTopic(t.Name, t.ID, code, &message))
 	}
+}
+
+// namelessTopic answers for a topic that is called by the empty name, which is a name like others to Kafka.
+func namelessTopic(id ident.TopicID) kmsg.DeleteTopicsResponseTopic {
+	name, code, message := "", kerr.UnknownTopicOrPartition.Code, kerr.UnknownTopicOrPartition.Description
+	if id != (ident.TopicID{}) {
+		code, message = kerr.InvalidRequest.Code, "You may not specify both topic name and topic id."
+	}
+	topic := deletedTopic(name, id, code, &message)
+	topic.Topic = &name
+	return topic
 }
 
 func deletedTopic(name string, id ident.TopicID, code int16, message *string) kmsg.DeleteTopicsResponseTopic {

@@ -31,7 +31,9 @@ func (a *API) deleteRecords(c *Call, request *kmsg.DeleteRecordsRequest) *kmsg.D
 			answer.LowWatermark, answer.ErrorCode = a.deleteBefore(c, image, tp, record.Offset(p.Offset))
 			topic.Partitions = append(topic.Partitions, answer)
 		}
-		response.Topics = append(response.Topics, topic)
+		if len(topic.Partitions) > 0 { // of one without any Kafka says nothing
+			response.Topics = append(response.Topics, topic)
+		}
 	}
 	for i := range response.Topics {
 		t := &response.Topics[i]

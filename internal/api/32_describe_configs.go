@@ -20,6 +20,9 @@ import (
 
 func (a *API) describeConfigs(c *Call, request *kmsg.DescribeConfigsRequest) *kmsg.DescribeConfigsResponse {
 	response := kmsg.NewPtrDescribeConfigsResponse()
+	if slices.ContainsFunc(request.Resources, unknownKind) {
+		return refuseDescription(request, response)
+	}
 	for i := range request.Resources {
 		wanted := &request.Resources[i]
 		answer := kmsg.NewDescribeConfigsResponseResource()
@@ -35,6 +38,28 @@ func (a *API) describeConfigs(c *Call, request *kmsg.DescribeConfigsRequest) *km
 	}
 	return response
 }
+
+// unknownKind reports whether a resource is of a type that nobody knows. As in Kafka nothing at all is then described.
+func unknownKind(wanted kmsg.DescribeConfigsRequestResource) bool {
+	_, known := resourceOf(wanted.ResourceType, wanted.ResourceName)
+	return !known && wanted.ResourceType != kmsg.ConfigResourceTypeBrokerLogger
+}
+
+func refuseDescription(
+	request *kmsg.DescribeConfigsRequest, response *kmsg.DescribeConfigsResponse,
+) *kmsg.DescribeConfigsResponse {
+	for _, wanted := range request.Resources {
+		answer := kmsg.NewDescribeConfigsResponseResource()
+		answer.ResourceType, answer.ResourceName = wanted.ResourceType, wanted.ResourceName
+		answer.ErrorCode, answer.ErrorMessage = kerr.InvalidRequest.Code, &malformed
+		response.Resources = append(response.Resources, answer)
+	}
+	return response
+}
+
+// malformed is what Kafka says of an INVALID_REQUEST that has no words of its own.
+var malformed = "This most likely occurs because of a request being malformed by the client library or the message was sent to " +
+	"an incompatible broker. See the broker logs for more details."
 
 // wordsOf are those of an error, empty where it has none beside its code.
 func wordsOf(err error) *string {
@@ -66,7 +91,7 @@ func (a *API) entriesOf(c *Call, wanted *kmsg.DescribeConfigsRequestResource) ([
 	case kmsg.ConfigResourceTypeBroker:
 		return a.brokerEntries(c, name)
 	case kmsg.ConfigResourceTypeBrokerLogger:
-		return nil, a.checkBrokerName(name)
+		return nil, a.checkLoggerName(name)
 	case kmsg.ConfigResourceTypeClientMetrics:
 		if name == "" {
 			return nil, refuse(kerr.InvalidRequest, "Client metrics subscription name must not be empty")
@@ -75,7 +100,7 @@ func (a *API) entriesOf(c *Call, wanted *kmsg.DescribeConfigsRequestResource) ([
 		return config.DescribeSubscription(a.Metadata.Current().Config(resource)), nil
 	case kmsg.ConfigResourceTypeGroupConfig:
 		if name == "" {
-			return nil, refuse(kerr.InvalidRequest, "The resource's name must not be empty.")
+			return nil, refuse(kerr.InvalidRequest, "Group name must not be empty")
 		}
 		resource, _ := resourceOf(wanted.ResourceType, name)
 		return storedEntries(a.Metadata.Current().Config(resource)), nil
@@ -127,6 +152,18 @@ func (a *API) checkBrokerName(name string) error {
 			"Unexpected broker id, expected %d or empty string, but received %s", a.Broker, name)
 	}
 	return nil
+}
+
+// checkLoggerName wants this broker's number: loggers are each broker's own.
+func (a *API) checkLoggerName(name string) error {
+	id, err := strconv.ParseInt(name, 10, 32)
+	switch {
+	case name == "":
+		return refuse(kerr.InvalidRequest, "Broker id must not be empty")
+	case err == nil && id != int64(a.Broker):
+		return refuse(kerr.InvalidRequest, "Unexpected broker id, expected %d but received %s", a.Broker, name)
+	}
+	return a.checkBrokerName(name)
 }
 
 // storedEntries are the settings of a resource that has no table of its own.

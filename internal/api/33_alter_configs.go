@@ -1,6 +1,10 @@
 package api
 
 import (
+	"strconv"
+	"strings"
+
+	"barnabas/internal/config"
 	"barnabas/internal/controller"
 	"barnabas/internal/metadata"
 
@@ -44,7 +48,7 @@ func newAlteration(a *API, c *Call, resources int) *alteration {
 }
 
 func (alter *alteration) add(kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange, replace bool) {
-	err := alter.check(kind, name, changes)
+	err := alter.check(kind, name, changes, replace)
 	if err == nil && kind != kmsg.ConfigResourceTypeBrokerLogger {
 		resource, _ := resourceOf(kind, name)
 		alter.asked = append(alter.asked, len(alter.outcomes))
@@ -56,21 +60,25 @@ func (alter *alteration) add(kind kmsg.ConfigResourceType, name string, changes 
 }
 
 func (alter *alteration) check(
-	kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange,
+	kind kmsg.ConfigResourceType, name string, changes []controller.ConfigChange, replace bool,
 ) error {
-	if kind == kmsg.ConfigResourceTypeBrokerLogger {
-		// What came in an envelope was asked of another broker.
-		if _, came := alter.call.exchange.(*enclosed); !came {
-			if err := alter.api.checkBrokerName(name); err != nil {
-				return err
-			}
-		}
-		if len(changes) == 0 {
-			return nil
-		}
-		return refuse(kerr.InvalidConfig, "Logger %s does not exist!", changes[0].Name)
+	if null := withoutValue(changes); len(null) > 0 {
+		return refuse(kerr.InvalidRequest, "Null value not supported for : %s", strings.Join(null, ", "))
 	}
 	resource, known := resourceOf(kind, name)
+	if loggers := kind == kmsg.ConfigResourceTypeBrokerLogger && !replace; loggers || kind == kmsg.ConfigResourceTypeBroker && name != "" {
+		if err := alter.checkOwnName(kind, name); err != nil {
+			return err
+		}
+		if loggers {
+			return checkLoggers(changes)
+		}
+	}
+	if kind == kmsg.ConfigResourceTypeBroker {
+		if err := checkLists(changes); err != nil {
+			return err
+		}
+	}
 	switch {
 	case !known:
 		return refuse(kerr.InvalidRequest, "Unknown resource type %d", kind)
@@ -78,6 +86,60 @@ func (alter *alteration) check(
 		return kerr.ClusterAuthorizationFailed
 	}
 	return nil
+}
+
+// withoutValue names the settings that are to have a value and come without one.
+func withoutValue(changes []controller.ConfigChange) (names []string) {
+	for _, c := range changes {
+		if c.Value == nil && c.Op != controller.ConfigDelete {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// checkOwnName wants the number of the broker that was asked: each checks what is set for itself. What came in an envelope was asked of
+// another broker.
+func (alter *alteration) checkOwnName(kind kmsg.ConfigResourceType, name string) error {
+	if _, came := alter.call.exchange.(*enclosed); came {
+		return nil
+	}
+	id, err := strconv.ParseInt(name, 10, 32)
+	switch own := alter.api.Broker; {
+	case err != nil:
+		return refuse(kerr.InvalidRequest, "Node id must be an integer, but it is: %s", name)
+	case id != int64(own) && kind == kmsg.ConfigResourceTypeBrokerLogger:
+		return refuse(kerr.InvalidRequest, "Unexpected node id. Expected %d, but received %s", own, name)
+	case id != int64(own):
+		return refuse(kerr.InvalidRequest, "Unexpected broker id, expected %d, but received %s", own, name)
+	}
+	return nil
+}
+
+// checkLists refuses to append to a broker's setting that is no list, or to subtract from it. Of topics' settings the controller says it.
+func checkLists(changes []controller.ConfigChange) error {
+	for _, c := range changes {
+		verb := "append"
+		switch c.Op {
+		case controller.ConfigAppend:
+		case controller.ConfigSubtract:
+			verb = "subtract"
+		default:
+			continue
+		}
+		if setting := config.BrokerSetting(c.Name); setting != nil && setting.Kind != config.List {
+			return refuse(kerr.InvalidConfig, "Config value %s is not allowed for config key: %s", verb, c.Name)
+		}
+	}
+	return nil
+}
+
+// checkLoggers finds none of the loggers: there are none by Kafka's names here.
+func checkLoggers(changes []controller.ConfigChange) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	return refuse(kerr.InvalidConfig, "Logger %s does not exist!", changes[0].Name)
 }
 
 // run asks the controller and returns the outcomes in the order of the resources.

@@ -18,6 +18,9 @@ func (a *API) alterReplicaLogDirs(c *Call, request *kmsg.AlterReplicaLogDirsRequ
 	at := make(map[string]int)
 	for _, d := range request.Dirs {
 		for _, t := range d.Topics {
+			if len(t.Partitions) == 0 {
+				continue // Kafka says nothing of it
+			}
 			i, known := at[t.Topic]
 			if !known {
 				i = len(response.Topics)

@@ -20,23 +20,35 @@ func (a *API) describeQuorum(c *Call, request *kmsg.DescribeQuorumRequest) *kmsg
 		return response
 	}
 	image := a.Metadata.Current()
+	metadataAlone := asksForMetadataAlone(request)
 	for _, t := range request.Topics {
 		topic := kmsg.NewDescribeQuorumResponseTopic()
 		topic.Topic = t.Topic
 		for _, p := range t.Partitions {
 			partition := kmsg.NewDescribeQuorumResponseTopicPartition()
 			partition.Partition = p.Partition
-			if t.Topic != metadataTopic || p.Partition != 0 {
-				partition.ErrorCode = kerr.UnknownTopicOrPartition.Code
-			} else {
+			if metadataAlone {
 				a.quorum(image, &partition)
+			} else {
+				partition.ErrorCode = kerr.UnknownTopicOrPartition.Code
+				partition.ErrorMessage = &kerr.UnknownTopicOrPartition.Description
 			}
 			topic.Partitions = append(topic.Partitions, partition)
 		}
 		response.Topics = append(response.Topics, topic)
 	}
-	a.quorumNodes(image, response)
+	if metadataAlone {
+		a.quorumNodes(image, response)
+	} else {
+		response.ErrorMessage = new(string) // empty: the partitions have the words
+	}
 	return response
+}
+
+// asksForMetadataAlone reports whether the one partition that has a quorum is asked for, and no other: Kafka answers nothing else.
+func asksForMetadataAlone(request *kmsg.DescribeQuorumRequest) bool {
+	return len(request.Topics) == 1 && request.Topics[0].Topic == metadataTopic &&
+		len(request.Topics[0].Partitions) == 1 && request.Topics[0].Partitions[0].Partition == 0
 }
 
 // quorum tells of the controller as the one voter, and of each broker by the revision that this one

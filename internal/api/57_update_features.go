@@ -3,6 +3,7 @@ package api
 import (
 	"barnabas/internal/controller"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -19,7 +20,13 @@ func (a *API) updateFeatures(c *Call, request *kmsg.UpdateFeaturesRequest) *kmsg
 	}
 	ctx, cancel := within(request.TimeoutMillis)
 	defer cancel()
-	err := a.Controller.UpdateFeatures(ctx, updates, request.ValidateOnly)
+	err := unheardOfFeature(updates)
+	if err == nil {
+		err = a.Controller.UpdateFeatures(ctx, updates, request.ValidateOnly)
+	}
+	if codeOf(err) == kerr.InvalidUpdateVersion.Code {
+		err = refuse(kerr.InvalidUpdateVersion, "The update failed for all features since the following feature had an error: %s", err)
+	}
 	response.ErrorCode, response.ErrorMessage = codeOf(err), messageOf(err)
 	if c.Header.Version > 1 || err != nil {
 		return response
@@ -30,6 +37,23 @@ func (a *API) updateFeatures(c *Call, request *kmsg.UpdateFeaturesRequest) *kmsg
 		response.Results = append(response.Results, result)
 	}
 	return response
+}
+
+// kafkaFeatures are those of Kafka that are not offered here: they are at level 0, and may be put there.
+var kafkaFeatures = map[string]bool{
+	"eligible.leader.replicas.version": true, "group.version": true, "kraft.version": true, "share.version": true,
+	"streams.version": true, "transaction.version": true,
+}
+
+// unheardOfFeature refuses to take away a feature that neither Kafka nor this release has: its name is misspelt.
+func unheardOfFeature(updates []controller.FeatureUpdate) error {
+	supported := controller.SupportedFeatures()
+	for _, u := range updates {
+		if _, ours := supported[u.Name]; u.Level == 0 && !ours && !kafkaFeatures[u.Name] {
+			return refuse(kerr.InvalidUpdateVersion, "Invalid update version 0 for feature %s. Feature %s not found.", u.Name, u.Name)
+		}
+	}
+	return nil
 }
 
 func upgradeType(version int16, u *kmsg.UpdateFeaturesRequestFeatureUpdate) controller.FeatureDowngrade {

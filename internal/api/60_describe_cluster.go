@@ -1,6 +1,8 @@
 package api
 
 import (
+	"fmt"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -15,10 +17,11 @@ func (a *API) describeCluster(c *Call, request *kmsg.DescribeClusterRequest) *km
 	response := kmsg.NewPtrDescribeClusterResponse()
 	if c.Header.Version >= 1 && request.EndpointType != brokerEndpoints {
 		response.ErrorCode = kerr.UnsupportedEndpointType.Code
+		message := fmt.Sprintf("Unsupported endpoint type %d", request.EndpointType)
 		if request.EndpointType == controllerEndpoints {
 			response.ErrorCode = kerr.MismatchedEndpointType.Code
+			message = "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER"
 		}
-		message := "This endpoint serves brokers."
 		response.ErrorMessage = &message
 		return response
 	}

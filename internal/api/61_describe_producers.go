@@ -1,6 +1,7 @@
 package api
 
 import (
+	"barnabas/internal/controller"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
 
@@ -34,9 +35,16 @@ func (a *API) producersOf(
 		answer.ErrorCode = kerr.TopicAuthorizationFailed.Code
 		return answer
 	}
+	if err := controller.CheckTopicName(tp.Topic); err != nil {
+		answer.ErrorCode, answer.ErrorMessage = codeOf(err), messageOf(err)
+		return answer
+	}
 	partition, err := a.Partitions.Get(tp.Topic, tp.Partition)
 	if err != nil {
 		answer.ErrorCode = missing(image, tp)
+		if image.Topic(tp.Topic) == nil { // of a partition that its topic does not have Kafka tells the code alone
+			answer.ErrorMessage = &kerr.UnknownTopicOrPartition.Description
+		}
 		return answer
 	}
 	producers, err := partition.Producers()

@@ -25,7 +25,7 @@ func (a *API) describeTopicPartitions(c *Call, request *kmsg.DescribeTopicPartit
 		d.cursor = *request.Cursor
 	}
 	if d.cursor.Partition < 0 || request.Cursor != nil && len(request.Topics) > 0 && !asksFor(request, d.cursor.Topic) {
-		c.Abort(kerr.InvalidRequest)
+		c.Reply(d.refuse(request))
 		return
 	}
 	if len(request.Topics) == 0 {
@@ -34,6 +34,16 @@ func (a *API) describeTopicPartitions(c *Call, request *kmsg.DescribeTopicPartit
 		d.named(request.Topics)
 	}
 	c.Reply(d.response)
+}
+
+// refuse answers a cursor that leads nowhere: each topic asked for is refused, of which nothing else is told.
+func (d *describePartitions) refuse(request *kmsg.DescribeTopicPartitionsRequest) *kmsg.DescribeTopicPartitionsResponse {
+	for _, t := range request.Topics {
+		topic := kmsg.NewDescribeTopicPartitionsResponseTopic()
+		topic.Topic, topic.ErrorCode = &t.Topic, kerr.InvalidRequest.Code
+		d.response.Topics = append(d.response.Topics, topic)
+	}
+	return d.response
 }
 
 func asksFor(request *kmsg.DescribeTopicPartitionsRequest, topic string) bool {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/record"
 	"barnabas/internal/wire"
@@ -44,6 +45,7 @@ func TestProduceAndFetchEveryVersion(t *testing.T) {
 func TestProduceRefusals(t *testing.T) {
 	b := newBroker(t, nil)
 	id := b.createTopic(t, "orders", 1, map[string]string{"max.message.bytes": "200"})
+	b.createTopic(t, group.Topic, 1, nil)
 	good := batchOf(t, "x")
 	broken := batchOf(t, "x")
 	broken[len(broken)-1] ^= 1
@@ -61,7 +63,8 @@ func TestProduceRefusals(t *testing.T) {
 	}{
 		{"unknown topic", 9, "nowhere", ident.TopicID{}, 1, good, kerr.UnknownTopicOrPartition},
 		{"unknown id", 13, "", ident.NewTopicID(), 1, good, kerr.UnknownTopicID},
-		{"internal topic", 9, "__consumer_offsets", ident.TopicID{}, 1, good, kerr.InvalidTopicException},
+		{"internal topic", 9, group.Topic, ident.TopicID{}, 1, good, kerr.InvalidTopicException},
+		{"unknown internal topic", 9, "__share_group_state", ident.TopicID{}, 1, good, kerr.UnknownTopicOrPartition},
 		{"acks 2", 9, "orders", id, 2, good, kerr.InvalidRequiredAcks},
 		{"acks -2", 9, "orders", id, -2, good, kerr.InvalidRequiredAcks},
 		{"CRC", 9, "orders", id, 1, broken, kerr.CorruptMessage},

@@ -209,6 +209,18 @@ func (c *client) printConfigs(ctx context.Context, env *Env, e entity, all bool)
 			return nil
 		}
 	}
+	if e.named && (e.plural == "groups" || e.plural == "client-metrics") {
+		every := e
+		every.named = false
+		known, err := c.entityNames(ctx, every)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(known, e.name) {
+			env.printf("The %s '%s' doesn't exist and doesn't have dynamic config.\n", strings.TrimSuffix(e.plural, "s"), e.name)
+			return nil
+		}
+	}
 	for _, name := range names {
 		configs, err := c.ownConfigs(ctx, e, name, all)
 		if err != nil {

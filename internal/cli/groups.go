@@ -127,15 +127,14 @@ func (o *groupsOptions) check(env *Env) error {
 		p.Exclusive(o.group, o.allGroups, o.list),
 		p.Exclusive(o.topic, o.list, o.describe),
 		p.ExactlyOne("Command must include exactly one action: --list, --describe, --delete, "+
-			"--reset-offsets, --delete-offsets",
+			"--reset-offsets, --delete-offsets, --validate-regex",
 			o.list, o.describe, o.delete, o.reset, o.deleteOffsets),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	err := jopt.Check(o.bootstrap, o.zookeeper, o.commandConfig, o.state, o.kind, o.timeout, o.toOffset,
-		o.shiftBy, o.toDatetime, o.byDuration, o.fromFile)
+	err := jopt.Check(o.bootstrap, o.zookeeper, o.commandConfig, o.state, o.kind, o.timeout, o.toDatetime, o.byDuration, o.fromFile)
 	if err != nil {
 		return p.Usagef("%v", err)
 	}
@@ -184,6 +183,10 @@ func runGroups(ctx context.Context, env *Env, args []string) error {
 	}
 	if err := o.check(env); err != nil {
 		return err
+	}
+	if err := jopt.Check(o.toOffset, o.shiftBy); err != nil { // Kafka's tool reads them only where it resets
+		env.printError("Executing consumer group command failed due to %s", err)
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(o.timeout.Must())*time.Millisecond)
 	defer cancel()

@@ -97,7 +97,7 @@ func (o *topicsOptions) check(env *Env) error {
 	}
 	if o.alter.Set() {
 		if o.config.Set() {
-			return p.Usagef("Option combination \"[bootstrap-server],[config]\" can't be used with option " +
+			return p.Usagef("Option combination \"[[bootstrap-server], [config]]\" can't be used with option " +
 				"\"[alter]\" (To alter topic configurations, the kafka-configs tool can be used.)")
 		}
 		if err := p.Required(o.partitions); err != nil {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"regexp"
@@ -58,7 +59,18 @@ func parseTopicID(text string) (ident.TopicID, error) {
 	if text == "" {
 		return ident.TopicID{}, nil
 	}
-	return ident.ParseTopicID(text)
+	id, err := ident.ParseTopicID(text)
+	if err == nil {
+		return id, nil
+	}
+	if len(text) > 24 {
+		return id, sayf("Input string with prefix `%s` is too long to be decoded as a base64 UUID", text[:24])
+	}
+	if raw, broken := base64.RawURLEncoding.DecodeString(strings.TrimRight(text, "=")); broken == nil {
+		return id, sayf("Input string `%s` decoded as %d bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID",
+			text, len(raw))
+	}
+	return id, err
 }
 
 // parseAssignment reads 1:2,2:3: for each partition its brokers.
@@ -181,6 +193,9 @@ func (c *client) addPartitions(ctx context.Context, names []string, count int32,
 	for _, name := range names {
 		t := kmsg.NewCreatePartitionsRequestTopic()
 		t.Topic, t.Count = name, count
+		if assignment != nil { // also one that says nothing of the new partitions, which is refused and not taken for none
+			t.Assignment = []kmsg.CreatePartitionsRequestTopicAssignment{}
+		}
 		for i := existing[name]; i < len(assignment); i++ {
 			a := kmsg.NewCreatePartitionsRequestTopicAssignment()
 			a.Replicas = assignment[i]

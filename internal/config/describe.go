@@ -74,6 +74,11 @@ func (v *View) DescribeBroker(brokers int) []Entry {
 			family = one(d.Name)
 		}
 		e.Synonyms = v.layers.given(family, name, replicas)
+		if slices.Contains(d.Aliases, name) { // each of the two names is a setting to Kafka, and has its values under that name
+			for i := range e.Synonyms {
+				e.Synonyms[i].Name = name
+			}
+		}
 		if written, ok := v.Broker().Text(d.Name); ok {
 			e.Value = text(d.resolveAuto(written, replicas))
 		}

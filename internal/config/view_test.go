@@ -147,7 +147,7 @@ func TestDescribe(t *testing.T) {
 		{v.DescribeBroker(2), "log.retention.minutes=null 5 true"},
 		{mustLoad(t, "log.retention.hours=2\n", nil).View().DescribeTopic(3), "retention.ms=7200000 5 false"},
 		{v.DescribeBroker(2), "node.id=4 4 true node.id=4:4 node.id=-1:5"},
-		{v.DescribeBroker(2), "broker.id=4 4 true node.id=4:4 node.id=-1:5"},
+		{v.DescribeBroker(2), "broker.id=4 4 true broker.id=4:4 broker.id=-1:5"},
 		{v.DescribeBroker(2), "default.replication.factor=2 5 true default.replication.factor=2:5"},
 		{v.DescribeBroker(2), "advertised.listeners=null 5 true"},
 		{v.DescribeClusterDefaults(), "log.retention.ms=5000 3 false log.retention.ms=5000:3"},
