@@ -32,6 +32,7 @@ func talkOfCorners(t *testing.T, asks func(kmsg.Request) kmsg.Response) string {
 	k.oddAlterations()
 	k.oddBatches()
 	k.noPartitions()
+	k.oddFetches()
 	k.oddEndpoints()
 	k.oddCursors()
 	k.oddFeatures()
@@ -149,12 +150,61 @@ func (k *talker) noPartitions() {
 			}
 			k.ask("delete records of no partitions", version, r)
 		}
+		for version := int16(3); version <= 13; version++ {
+			r := kmsg.NewPtrProduceRequest()
+			r.Acks, r.TimeoutMillis = 1, 1000
+			for _, name := range topics {
+				r.Topics = append(r.Topics, kmsg.ProduceRequestTopic{Topic: name, TopicID: k.id})
+			}
+			k.ask("produce to no partitions", version, r)
+		}
 		for version := int16(1); version <= 2; version++ {
 			r := moveRequest("/nowhere", topics[0])
 			for _, name := range topics[1:] {
 				r.Dirs[0].Topics = append(r.Dirs[0].Topics, kmsg.AlterReplicaLogDirsRequestDirTopic{Topic: name})
 			}
 			k.ask("move no partitions", version, r)
+		}
+	}
+}
+
+// oddFetches reads committed records where there are none, begins sessions without partitions, and has partitions forgotten of
+// which no session knows.
+func (k *talker) oddFetches() {
+	for version := int16(4); version <= 18; version++ {
+		fetch := func(name string, change func(r *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition)) *kmsg.FetchResponse {
+			r := fetchFrom("corner", k.id, 0, 0)
+			r.IsolationLevel, r.MaxWaitMillis = 1, 5
+			change(r, &r.Topics[0].Partitions[0])
+			return k.ask("fetch "+name, version, r).(*kmsg.FetchResponse)
+		}
+		fetch("past the end", func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = 999 })
+		fetch("before the start", func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.FetchOffset = -1 })
+		fetch("an epoch to come", func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.CurrentLeaderEpoch = 7 })
+		fetch("where logs part", func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) {
+			p.LastFetchedEpoch, p.FetchOffset = 0, 999
+		})
+		fetch("no such partition", func(_ *kmsg.FetchRequest, p *kmsg.FetchRequestTopicPartition) { p.Partition = 7 })
+		if version < 7 {
+			continue
+		}
+		forget := []kmsg.FetchRequestForgottenTopic{{Topic: "corner", TopicID: k.id, Partitions: []int32{0}}}
+		fetch("what is forgotten, without a session", func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) { r.ForgottenTopics = forget })
+		for _, name := range []string{"what is forgotten", "nothing"} {
+			session := fetch(name+", in a new session", func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) {
+				r.SessionEpoch = 0
+				if r.ForgottenTopics = forget; name == "nothing" {
+					r.Topics = nil
+				}
+			})
+			fmt.Fprintf(&k.out, "a session: %t\n", session.SessionID > 0)
+			fetch("more, in that session", func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) {
+				r.SessionID, r.SessionEpoch = session.SessionID, 1
+			})
+			session = fetch("nothing more, in that session", func(r *kmsg.FetchRequest, _ *kmsg.FetchRequestTopicPartition) {
+				r.SessionID, r.SessionEpoch, r.Topics, r.ForgottenTopics = session.SessionID, 2, nil, forget
+			})
+			fmt.Fprintf(&k.out, "a session: %t\n", session.SessionID > 0)
 		}
 	}
 }

@@ -108,11 +108,12 @@ func (f *fetchCall) partitionHead(e *wire.Encoder, r *fetched) {
 	e.Length(r.bytes())
 }
 
-// abortedTransactions is the length of the list. read_committed consumers get one, which is
+// abortedTransactions is the length of the list. read_committed consumers who could read get one, which is
 // empty since no transaction can have been begun; so do, in Kafka, those who ask for what isn't here. For others it
 // is null.
 func (f *fetchCall) abortedTransactions(r *fetched) int {
-	if f.isolation == readCommitted || r.partition == nil {
+	read := r.code == 0 && !r.result.Diverges
+	if f.isolation == readCommitted && read || r.partition == nil {
 		return 0
 	}
 	return -1

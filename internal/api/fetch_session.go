@@ -113,6 +113,7 @@ func (c *sessionCache) open(
 	if request.sessionEpoch == finalEpoch || request.sessionEpoch == initialEpoch {
 		c.drop(request.sessionID)
 		fresh.byIDs = byIDs
+		request.forgotten = request.forgotten[:0] // there is nothing to forget: Kafka does not look at them
 		fresh.update(request)
 		return fresh, false, 0
 	}
@@ -153,7 +154,7 @@ func nextSessionEpoch(epoch int32) int32 {
 func (c *sessionCache) keep(s *fetchSession) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(s.partitions) == 0 || !c.makeRoom(s) {
+	if !c.makeRoom(s) {
 		return
 	}
 	for s.id == noSession || c.sessions[s.id] != nil {

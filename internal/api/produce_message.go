@@ -73,7 +73,9 @@ func (m *produceMessage) read(version int16, body []byte) bool {
 		}
 		d.Tags()
 		topic.end = len(m.parts)
-		m.topics = append(m.topics, topic)
+		if topic.end > topic.first { // of a topic without partitions Kafka says nothing
+			m.topics = append(m.topics, topic)
+		}
 	}
 	d.Tags()
 	return d.OK()
