@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Describe tells of one group: its state and, once it is stable, its members' metadata and assignments. A
+// Describe tells of one group: its state, what its members are assigned, and once it is stable their metadata. A
 // group that isn't known is Dead, which from version 6 on is an error.
 func (g *Groups) Describe(
 	groupID string, version int16, done func(kmsg.DescribeGroupsResponseGroup),
@@ -54,10 +54,11 @@ func (m *machine) describe(groupID string, version int16) kmsg.DescribeGroupsRes
 			InstanceID: mb.instanceID,
 			ClientID:   mb.client.ID,
 			ClientHost: mb.client.Host,
+			// What a member has it keeps while the group rebalances, and is told so.
+			MemberAssignment: mb.assignment,
 		}
 		if g.state == stable {
 			member.ProtocolMetadata = mb.metadata(g.protocolName())
-			member.MemberAssignment = mb.assignment
 		}
 		r.Members = append(r.Members, member)
 	}
