@@ -1,6 +1,8 @@
 package api
 
 import (
+	"slices"
+
 	"barnabas/internal/config"
 	"barnabas/internal/controller"
 	"barnabas/internal/ident"
@@ -33,6 +35,7 @@ func (a *API) deleteTopics(c *Call, request *kmsg.DeleteTopicsRequest) *kmsg.Del
 		}
 		wanted = append(wanted, ref)
 	}
+	wanted, response.Topics = a.namedTwice(wanted, response.Topics)
 	if !config.DeleteTopicEnable.In(a.Config()) {
 		refuseDeletion(c, wanted, response)
 		return response
@@ -61,6 +64,37 @@ func refuseDeletion(c *Call, wanted []controller.TopicRef, response *kmsg.Delete
 	for _, t := range wanted {
 		response.Topics = append(response.Topics, deletedTopic(t.Name, t.ID, code, &message))
 	}
+}
+
+// namedTwice takes out the topics that are called by their names and by their ids in one request: nobody can mean that, and neither is
+// deleted.
+func (a *API) namedTwice(
+	wanted []controller.TopicRef, answers []kmsg.DeleteTopicsResponseTopic,
+) ([]controller.TopicRef, []kmsg.DeleteTopicsResponseTopic) {
+	byID := make(map[ident.TopicID]bool)
+	for _, ref := range wanted {
+		if ref.Name == "" && ref.ID != (ident.TopicID{}) {
+			byID[ref.ID] = true
+		}
+	}
+	twice := make(map[ident.TopicID]bool)
+	message := "The provided topic name maps to an ID that was already supplied."
+	for _, ref := range wanted {
+		if ref.ID != (ident.TopicID{}) || len(byID) == 0 {
+			continue
+		}
+		if t := a.Metadata.Current().Topic(ref.Name); t != nil && byID[t.ID] && !twice[t.ID] {
+			twice[t.ID] = true
+			answers = append(answers, deletedTopic(ref.Name, t.ID, kerr.InvalidRequest.Code, &message))
+		}
+	}
+	return slices.DeleteFunc(wanted, func(ref controller.TopicRef) bool {
+		if ref.Name == "" {
+			return twice[ref.ID]
+		}
+		t := a.Metadata.Current().Topic(ref.Name)
+		return ref.ID == (ident.TopicID{}) && t != nil && twice[t.ID]
+	}), answers
 }
 
 // namelessTopic answers for a topic that is called by the empty name, which is a name like others to Kafka.

@@ -295,7 +295,10 @@ func (k *talker) oddDeletions() {
 		k.ask("delete by the empty name", version, r)
 		r.Topics = []kmsg.DeleteTopicsRequestTopic{{Topic: &empty, TopicID: [16]byte{9}}}
 		if version == 6 {
+			corner := "corner"
 			k.ask("delete by the empty name and an id", version, r)
+			r.Topics = []kmsg.DeleteTopicsRequestTopic{{TopicID: k.id}, {Topic: &nowhere}, {Topic: &corner}}
+			k.ask("delete by name and by id", version, r)
 		}
 	}
 }

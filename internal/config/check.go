@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -130,17 +131,24 @@ func javaNumber(value any) string {
 	if !isDouble {
 		return fmt.Sprint(value)
 	}
-	s := strconv.FormatFloat(f, 'g', -1, 64)
-	switch s {
-	case "+Inf":
-		return "Infinity"
-	case "-Inf":
-		return "-Infinity"
+	abs := math.Abs(f)
+	switch {
+	case math.IsInf(f, 0) || math.IsNaN(f):
+		return strings.TrimPrefix(strings.Replace(strconv.FormatFloat(f, 'g', -1, 64), "Inf", "Infinity", 1), "+")
+	case abs == 0 || abs >= 1e-3 && abs < 1e7:
+		return withPoint(strconv.FormatFloat(f, 'f', -1, 64))
 	}
-	if !strings.ContainsAny(s, ".eN") {
-		s += ".0"
+	digits, exponent, _ := strings.Cut(strconv.FormatFloat(f, 'E', -1, 64), "E")
+	n, _ := strconv.Atoi(exponent)
+	return fmt.Sprintf("%sE%d", withPoint(digits), n)
+}
+
+// withPoint writes what follows the point, as Java does, also where that is nothing.
+func withPoint(number string) string {
+	if strings.Contains(number, ".") {
+		return number
 	}
-	return s
+	return number + ".0"
 }
 
 // addressCounts allows a list of address:number.

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -287,5 +288,17 @@ func TestDescribeUnlistedSettings(t *testing.T) {
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// What Java prints of such numbers (17, Double.toString).
+func TestNumbersOfMessages(t *testing.T) {
+	for value, want := range map[any]string{
+		int64(7): "7", 1.5: "1.5", -2.0: "-2.0", 0.0: "0.0", 1048576.0: "1048576.0", 1e7: "1.0E7", 12345678.5: "1.23456785E7", 0.001: "0.001",
+		0.00012: "1.2E-4", 1e300: "1.0E300", math.Inf(1): "Infinity", math.Inf(-1): "-Infinity",
+	} {
+		if got := javaNumber(value); got != want {
+			t.Errorf("%v is printed as %s, want %s", value, got, want)
+		}
 	}
 }
