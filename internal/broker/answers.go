@@ -156,6 +156,13 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 	if !ok {
 		return nil
 	}
+	if held.Offline { // where it would be looked for is what the sets say, and that directory may be torn, and another one offline
+		named, _ := state.InISR(a.broker)
+		if eligible, ok := state.InELR(a.broker); ok {
+			named = eligible
+		}
+		held.Store = named.Store
+	}
 	a.logger.Info("no whole copy is left: this store tells what it holds", "partition", p.Name().String(),
 		"leaderEpoch", int32(held.LeaderEpoch), "start", int64(held.LogStart), "end", int64(held.Offset),
 		"lastEpoch", int32(held.LastEpoch), "offline", held.Offline)

@@ -2,6 +2,9 @@ package broker
 
 import (
 	"log/slog"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"barnabas/internal/ident"
@@ -98,5 +101,77 @@ func TestATornCopyIsCalledSoWhileItIsSettled(t *testing.T) {
 	}
 	if !said().Torn {
 		t.Error("the copy was called torn, and is not any more")
+	}
+}
+
+// A crash of the machine has taken a replica's log, directory and all, and another log directory can't be read, so that nobody knows
+// whether it is there. The answer says that it can't be looked at, and that the copy that the set names may lack its end: else that
+// directory would count as looked at, and be called whole.
+func TestATornCopyThatCanNotBeLookedAt(t *testing.T) {
+	disk := vfs.NewMem()
+	var failing atomic.Bool
+	open := func(boot ident.BootID) *storage.Store {
+		store, err := storage.OpenStore(storage.Options{
+			FS: vfs.WithFaults(disk, func(op vfs.Op) error {
+				if failing.Load() && strings.HasPrefix(op.Path, "/more") {
+					return syscall.EIO
+				}
+				return nil
+			}),
+			Dirs: []string{"/data", "/more"}, BrokerID: leaderID, BootID: boot, Config: storage.DefaultLogConfig(), Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store
+	}
+	open(ident.BootID{1})
+	disk = disk.Crash(1)
+	failing.Store(true)
+	store := open(ident.BootID{2})
+	defer store.Close(true)
+	dir := store.Dirs()[0]
+	if !dir.Torn() || store.Unread() == nil {
+		t.Fatal("the first directory is not torn, or the second is there")
+	}
+	memory := memstore.New()
+	keepers := memory.Open(memstore.Faults{})
+	feed, err := metadata.StartFeed(t.Context(), keepers, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer feed.Stop()
+	own := metadata.Member{Broker: leaderID, Store: dir.ID()}
+	result, err := keepers.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
+		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&metadata.Broker{
+			Stores: []ident.StoreID{own.Store}, Failed: 1, Torn: true, TornStores: []ident.StoreID{own.Store},
+		})),
+		metadata.Put(metadata.TopicKey(proposedTopic), metadata.EncodeTopic("t", 1)),
+		metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
+			Replicas: []ident.BrokerID{leaderID, newcomerID}, ISR: []metadata.Member{own, newcomer}, Leader: ident.NoBroker,
+			LeaderEpoch: 1, Inquiry: metadata.InquiryTorn, Ceiling: metadata.CeilingStep,
+		})),
+	}})
+	if err != nil || feed.Await(t.Context(), result.Revision) != nil {
+		t.Fatal(err)
+	}
+	partitions := replication.NewManager(replication.Options{
+		Broker: leaderID, Store: store, Logger: slog.New(slog.DiscardHandler),
+		Settings: func(*metadata.Image, string) replication.TopicSettings {
+			return replication.TopicSettings{Log: storage.DefaultLogConfig(), MinISR: func(int) int { return 1 }}
+		},
+	})
+	empty := metadata.NewImage()
+	partitions.Apply(empty, feed.Current(), metadata.Diff(empty, feed.Current()))
+	a := &answers{
+		broker: leaderID, image: feed.Current, partitions: partitions, store: keepers, dirs: store.Dirs,
+		logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), pending: map[metadata.PartitionRef]struct{}{},
+	}
+	if !a.answer(t.Context(), []metadata.PartitionRef{{Topic: proposedTopic}}) || feed.Await(t.Context(), memory.Revision()) != nil {
+		t.Fatal("the answer is not written")
+	}
+	all := feed.Current().Answers(proposedTopic, 0)
+	if len(all) != 1 || !all[0].Offline || !all[0].Torn || all[0].Store != own.Store {
+		t.Errorf("the answers are %+v", all)
 	}
 }

@@ -59,6 +59,20 @@ func (img *Image) Deletions() iter.Seq[*Deletion] {
 	return func(yield func(*Deletion) bool) { img.deletions.tree.Ascend(yield) }
 }
 
+// MayHaveDeleted tells whether a topic of that name was deleted, be it there again now; also where so many were that some are
+// forgotten.
+func (img *Image) MayHaveDeleted(name string) bool {
+	if img.deletions.tree.Len() >= MaxDeletions {
+		return true
+	}
+	for d := range img.Deletions() {
+		if d.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // OldestDeletions are those to be forgotten before so many more may be remembered.
 func (img *Image) OldestDeletions(more int) []*Deletion {
 	surplus := img.deletions.tree.Len() + more - MaxDeletions

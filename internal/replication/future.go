@@ -150,7 +150,8 @@ func copyNamed(state *metadata.Partition, self ident.BrokerID) (ident.StoreID, b
 }
 
 // resolve decides, before a replica takes its role, between the two logs that a move or a crash in one has left: the one
-// whose store is named is the replica. What was the future of another topic of that name goes.
+// whose store is named is the replica. What was the future of another topic of that name goes. Where the replica's own log is
+// gone, with its directory, the future is the replica, out of sync as it is: what it has copied may be all that is left.
 func (m *Manager) resolve(change metadata.PartitionChange) {
 	name, store := change.TopicPartition(), m.options.Store
 	future := store.Future(name)
@@ -164,15 +165,30 @@ func (m *Manager) resolve(change metadata.PartitionChange) {
 	}
 	named, ok := copyNamed(change.New, m.options.Broker)
 	log := store.Log(name)
+	gone := log == nil && store.Unread() == nil && !(ok && slices.ContainsFunc(store.Dirs(), func(d *storage.Directory) bool { return d.ID() == named }))
 	switch {
-	case ok && named == future.Directory().ID():
+	case ok && named == future.Directory().ID() || gone:
 		_, deleteOld, err := store.Promote(name)
 		if err == nil {
-			m.logger.Info("replica was moved when the broker ended", "partition", name.String(), "to", future.Directory().Path())
+			m.logger.Info("the second copy of a replica that was being moved is the replica", "partition", name.String(),
+				"directory", future.Directory().Path(), "firstIsGone", gone)
 			err = deleteOld()
 		}
 		m.complain(name, err)
-	case ok && log != nil && named == log.Directory().ID() && !future.IsNamedFuture():
+	default:
+		m.dropSecond(change, log)
+	}
+}
+
+// dropSecond removes what is left of a replica in a directory from which it was moved, where a crash has come between, or that could
+// not be written then, once the sets name the log that the replica has.
+func (m *Manager) dropSecond(change metadata.PartitionChange, log *storage.Log) {
+	name, store := change.TopicPartition(), m.options.Store
+	future := store.Future(name)
+	if future == nil || log == nil || future.IsNamedFuture() {
+		return
+	}
+	if named, ok := copyNamed(change.New, m.options.Broker); ok && named == log.Directory().ID() {
 		m.logger.Warn("a second log of a replica that was moved is removed", "partition", name.String(), "directory", future.Directory().Path())
 		m.complain(name, store.DropFuture(name))
 	}

@@ -398,7 +398,7 @@ func moveUntil(t *testing.T, stop int, seed uint64) (done bool) {
 	if end := p.Log().EndOffset(); end < record.Offset(acknowledged) {
 		t.Fatalf("%s: %d records are left of %d, in %s", what, end, acknowledged, p.Log().Directory().Path())
 	}
-	m.manager.takeUpMoves()
+	m.manager.TakeUpMoves()
 	if m.store.Future(p.Name()) == nil && p.Log().Directory().Path() == "/a" {
 		if err := m.manager.MoveReplica(p.Name(), "/b"); err != nil {
 			t.Fatal(err)

@@ -42,6 +42,8 @@ type Options struct {
 	Held bool
 	// Clock is time.Now unless given.
 	Clock func() time.Time
+	// MoveChunk is how many bytes of a replica are copied to another log directory at a time; 0: 1 MiB.
+	MoveChunk int
 }
 
 // Turn says that a partition's leadership has come to this broker, or has gone.
@@ -196,6 +198,7 @@ func (m *Manager) applyPartition(
 		p = newPartition(change.TopicPartition(), m.local)
 	}
 	log, nameless := p.Log(), false
+	m.dropSecond(change, log)
 	if log == nil {
 		m.resolve(change)
 		log, nameless = m.logFor(image, change, settings, isNew)
@@ -227,12 +230,12 @@ func (m *Manager) logFor(
 			"topicId", log.TopicID(), "wanted", id, "start", int64(log.StartOffset()), "end", int64(log.EndOffset()))
 		return nil, false
 	}
-	if log != nil && log.TopicID().IsZero() && m.mayBeTheLast(log, change.New) {
+	if log != nil && log.TopicID().IsZero() && m.mayBeTheLast(image, log, change.New) {
 		m.logger.Warn("log does not say whose it is: it is begun anew when the leader answers", "partition", name.String(), "wanted", id)
 		log.SetConfig(settings.Log)
 		return log, true
 	}
-	if log != nil && log.TopicID() != id && !(log.TopicID().IsZero() && m.mayBeOf(log, change.New)) {
+	if log != nil && log.TopicID() != id && !(log.TopicID().IsZero() && m.mayBeOf(image, log, change.New)) {
 		m.logger.Warn("log of a deleted topic of the same name, or one that does not say whose it is, is removed",
 			"partition", name.String(), "topicId", log.TopicID(), "wanted", id)
 		if err := m.options.Store.Delete(name); err != nil {
@@ -240,6 +243,11 @@ func (m *Manager) logFor(
 			return nil, false
 		}
 		log = nil
+	}
+	if dir := m.options.Store.Unread(); dir != nil && log != nil && m.mayBeSecond(change.New) {
+		m.logger.Error("partition is offline: the sets name a copy that may be in a directory that can't be read",
+			"partition", name.String(), "directory", dir.Path(), "error", dir.Err())
+		return nil, false
 	}
 	if log != nil {
 		if err := log.Claim(id); err != nil {
@@ -264,11 +272,20 @@ func (m *Manager) logFor(
 	return log, false
 }
 
+// mayBeSecond tells whether a log may be what a move has left, or begun, beside the replica: the sets name the broker by a store that is
+// none of those that can be read.
+func (m *Manager) mayBeSecond(state *metadata.Partition) bool {
+	named, ok := copyNamed(state, m.options.Broker)
+	return ok && !slices.ContainsFunc(m.options.Store.Dirs(), func(d *storage.Directory) bool { return d.ID() == named })
+}
+
 // mayBeOf tells whether a log that has lost its topic's id in a crash of the machine is taken for the replica's. One of a topic that was
 // deleted while this broker was down, and made again, may begin with the same offsets and epochs: it is not, unless the sets have this
-// broker by a store, and so it had the log when it had its id, or the last that is left of the topic may be in it.
-func (m *Manager) mayBeOf(log *storage.Log, state *metadata.Partition) bool {
-	if log.EndOffset() <= log.StartOffset() || state.Leader == ident.NoBroker || state.Inquiry != metadata.NoInquiry {
+// broker by a store, and so it had the log when it had its id, or the last that is left of the topic may be in it. Where none of
+// that name was deleted it can be no other's; and all machines may have gone down, of which this image does not tell yet.
+func (m *Manager) mayBeOf(image *metadata.Image, log *storage.Log, state *metadata.Partition) bool {
+	if log.EndOffset() <= log.StartOffset() || state.Leader == ident.NoBroker || state.Inquiry != metadata.NoInquiry ||
+		!image.MayHaveDeleted(log.TopicPartition().Topic) {
 		return true
 	}
 	return state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker && !member.Store.IsZero() })
@@ -276,8 +293,8 @@ func (m *Manager) mayBeOf(log *storage.Log, state *metadata.Partition) bool {
 
 // mayBeTheLast tells whether such a log, of a replica that is out of sync, may yet be asked for: the leader's machine may have gone down with
 // this one's, and with less left. What it holds is not compared with what the leader has.
-func (m *Manager) mayBeTheLast(log *storage.Log, state *metadata.Partition) bool {
-	return !m.mayBeOf(log, state) && !state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker })
+func (m *Manager) mayBeTheLast(image *metadata.Image, log *storage.Log, state *metadata.Partition) bool {
+	return !m.mayBeOf(image, log, state) && !state.AnyMember(func(member metadata.Member) bool { return member.Broker == m.options.Broker })
 }
 
 func (m *Manager) put(id ident.TopicID, p *Partition) {
@@ -354,15 +371,19 @@ func (m *Manager) Retry() {
 	m.mu.RUnlock()
 	for _, p := range m.All() {
 		v := p.view.Load()
-		if v.log != nil && !v.unfit && !v.doubtful || image == nil {
-			m.adopt(p)
-			continue
+		var state *metadata.Partition
+		if image != nil {
+			state = image.Partition(p.name)
 		}
-		if state := image.Partition(p.name); state != nil {
-			m.applyPartitions(image, []metadata.PartitionChange{{
-				TopicID: v.topic, Topic: p.name.Topic, Number: p.name.Partition, New: state,
-			}}, false)
+		if state != nil {
+			change := metadata.PartitionChange{TopicID: v.topic, Topic: p.name.Topic, Number: p.name.Partition, New: state}
+			if v.log == nil || v.unfit || v.doubtful {
+				m.applyPartitions(image, []metadata.PartitionChange{change}, false)
+			} else {
+				m.dropSecond(change, v.log)
+			}
 		}
+		m.adopt(p) // both directories of a move may have come back
 	}
 	m.nudgeMover()
 }

@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -10,7 +11,7 @@ import (
 )
 
 const (
-	// moveChunk is how much of a replica is copied to another directory at a time.
+	// moveChunk is how much of a replica is copied to another directory at a time, unless Options say.
 	moveChunk = 1 << 20
 	// moveRetry is the pause after which replicas that wait, for a directory, for the in-sync set, or for the throttle, are
 	// looked at again.
@@ -20,19 +21,16 @@ const (
 // MoveLogs copies the replicas that are being moved to other log directories, one after another and a piece at a time, until
 // ctx ends. The exchange is asked of the metadata store by the function given, which returns when that was answered.
 func (m *Manager) MoveLogs(ctx context.Context, exchange func(context.Context, Exchange)) {
-	m.takeUpMoves()
+	m.TakeUpMoves()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		moving, busy := m.moving(), false
-		for _, p := range moving {
-			busy = m.moveOne(ctx, p, exchange) || busy
-		}
+		moving, busy := m.MoveSome(ctx, exchange)
 		if busy {
 			continue
 		}
 		var again <-chan time.Time
-		if len(moving) > 0 {
+		if moving {
 			timer.Reset(moveRetry)
 			again = timer.C
 		}
@@ -44,6 +42,16 @@ func (m *Manager) MoveLogs(ctx context.Context, exchange func(context.Context, E
 	}
 }
 
+// MoveSome takes each move one step on. It tells whether there are any, and whether more can be done at once. MoveLogs calls it
+// again and again, and a simulator in its place.
+func (m *Manager) MoveSome(ctx context.Context, exchange func(context.Context, Exchange)) (any, busy bool) {
+	moving := m.moving()
+	for _, p := range moving {
+		busy = m.moveOne(ctx, p, exchange) || busy
+	}
+	return len(moving) > 0, busy
+}
+
 // nudgeMover has the replicas looked at that are being moved.
 func (m *Manager) nudgeMover() {
 	select {
@@ -52,8 +60,8 @@ func (m *Manager) nudgeMover() {
 	}
 }
 
-// takeUpMoves goes on with what the process before has begun.
-func (m *Manager) takeUpMoves() {
+// TakeUpMoves goes on with what the process before has begun. It comes before the first MoveSome.
+func (m *Manager) TakeUpMoves() {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	for _, log := range m.options.Store.Futures() {
@@ -142,7 +150,7 @@ func (m *Manager) copyPiece(p *Partition, log *storage.Log, f *future) bool {
 	var batches []byte
 	var err error
 	if from >= start && from < log.EndOffset() {
-		if batches, err = readChunk(log, from, moveChunk); err != nil {
+		if batches, err = readChunk(log, from, cmp.Or(m.options.MoveChunk, moveChunk)); err != nil {
 			m.logger.Debug("a piece of a replica that is being moved can't be read", "partition", p.name.String(), "error", err)
 			return false
 		}

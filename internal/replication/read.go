@@ -152,6 +152,18 @@ func (p *Partition) followed(v *view, who FollowerFetch, from, leaderEnd record.
 	woken.make()
 }
 
+// namesOther tells whether the in-sync set, as it was written since a replica's broker registered, names another directory of that
+// broker for it: the broker says itself which of them is the replica (Exchange). A fetch from before it moved does not, whatever has
+// become of the new directory since, and who leads only since then knows nothing of the move. What the set names and nobody fetches
+// into leaves the set, and then the other joins as any would.
+func (p *Partition) namesOther(v *view, f *Follower) bool {
+	i := slices.IndexFunc(v.inSync.Committed, func(m metadata.Member) bool { return m.Broker == f.Member.Broker })
+	if i < 0 || v.inSync.Committed[i].Store.IsZero() || v.inSync.Committed[i] == f.Member {
+		return false
+	}
+	return v.modified > f.Since && !p.local.successor(f.Member)
+}
+
 // progressed is followed's part under mu.
 func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd record.Offset) calls {
 	if slices.ContainsFunc(p.followers, func(f Follower) bool { return f.hasLeft(who) }) {
@@ -164,7 +176,7 @@ func (p *Partition) progressed(v *view, who FollowerFetch, from, leaderEnd recor
 	f.fetched(Position{
 		Offset: from, LogStart: who.LogStart, LeaderEnd: leaderEnd, At: p.local.clock(),
 	}, who.Registered, v.inSync)
-	if next := expanded(p.replicasNow(v), *f); next != nil {
+	if next := expanded(p.replicasNow(v), *f); next != nil && !p.namesOther(v, f) {
 		proposal := p.proposal(v, next)
 		proposal.Registered = f.Registered
 		p.proposeISR(v, proposal)

@@ -247,7 +247,8 @@ func TestLogWithoutItsTopicsIDIsNotTheNextOnes(t *testing.T) {
 			other := ident.TopicID{77}
 			state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, sets, otherBroker.Broker
 			b.change(put(metadata.PartitionKey(other, 0), metadata.EncodePartition(&state)),
-				put(metadata.TopicKey(other), metadata.EncodeTopic("t", 1)))
+				put(metadata.TopicKey(other), metadata.EncodeTopic("t", 1)),
+				put(metadata.DeletionKey(topicID), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})))
 			if p, _ = b.manager.Get("t", 0); p == nil {
 				t.Fatal("there is no replica")
 			}
@@ -265,8 +266,14 @@ func TestLogWithoutItsTopicsIDIsNotTheNextOnes(t *testing.T) {
 }
 
 // All machines lost their power, and the one that leads by the metadata has less left than one that was out of sync, whose log has lost the
-// topic's id. That one is there when the stores are asked, and leads with what it has; it is begun anew only when a leader answers.
+// topic's id. That one is there when the stores are asked, and leads with what it has. Where a topic of that name was deleted before, it is begun
+// anew only when a leader answers; where none was, it stays as it is.
 func TestLogWithoutItsTopicsIDMayBeTheLast(t *testing.T) {
+	t.Run("a topic of that name was deleted", func(t *testing.T) { testMayBeTheLast(t, true) })
+	t.Run("none was", func(t *testing.T) { testMayBeTheLast(t, false) })
+}
+
+func testMayBeTheLast(t *testing.T, deleted bool) {
 	b := newBench(t)
 	state := b.led(0)
 	p := b.topic(state)
@@ -281,6 +288,9 @@ func TestLogWithoutItsTopicsIDMayBeTheLast(t *testing.T) {
 	b.open()
 	b.image, b.revision = metadata.NewImage(), 0
 	state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, []metadata.Member{otherBroker}, otherBroker.Broker
+	if deleted {
+		b.change(put(metadata.DeletionKey(ident.TopicID{78}), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})))
+	}
 	p = b.topic(state)
 	if held, ok := p.Holding(topicID, state.LeaderEpoch); ok && held.Offset != 5 {
 		t.Errorf("it holds %+v", held)

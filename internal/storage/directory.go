@@ -212,7 +212,7 @@ func (d *Directory) identify() error {
 	}
 	if want.directory.IsZero() {
 		d.fresh = true
-		want.directory = ident.NewStoreID()
+		want.directory = d.store.newID()
 	}
 	if !exists || want != m {
 		if err := want.write(d.store.fs, d.path); err != nil {

@@ -191,7 +191,7 @@ func (d *Directory) clearFor(l *Log) error {
 	}
 	d.store.logger.Warn("log of a deleted topic of the same name is removed", "partition", l.tp.String(), "dir", d.path,
 		"topicId", id, "wanted", l.TopicID())
-	path := filepath.Join(d.path, deletedDirName(l.tp))
+	path := filepath.Join(d.path, deletedDirName(l.tp, d.store.newID()))
 	if err := d.store.fs.Rename(l.path(), path); err != nil {
 		return err
 	}

@@ -113,8 +113,8 @@ func parsePartitionDir(name string) (ident.TopicPartition, bool) {
 
 // deletedDirName is what a partition's directory is called until it is removed:
 // topic-partition.<id>-delete, with the topic's name cut so that the whole is a file name.
-func deletedDirName(tp ident.TopicPartition) string {
-	unique := fmt.Sprintf("-%d.%s%s", tp.Partition, hexID(), deleteDirSuffix)
+func deletedDirName(tp ident.TopicPartition, id ident.StoreID) string {
+	unique := fmt.Sprintf("-%d.%x%s", tp.Partition, id[:], deleteDirSuffix)
 	topic := tp.Topic
 	if room := maxPartitionDirNameLen - len(unique); len(topic) > room {
 		topic = topic[:room]
@@ -130,11 +130,6 @@ func isDeletedDir(name string) bool {
 	}
 	dot := strings.LastIndexByte(rest, '.')
 	return dot > 0 && len(rest)-dot-1 == 32
-}
-
-func hexID() string {
-	id := ident.NewStoreID()
-	return fmt.Sprintf("%x", id[:])
 }
 
 // removeFile removes a file; one that is gone already is no error.

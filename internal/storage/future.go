@@ -17,13 +17,13 @@ import (
 const futureDirSuffix = "-future"
 
 // futureDirName is what the directory of a future log is called.
-func futureDirName(tp ident.TopicPartition) string {
-	return tp.String() + "." + hexID() + futureDirSuffix
+func futureDirName(tp ident.TopicPartition, id ident.StoreID) string {
+	return fmt.Sprintf("%s.%x%s", tp, id[:], futureDirSuffix)
 }
 
 // CanBeMoved tells whether the name of a partition leaves room for that of its future log (KAFKA-4893).
 func CanBeMoved(tp ident.TopicPartition) bool {
-	return len(futureDirName(tp)) <= maxPartitionDirNameLen
+	return len(futureDirName(tp, ident.StoreID{})) <= maxPartitionDirNameLen
 }
 
 // parseFutureDir reads futureDirName.
@@ -97,6 +97,20 @@ func (d *Directory) Futures() []*Log {
 // IsNamedFuture tells a log whose directory bears the name of a future one from a second log of the same partition.
 func (l *Log) IsNamedFuture() bool { return strings.HasSuffix(l.path(), futureDirSuffix) }
 
+// syncNames has the names of all logs survive a crash of the machine, as moves from one directory to another have left them, ended or
+// called off. ErrStorage.
+func (s *Store) syncNames() error {
+	for _, d := range s.dirs {
+		if d.Err() != nil {
+			continue
+		}
+		if err := d.syncEntries(); err != nil {
+			return d.fail(fmt.Errorf("sync %s: %w", d.path, err))
+		}
+	}
+	return nil
+}
+
 // CreateFuture makes an empty future log in a directory, beginning at offset start. Errors: ErrLogExists, ErrStorage.
 func (s *Store) CreateFuture(of *Log, d *Directory, start record.Offset) (*Log, error) {
 	if err := d.Err(); err != nil {
@@ -105,12 +119,16 @@ func (s *Store) CreateFuture(of *Log, d *Directory, start record.Offset) (*Log, 
 	if s.Future(of.tp) != nil || of.dir == d {
 		return nil, fmt.Errorf("future of %s in %s: %w", of.tp, d.path, ErrLogExists)
 	}
+	// Else a crash could leave three, and the one that is ignored then may be the one that the in-sync set names.
+	if err := s.syncNames(); err != nil {
+		return nil, err
+	}
 	if d.remembers(of.tp) {
 		if err := d.checkpointAll(); err != nil {
 			return nil, err
 		}
 	}
-	l, err := s.createAt(d, newLog(d, of.tp, of.TopicID(), filepath.Join(d.path, futureDirName(of.tp)), of.Config()), start)
+	l, err := s.createAt(d, newLog(d, of.tp, of.TopicID(), filepath.Join(d.path, futureDirName(of.tp, s.newID())), of.Config()), start)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ type Options struct {
 	// SyncBy has the syncs that acknowledgements wait for (fsync.on.ack) done soon, and not by its caller, who holds a lock, for a
 	// simulator that does one thing after another; nil has goroutines of the store do them.
 	SyncBy func(work func())
+	// NewID makes the identities of new directories and what the names of moved and deleted logs differ by: ident.NewStoreID unless
+	// given.
+	NewID func() ident.StoreID
 }
 
 // Store is all logs of a broker.
@@ -63,6 +66,7 @@ type Store struct {
 	directoryChanged func(*Directory, error)
 	flushed          func(time.Duration)
 	syncBy           func(func())
+	newID            func() ident.StoreID
 
 	dirs        []*Directory
 	handles     handles
@@ -126,6 +130,7 @@ func newStore(o Options) *Store {
 		clock:            o.Clock,
 		directoryChanged: o.DirectoryChanged,
 		flushed:          o.Flushed,
+		newID:            o.NewID,
 		flusher:          newFlusher(),
 		stop:             make(chan struct{}),
 		cluster:          o.ClusterID,
@@ -139,6 +144,9 @@ func newStore(o Options) *Store {
 	}
 	if s.syncBy = o.SyncBy; s.syncBy == nil {
 		s.syncBy = s.done.Go
+	}
+	if s.newID == nil {
+		s.newID = ident.NewStoreID
 	}
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
@@ -480,11 +488,12 @@ func (l *Log) delete() error {
 	if err := l.dir.Err(); err != nil {
 		return err
 	}
-	path := filepath.Join(l.dir.path, deletedDirName(l.tp))
+	path := filepath.Join(l.dir.path, deletedDirName(l.tp, l.store.newID()))
 	if err := l.store.fs.Rename(l.path(), path); err != nil {
 		return l.dir.fail(fmt.Errorf("delete %s: %w", l, err))
 	}
 	l.moveTo(path)
+	l.dir.made.Add(1) // its old name may come back
 	for _, s := range l.list() {
 		s.retire()
 	}

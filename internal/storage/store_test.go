@@ -125,7 +125,7 @@ func TestANewLogIsNotTakenForTheOldOne(t *testing.T) {
 
 func TestLongTopicNamesCanBeDeleted(t *testing.T) {
 	tp := ident.TopicPartition{Topic: strings.Repeat("x", 249), Partition: 12345}
-	name := deletedDirName(tp)
+	name := deletedDirName(tp, ident.NewStoreID())
 	if len(name) > 255 || !isDeletedDir(name) {
 		t.Fatalf("%d: %s", len(name), name)
 	}
