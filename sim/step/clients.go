@@ -30,6 +30,7 @@ func (w *world) produce() {
 	at, err := m.part().Append(batch, replication.AppendRequest{Acks: replication.AcksAll, Epoch: record.NoEpoch})
 	w.note("append", m.id, w.ids, at.BaseOffset, at.Epoch, err)
 	if err != nil {
+		m.doubt(id, err)
 		return
 	}
 	r := m.appended(id, at)

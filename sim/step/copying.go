@@ -148,8 +148,12 @@ func (m *machine) take(r reply) {
 	now := p.State()
 	m.note("copied", m.id, before.LogEnd, now.LogEnd, now.HighWatermark, err)
 	m.mirror()
-	if err == nil && now.LogEnd > before.LogEnd {
+	switch log := m.main().log(); {
+	case now.LogEnd <= before.LogEnd:
+	case err == nil:
 		m.took(r.batches, before.LogEnd)
+	case len(m.volumes) > 1 && log != nil: // the replica has it, and its second copy has not
+		m.main().take(log)
 	}
 }
 
@@ -165,8 +169,7 @@ func (m *machine) took(batches []byte, from record.Offset) {
 			continue
 		}
 		if r := m.recordOf(m, b); r != nil {
-			m.holds = append(m.holds, r)
-			r.holders |= m.bit()
+			m.main().add(r)
 		}
 	}
 }

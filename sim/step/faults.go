@@ -39,6 +39,10 @@ func (w *world) plague() {
 	case "wipe":
 		w.fault("the disk of broker %d is destroyed", m.id)
 		m.wipe()
+	case "directory fails":
+		m.volumes[w.rng.IntN(len(m.volumes))].fail()
+	case "directory destroyed":
+		m.volumes[w.rng.IntN(len(m.volumes))].destroy()
 	case "link":
 		w.cutLink(m)
 	case "keepers":
@@ -77,7 +81,9 @@ func (m *machine) crashTo(left *vfs.Mem) {
 	m.die(lease)
 	m.disk = left
 	m.newBoot()
-	m.torn = true
+	for _, v := range m.volumes {
+		v.torn, v.hurt = true, true
+	}
 	if wasUp {
 		m.after(m.between(5*time.Millisecond, 400*time.Millisecond), "start", m.start)
 	}
@@ -88,16 +94,28 @@ func (m *machine) wipe() {
 	wasUp := m.up
 	m.ambush.Store(nil)
 	m.die(lease / 10)
-	for _, r := range m.holds {
-		if r.holders == m.bit() {
-			r.gone = append(r.gone, metadata.Member{Broker: m.id, Store: m.identity})
+	m.destroyed(m.bits())
+	m.newDisk(!m.options.Bugs.TrustsEmpty)
+	if wasUp {
+		m.after(m.between(5*time.Millisecond, 300*time.Millisecond), "start", m.start)
+	}
+}
+
+// destroyed notes that volumes are empty from now on.
+func (m *machine) destroyed(which uint) {
+	for _, v := range m.volumes {
+		for _, r := range v.holds {
+			if v.bit()&which != 0 && r.holders&^which == 0 {
+				r.gone = append(r.gone, metadata.Member{Broker: m.id, Store: v.identity})
+			}
 		}
 	}
-	m.lose(m.holds)
-	m.holds, m.owed = nil, nil
-	m.newDisk(!m.options.Bugs.TrustsEmpty)
-	if m.torn = false; wasUp {
-		m.after(m.between(5*time.Millisecond, 300*time.Millisecond), "start", m.start)
+	for _, v := range m.volumes {
+		if v.bit()&which == 0 {
+			continue
+		}
+		v.lose(v.holds)
+		v.holds, v.owed, v.upTo, v.torn, v.hurt = nil, nil, 0, false, false
 	}
 }
 

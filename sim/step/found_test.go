@@ -16,10 +16,32 @@ func TestFound(t *testing.T) {
 		again(t, "TestSeeds", Options{Seed: seed})
 	}
 	for _, seed := range []uint64{
+		1203, // the last copy was taken for one of a deleted topic, where all machines had gone down at once
+		3014, // the same
+	} {
+		again(t, "TestSeeds", Options{Seed: seed})
+	}
+	for _, seed := range []uint64{
 		165, // the preferred leader was elected while the stores were asked, and had the last copy of what was promised cut off
 		252, // the same, and a copy with a high watermark behind its end stayed out of sync for good
 	} {
 		again(t, "TestPreferredSeeds", Options{Seed: seed, Preferred: true})
+	}
+	// Machines with several directories.
+	for _, seed := range []uint64{
+		23,   // a directory was destroyed, and the second copy of its replica, the last that there was, cut down to the empty log in its place
+		360,  // a torn copy was called whole, for another directory could not be read
+		338,  // of three logs of a replica that was moved twice the one was ignored that the in-sync set names
+		628,  // the same, with fsync.on.ack
+		3434, // a directory came back with the copy that the sets name, and another was used
+		1070, // a leader that had just started put the directory back that a follower had left
+		1580, // the same, where the new directory had failed
+		3,    // a move whose directories had both failed was not gone on with
+		194,  // a log that could not be removed stood in the way of every later move
+		3713, // the same, in a directory that was away at the start
+		891,  // the simulator: a record that was refused, and was in the log all the same
+	} {
+		again(t, "TestDirectorySeeds", Options{Seed: seed, Directories: true, Synced: seed%3 == 1, Groups: seed%3 == 2})
 	}
 }
 

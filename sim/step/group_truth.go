@@ -72,6 +72,9 @@ func (m *machine) writtenCommit(r *rec, value kmsg.OffsetCommitValue) {
 	}
 	c := m.commits[number]
 	c.rec = r
+	if r.unsure {
+		return
+	}
 	newest := m.newest(c.group.name)
 	is := func(mb kmsg.GroupMetadataValueMember) bool { return mb.MemberID == c.member }
 	if newest == nil || c.generation < newest.number || c.generation == newest.number && !slices.ContainsFunc(newest.members, is) {
@@ -93,7 +96,7 @@ func (g *generation) String() string {
 
 // newest is the last generation of a group in the log of the machine.
 func (m *machine) newest(group string) *generation {
-	for _, r := range slices.Backward(m.holds) {
+	for _, r := range slices.Backward(m.main().holds) {
 		for _, g := range slices.Backward(r.generations) {
 			if g.group == group {
 				return g
@@ -207,7 +210,7 @@ func (mb *member) tellAssignment(m *machine, id string, number int32, assignment
 
 // generationWith is the generation, in the log of the machine, in which a member was given an assignment first.
 func (m *machine) generationWith(group string, number int32, id string, assignment []byte) (*generation, *kmsg.GroupMetadataValueMember) {
-	for _, r := range m.holds {
+	for _, r := range m.main().holds {
 		for _, g := range r.generations {
 			if g.group != group || g.number != number {
 				continue

@@ -119,6 +119,7 @@ func (l groupLog) Append(batch []byte) (record.Offset, error) {
 	at, err := to.Write(batch)
 	l.note("coordinator writes", l.id, at.BaseOffset, at.Epoch, b.Count(), err)
 	if err != nil {
+		l.doubt(b.BaseTimestamp(), err)
 		return -1, err
 	}
 	r := l.appended(b.BaseTimestamp(), at)

@@ -1,11 +1,10 @@
 package step
 
 import (
-	"errors"
 	"log/slog"
 	"math"
 	"slices"
-	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -19,19 +18,15 @@ import (
 	"barnabas/internal/vfs"
 )
 
-// dir is the log directory of every machine.
-const dir = "/data"
-
 // machine has a disk, a boot and a broker, of which the parts that decide are real.
 type machine struct {
 	*world
-	id   ident.BrokerID
-	disk *vfs.Mem
-	boot ident.BootID
-	// stores counts the disks that the machine has had, identity is that of the disk now.
-	stores   byte
-	identity ident.StoreID
-	torn     bool // a crash may have taken the end of what it holds, and nobody has made up for that
+	id      ident.BrokerID
+	disk    *vfs.Mem
+	boot    ident.BootID
+	volumes []*volume
+	stores  byte          // counts the identities that the volumes have had
+	named   atomic.Uint32 // counts what the store has named
 
 	// life counts the broker's processes: what was on its way to or from another one never arrives.
 	life   int
@@ -49,41 +44,26 @@ type machine struct {
 	// said is the revision at which the registration said last what it says.
 	said     metadata.Revision
 	released bool
-	holds    []*rec // what its log holds, in order
 	waiting  []*rec // appended here with acks=all, and not acknowledged yet
 	marks    map[record.Epoch]record.Offset
 	ambush   atomic.Pointer[ambush]
-	syncing  bool   // what was copied is on its way to the disk
-	owed     []*rec // with fsync.on.ack: what a crash may not have taken
+	syncing  bool         // what was copied is on its way to the disk
+	asking   bool         // the mover waits for the answer to an exchange
+	changed  *atomic.Bool // a directory of this life has failed, or come back
+	told     metadata.Broker
 
 	cutOff bool          // from the metadata store
 	frozen time.Duration // until then nothing happens here
 	skew   atomic.Int64  // what its wall clock is ahead by; storage reads it too
 }
 
-// newDisk gives the machine an empty disk with an identity of its own, or with that of the one before.
+// newDisk gives the machine an empty disk with identities of its own, or with those of the one before.
 func (m *machine) newDisk(anew bool) {
-	if anew {
-		m.stores++
-	}
 	m.disk = vfs.NewMem()
-	m.identity = ident.StoreID{1, byte(m.id), m.stores, 0x80, 0x40}
-	identity := "version=1\nnode.id=" + strconv.Itoa(int(m.id)) + "\ndirectory.id=" + m.identity.String() + "\n"
-	// With the mark of a clean end: there is nothing that a crash could have taken.
-	if err := errors.Join(write(m.disk, "meta.properties", identity), write(m.disk, ".kafka_cleanshutdown", "")); err != nil {
-		panic(err)
+	for _, v := range m.volumes {
+		v.format(anew)
 	}
 	m.newBoot()
-}
-
-func write(disk *vfs.Mem, name, text string) error {
-	if err := disk.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	if err := disk.SyncDir("/"); err != nil {
-		return err
-	}
-	return vfs.WriteFileAtomic(disk, dir+"/"+name, []byte(text))
 }
 
 func (m *machine) newBoot() {
@@ -103,9 +83,11 @@ func (m *machine) start() {
 		return
 	}
 	time.Sleep(beside)
+	changed := &atomic.Bool{}
+	m.spare()
 	store, err := storage.OpenStore(storage.Options{
 		FS:   vfs.WithFaults(m.disk, m.watched(m.life+1)),
-		Dirs: []string{dir}, BrokerID: m.id, BootID: m.boot, Config: m.logs, Logger: m.logger(),
+		Dirs: m.paths(), BrokerID: m.id, BootID: m.boot, Config: m.logs, Logger: m.logger(),
 		Settings: storage.Settings{
 			ProbeInterval: chores, HighWatermarkCheckpointInterval: 3 * chores, RecoveryCheckpointInterval: 2 * chores,
 			RetentionCheckInterval: math.MaxInt64 / 4, ProducerIDExpirationCheckInterval: math.MaxInt64 / 4, RecoveryThreads: 1,
@@ -113,6 +95,9 @@ func (m *machine) start() {
 		Cleaner: storage.CleanerSettings{Disabled: true},
 		Clock:   m.wallClock,
 		SyncBy:  m.syncBy(m.life + 1),
+		NewID:   m.newID,
+		// It is called by goroutines of the store, too.
+		DirectoryChanged: func(*storage.Directory, error) { changed.Store(true) },
 	})
 	time.Sleep(moment - beside)
 	m.now += moment
@@ -122,14 +107,20 @@ func (m *machine) start() {
 	}
 	m.life++
 	m.up, m.store, m.registered, m.said, m.released, m.entering = true, store, 0, 0, false, false
-	m.waiting, m.marks, m.syncing = nil, map[record.Epoch]record.Offset{}, false
+	m.waiting, m.marks, m.syncing, m.asking = nil, map[record.Epoch]record.Offset{}, false, false
+	m.changed, m.told = changed, metadata.Broker{}
 	m.coordinate()
 	m.parts = replication.NewManager(replication.Options{
 		Broker: m.id, Store: store, Settings: m.settings, Propose: m.propose, MaxLag: maxLag,
-		Logger: m.logger(), Held: true, Clock: m.clock, Turned: m.turned,
+		Logger: m.logger(), Held: true, Clock: m.clock, Turned: m.turned, MoveChunk: moveChunk,
 	})
-	m.fault("broker %d starts: store %v, torn %v", m.id, m.directory().ID(), m.directory().Torn())
-	m.readBack()
+	for _, v := range m.volumes {
+		d := v.directory()
+		m.fault("broker %d starts: store %v, torn %v%s", m.id, v.identity, d.Torn(), map[bool]string{true: ", offline"}[d.Err() != nil])
+		if v.online = d.Err() == nil; v.online {
+			v.readBack()
+		}
+	}
 	old := metadata.NewImage()
 	var delta *metadata.Delta
 	m.view, delta = m.keepers.newView()
@@ -137,7 +128,9 @@ func (m *machine) start() {
 		m.view.garble = m.keepLeading
 	}
 	if m.options.Bugs.ForgetsTorn {
-		_ = m.directory().Settle()
+		for _, v := range m.volumes {
+			_ = v.directory().Settle()
+		}
 	}
 	m.parts.Apply(old, m.view.image, delta)
 	m.register()
@@ -145,8 +138,12 @@ func (m *machine) start() {
 	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", func() { m.fetch(replication.LevelLane) })
 	m.every(m.between(3*time.Millisecond, 9*time.Millisecond), "fetch", func() { m.fetch(replication.LaggingLane) })
 	m.every(maxLag/2, "check in-sync sets", m.parts.CheckInSync)
-	if m.directory().Torn() {
+	if len(m.tornDirs()) > 0 || len(m.volumes) > 1 {
 		m.every(3*time.Millisecond, "settle", m.settle)
+	}
+	if len(m.volumes) > 1 {
+		m.parts.TakeUpMoves()
+		m.every(m.between(time.Millisecond, 9*time.Millisecond), "mover", m.moveOn)
 	}
 }
 
@@ -157,8 +154,6 @@ func (m *machine) logger() *slog.Logger {
 	}
 	return m.options.Logger.With("on", m.id)
 }
-
-func (m *machine) directory() *storage.Directory { return m.store.Dirs()[0] }
 
 func (m *machine) settings(*metadata.Image, string) replication.TopicSettings {
 	return replication.TopicSettings{Log: m.logs, MinISR: func(int) int { return m.minISR }}
@@ -275,8 +270,13 @@ type ambush struct {
 
 // watched is the hook of one life's disk.
 func (m *machine) watched(life int) vfs.Hook {
-	disk := m.disk
+	disk, volumes := m.disk, m.volumes
 	return func(op vfs.Op) error {
+		for _, v := range volumes {
+			if v.failing.Load() && (op.Path == v.path || strings.HasPrefix(op.Path, v.path+"/")) {
+				return syscall.EIO
+			}
+		}
 		a := m.ambush.Load()
 		if a == nil || a.life != life {
 			return nil
@@ -299,17 +299,23 @@ func (m *machine) watched(life int) vfs.Hook {
 	}
 }
 
-// sprung buries a machine that has died at an operation of its disk.
-func (m *machine) sprung() {
+// dying tells whether the machine has died at an operation of its disk and is to be buried.
+func (m *machine) dying() bool {
 	a := m.ambush.Load()
 	if a == nil {
-		return
+		return false
 	}
 	select {
 	case <-a.dead:
+		return true
 	default:
-		return
+		return false
 	}
-	m.ambush.Store(nil)
-	m.crashTo(a.left)
+}
+
+// sprung buries a machine that has died at an operation of its disk.
+func (m *machine) sprung() {
+	if m.dying() {
+		m.crashTo(m.ambush.Swap(nil).left)
+	}
 }

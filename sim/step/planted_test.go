@@ -22,6 +22,8 @@ func TestPlantedBugs(t *testing.T) {
 		{"a coordinator answers before it is committed", Bugs{AnswersEarly: true}, Options{Groups: true}, []string{"lost:", "commits:", "sets:"}},
 		{"a coordinator loads what was shown", Bugs{LoadsShown: true}, Options{Groups: true}, []string{"commits:", "generations:", "owners:"}},
 		{"a coordinator that is back knows what it knew", Bugs{KeepsGroups: true}, Options{Groups: true}, []string{"commits:", "fenced:", "owners:"}},
+		{"an empty directory is trusted", Bugs{TrustsEmpty: true}, Options{Directories: true}, []string{"lost:", "sets:", "reused:", "changed:"}},
+		{"a directory is named before it has everything", Bugs{NamesEarly: true}, Options{Directories: true}, []string{"lost:", "sets:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const enough = 100
@@ -47,7 +49,8 @@ func TestSameSeedSameRun(t *testing.T) {
 	traces := map[uint64]bool{}
 	const runs = 20
 	for seed := uint64(1); seed <= runs; seed++ {
-		for _, o := range []Options{{Seed: seed}, {Seed: seed, Synced: true}, {Seed: seed, Groups: true}, {Seed: seed, Preferred: true}} {
+		for _, o := range []Options{{Seed: seed}, {Seed: seed, Synced: true}, {Seed: seed, Groups: true}, {Seed: seed, Preferred: true},
+			{Seed: seed, Directories: true, Synced: seed%3 == 1, Groups: seed%3 == 2}} {
 			a, b := bubble(t, o), bubble(t, o)
 			if a.Trace != b.Trace || a.Steps != b.Steps {
 				t.Errorf("%+v: traces %x and %x, after %d and %d events", o, a.Trace, b.Trace, a.Steps, b.Steps)
@@ -55,7 +58,7 @@ func TestSameSeedSameRun(t *testing.T) {
 			traces[a.Trace] = true
 		}
 	}
-	if len(traces) != 4*runs {
-		t.Errorf("%d runs gave %d different traces", 4*runs, len(traces))
+	if len(traces) != 5*runs {
+		t.Errorf("%d runs gave %d different traces", 5*runs, len(traces))
 	}
 }

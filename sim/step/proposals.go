@@ -30,7 +30,7 @@ func (m *machine) carry(p *proposed, tries int) {
 		return // nobody counts on it any more
 	}
 	again := func(d time.Duration) { m.here(d, "proposal again", func() { m.carry(p, tries+1) }) }
-	if m.registered == 0 || m.cutOff || m.directory().Torn() {
+	if m.registered == 0 || m.cutOff || m.isTorn(p.Partition.Log()) {
 		again(10 * time.Millisecond)
 		return
 	}

@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
+	"barnabas/internal/storage"
 )
 
 // What a broker tells the cluster about itself, and hears back: as internal/broker has it in session.go, torn.go and
@@ -13,9 +13,17 @@ import (
 
 // registration is what the broker says of itself.
 func (m *machine) registration() *metadata.Broker {
-	b := &metadata.Broker{ID: m.id, Stores: []ident.StoreID{m.directory().ID()}, Boot: m.boot}
-	if m.directory().Torn() && !m.options.Bugs.ForgetsTorn {
-		b.Torn, b.TornStores = true, b.Stores
+	b := &metadata.Broker{ID: m.id, Boot: m.boot}
+	for _, v := range m.volumes {
+		d := v.directory()
+		if d.Err() != nil {
+			b.Failed++
+			continue
+		}
+		b.Stores = append(b.Stores, d.ID())
+		if d.Torn() && !m.options.Bugs.ForgetsTorn {
+			b.Torn, b.TornStores = true, append(b.TornStores, d.ID())
+		}
 	}
 	return b
 }
@@ -30,7 +38,8 @@ func (m *machine) register() {
 	m.here(m.storeDelay(), "register", func() {
 		key := metadata.BrokerKey(m.id)
 		m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Delete(key)}})
-		value := metadata.EncodeBroker(m.registration())
+		m.told = *m.registration()
+		value := metadata.EncodeBroker(&m.told)
 		result := m.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Put(key, value), metadata.Put(metadata.MemberKey(m.id), value)}})
 		m.here(m.storeDelay(), "registered", func() {
 			m.entering = false
@@ -79,15 +88,37 @@ func (m *machine) unregisterAfter(lease time.Duration) {
 	})
 }
 
-// settle waits, where the disk may have lost the ends of logs, until the controller has looked.
+// settle waits, where directories may have lost the ends of logs, until the controller has looked.
 func (m *machine) settle() {
-	if !m.directory().Torn() || m.registered == 0 || !m.tornIsKnown() {
+	torn := m.tornDirs()
+	if len(torn) == 0 || m.registered == 0 || !m.tornIsKnown(torn) {
 		return
 	}
-	if err := m.directory().Settle(); err != nil {
-		return
+	for _, d := range torn {
+		if err := d.Settle(); err != nil {
+			return
+		}
+		if v := m.volumeIn(d); !v.counts(m.state) { // nor will it by anything that was asked before the crash
+			v.torn = false
+		}
 	}
 	m.parts.Retry()
+	m.mirror()
+	m.update()
+}
+
+// tornDirs are the directories that are there and torn.
+func (m *machine) tornDirs() []*storage.Directory {
+	return slices.DeleteFunc(slices.Clone(m.store.Dirs()), func(d *storage.Directory) bool { return !d.Torn() || d.Err() != nil })
+}
+
+// isTorn tells whether a log is in a torn directory.
+func (m *machine) isTorn(log *storage.Log) bool { return log != nil && log.Directory().Torn() }
+
+// mend brings the partition back when a directory has come back, and tells the cluster which are here.
+func (m *machine) mend() {
+	m.parts.Retry()
+	m.parts.ClearDeleted(m.view.image)
 	m.mirror()
 	m.update()
 }
@@ -109,14 +140,17 @@ func (m *machine) update() {
 			Then: []metadata.Op{metadata.Put(key, metadata.EncodeBroker(m.registration()))},
 		})
 		if result.OK {
-			m.said = result.Revision
+			m.said, m.told = result.Revision, *m.registration()
 		}
 	})
 }
 
-// tornIsKnown tells whether the controller has acted on a registration that says that this copy is torn.
-func (m *machine) tornIsKnown() bool {
+// tornIsKnown tells whether the controller has acted on a registration that says that these directories are torn.
+func (m *machine) tornIsKnown(torn []*storage.Directory) bool {
 	image := m.view.image
+	if slices.ContainsFunc(torn, func(d *storage.Directory) bool { return !m.told.HasStore(d.ID()) || !m.told.IsTorn(d.ID()) }) {
+		return false // mend tells
+	}
 	if image.Revision() < m.said {
 		return false
 	}
@@ -124,12 +158,13 @@ func (m *machine) tornIsKnown() bool {
 	if p == nil {
 		return true
 	}
-	store := m.directory().ID()
-	is := func(c metadata.Member) bool { return c.Broker == m.id && (c.Store == store || c.Store.IsZero()) }
+	is := func(c metadata.Member) bool {
+		return c.Broker == m.id && (c.Store.IsZero() || slices.ContainsFunc(torn, func(d *storage.Directory) bool { return d.ID() == c.Store }))
+	}
 	if slices.ContainsFunc(p.ELR, is) && p.Inquiry == metadata.NoInquiry {
 		return false
 	}
-	if !p.AnyMember(is) {
+	if !p.AnyMember(func(c metadata.Member) bool { return is(c) && image.Holder(c) != nil }) {
 		return true
 	}
 	if p.Inquiry == metadata.NoInquiry {
@@ -156,15 +191,24 @@ func (m *machine) answer() {
 		return
 	}
 	said := m.answered(state)
-	if said != nil && said.BrokerEpoch == m.registered || m.part() == nil {
+	// A directory that has come back, or gone, is another answer; with one directory there is none.
+	if said != nil && said.BrokerEpoch == m.registered && (said.Modified > me.Modified || len(m.volumes) == 1) || m.part() == nil {
 		return
 	}
 	held, ok := m.part().Holding(topicID, state.LeaderEpoch)
 	if !ok {
 		return
 	}
+	if held.Offline {
+		named, _ := state.InISR(m.id)
+		if eligible, ok := state.InELR(m.id); ok {
+			named = eligible
+		}
+		held.Store = named.Store
+	}
+	isTorn := slices.ContainsFunc(m.store.Dirs(), func(d *storage.Directory) bool { return d.Torn() && d.ID() == held.Store })
 	a := &metadata.Answer{
-		Torn:        m.directory().Torn() && !m.options.Bugs.ForgetsTorn || said != nil && said.Torn && said.Store == held.Store,
+		Torn:        isTorn && !m.options.Bugs.ForgetsTorn || said != nil && said.Torn && said.Store == held.Store,
 		BrokerEpoch: me.Epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
 		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
 	}

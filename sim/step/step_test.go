@@ -28,6 +28,9 @@ func TestGroupSeeds(t *testing.T) { eachSeed(t, 100, Options{Groups: true}) }
 // TestPreferredSeeds does so with an operator who keeps asking for the preferred leader.
 func TestPreferredSeeds(t *testing.T) { eachSeed(t, 100, Options{Preferred: true}) }
 
+// TestDirectorySeeds does so with machines that have several log directories: one run in three with fsync.on.ack, one with groups.
+func TestDirectorySeeds(t *testing.T) { eachSeed(t, 100, Options{Directories: true}) }
+
 func eachSeed(t *testing.T, usual uint64, o Options) {
 	first, count := *from, uint64(*seeds)
 	if count == 0 {
@@ -36,15 +39,19 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 	if *one != 0 {
 		first, count = *one, 1
 	}
-	var steps, acked, reads, committed, lookups, syncs int
+	var steps, acked, reads, committed, lookups, syncs, moves, exchanges int
 	for seed := first; seed < first+count; seed++ {
 		o.Seed = seed
+		if o.Directories {
+			o.Synced, o.Groups = seed%3 == 1, seed%3 == 2
+		}
 		if *one != 0 {
 			o.Say = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 			o.Logger = slog.New(slog.NewTextHandler(os.Stdout, nil))
 		}
 		s := bubble(t, o)
 		steps, acked, reads = steps+s.Steps, acked+s.Acked, reads+s.Reads
+		moves, exchanges = moves+s.Counts["move"], exchanges+s.Counts["exchange"]
 		committed, lookups, syncs = committed+s.Committed, lookups+s.Lookups, syncs+s.Syncs
 		if len(s.Violations) > 0 {
 			t.Errorf("seed %d: again: go test ./sim/step -run '%s$' -seed %d\n%v\nwhat happened:\n%s",
@@ -52,6 +59,9 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 		}
 	}
 	t.Logf("%d seeds: %d events, %d records acknowledged, %d shown", count, steps, acked, reads)
+	if o.Directories {
+		t.Logf("%d moves asked for, %d in-sync sets that name another directory", moves, exchanges)
+	}
 	if o.Groups {
 		t.Logf("%d offsets committed, %d told, %d assignments", committed, lookups, syncs)
 	}

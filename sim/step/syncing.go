@@ -1,8 +1,6 @@
 package step
 
 import (
-	"slices"
-
 	"barnabas/internal/metadata"
 	"barnabas/internal/replication"
 )
@@ -70,7 +68,7 @@ func (w *world) cutPower() {
 }
 
 // lacks tells whether a crash may have taken promised records that a copy had.
-func (m *machine) lacks() bool { return m.torn && !m.options.Synced }
+func (v *volume) lacks() bool { return v.torn && !v.options.Synced }
 
 // noteOwed notes, as the machine crashes, what has to be on its disk all the same: with fsync.on.ack a copy that counts keeps
 // all that was promised.
@@ -78,32 +76,34 @@ func (m *machine) noteOwed() {
 	if !m.options.Synced || m.state == nil {
 		return
 	}
-	counts := func(c metadata.Member) bool { return c.Broker == m.id && c.Store == m.identity }
-	if !slices.ContainsFunc(m.state.ISR, counts) && !slices.ContainsFunc(m.state.ELR, counts) {
-		return
-	}
-	m.owed = m.owed[:0]
-	for _, r := range m.holds {
-		if r.promised() && !r.excused {
-			m.owed = append(m.owed, r)
+	for _, v := range m.volumes {
+		counts := func(c metadata.Member) bool { return c.Broker == m.id && c.Store == v.identity }
+		if !m.state.AnyMember(counts) {
+			continue
+		}
+		v.owed = v.owed[:0]
+		for _, r := range v.holds {
+			if r.promised() && !r.excused {
+				v.owed = append(v.owed, r)
+			}
 		}
 	}
 }
 
 // checkOwed looks for it on the disk after the crash.
-func (m *machine) checkOwed(found map[*rec]bool) {
-	for _, r := range m.owed {
+func (v *volume) checkOwed(found map[*rec]bool) {
+	for _, r := range v.owed {
 		if !found[r] && !r.excused {
-			m.violation("lost: broker %d counted, and the crash of its machine took %v, which was acknowledged after a sync", m.id, r)
+			v.violation("lost: broker %d counted, and the crash of its machine took %v, which was acknowledged after a sync", v.machine.id, r)
 		}
 	}
-	m.owed = nil
+	v.owed = nil
 }
 
 // heldInSync tells whether all that are in sync hold a record.
 func (m *machine) heldInSync(r *rec) bool {
 	for _, member := range m.state.ISR {
-		if r.holders&m.machineOf(member.Broker).bit() == 0 {
+		if v := m.volumeOf(member); v == nil || r.holders&v.bit() == 0 {
 			return false
 		}
 	}

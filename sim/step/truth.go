@@ -1,6 +1,7 @@
 package step
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,6 +23,7 @@ type rec struct {
 	holders  uint              // machines on whose disks it is, as far as is known
 	excused  bool              // its last holders were destroyed, or crashed, or those that counted
 	entered  bool              // the last copy was destroyed, and counted: the ledger has to say so
+	unsure   bool              // its leader could not write all of it, and may have it all the same
 	gone     []metadata.Member // destroyed with it, when nobody else held it
 	required record.Offset
 	// generations of groups, where the log is one of a coordinator.
@@ -44,11 +46,9 @@ type place struct {
 // firstID is before the timestamps of all records.
 const firstID int64 = 900_000_000_000
 
-func (m *machine) bit() uint { return 1 << uint(m.id) }
-
 // appended notes a record that a leader has written.
 func (m *machine) appended(id int64, at replication.Appended) *rec {
-	r := &rec{epoch: at.Epoch, offset: at.BaseOffset, id: id, holders: m.bit(), required: at.LastOffset + 1}
+	r := &rec{epoch: at.Epoch, offset: at.BaseOffset, id: id, required: at.LastOffset + 1}
 	p := place{r.epoch, r.offset}
 	if old := m.records[p]; old != nil {
 		m.violation("reused: broker %d gives %v the place of %v", m.id, r, old)
@@ -58,8 +58,19 @@ func (m *machine) appended(id int64, at replication.Appended) *rec {
 	}
 	m.writers[r.epoch] = m.id
 	m.records[p] = r
-	m.holds = append(m.holds, r)
+	m.main().add(r)
 	return r
+}
+
+// doubt notes a record whose append has failed for the disk's sake: it may be in the log, and was not acknowledged.
+func (m *machine) doubt(id int64, err error) {
+	if !errors.Is(err, replication.ErrStorage) || len(m.volumes) < 2 {
+		return
+	}
+	m.unsure[id] = true
+	if log := m.main().log(); log != nil {
+		m.main().take(log)
+	}
 }
 
 // recordOf is the record of a batch; nil for one without records, that fills offsets up. Every batch holds one record.
@@ -67,7 +78,15 @@ func (w *world) recordOf(m *machine, b record.Batch) *rec {
 	if b.Count() == 0 {
 		return nil
 	}
-	r := w.records[place{b.LeaderEpoch(), b.BaseOffset()}]
+	at := place{b.LeaderEpoch(), b.BaseOffset()}
+	r := w.records[at]
+	if r == nil && w.unsure[b.BaseTimestamp()] {
+		r = &rec{epoch: at.epoch, offset: at.offset, id: b.BaseTimestamp(), required: b.NextOffset(), unsure: true}
+		w.records[at] = r
+		if w.options.Groups {
+			m.written(r, b)
+		}
+	}
 	if r == nil || r.id != b.BaseTimestamp() {
 		w.violation("invented: broker %d holds record %d at offset %d of epoch %d, which nobody wrote there",
 			m.id, b.BaseTimestamp()-firstID, b.BaseOffset(), b.LeaderEpoch())
@@ -83,57 +102,71 @@ func (m *machine) mirror() {
 	if p == nil || p.Log() == nil || p.Log().Directory().Err() != nil {
 		return
 	}
-	end := p.Log().EndOffset()
-	for n := len(m.holds); n > 0 && m.holds[n-1].offset >= end; n = len(m.holds) {
-		r := m.holds[n-1]
-		m.holds = m.holds[:n-1]
-		r.holders &^= m.bit()
+	m.main().cut(p.Log().EndOffset())
+}
+
+// cut drops what the volume does not hold any more, from an offset on.
+func (v *volume) cut(end record.Offset) {
+	v.upTo = min(v.upTo, end)
+	for n := len(v.holds); n > 0 && v.holds[n-1].offset >= end; n = len(v.holds) {
+		r := v.holds[n-1]
+		v.holds = v.holds[:n-1]
+		r.holders &^= v.bit()
+		if v.spared() {
+			r.excused = r.excused || r.holders == 0
+		}
 		if r.holders == 0 && r.promised() && !r.excused {
-			m.violation("lost: broker %d has cut off the last copy of %v", m.id, r)
+			v.violation("lost: broker %d has cut off the last copy of %v", v.machine.id, r)
 		}
 	}
 }
 
-// lose takes records away from a machine: its disk was destroyed, or has forgotten them.
-func (m *machine) lose(gone []*rec) {
+// lose takes records away from a volume: it was destroyed, or has forgotten them.
+func (v *volume) lose(gone []*rec) {
 	for _, r := range gone {
-		r.holders &^= m.bit()
+		r.holders &^= v.bit()
 		r.excused = r.excused || r.holders == 0
 	}
 }
 
-// readBack compares what the disk holds with what it held.
-func (m *machine) readBack() {
-	log := m.store.Log(partitionName)
+// readBack compares what the volume holds with what it held.
+func (v *volume) readBack() {
 	var found []*rec
-	if log != nil {
-		for _, b := range m.batchesOf(log) {
-			if r := m.recordOf(m, b); r != nil {
+	v.upTo = 0
+	if log := v.log(); log != nil {
+		for _, b := range v.batchesOf(log) {
+			if r := v.recordOf(v.machine, b); r != nil {
 				found = append(found, r)
 			}
 		}
+		v.upTo, v.second = log.EndOffset(), log == v.store.Future(partitionName)
 	}
 	before := map[*rec]bool{}
 	for _, r := range found {
 		before[r] = true
 	}
 	var gone []*rec
-	for _, r := range m.holds {
+	for _, r := range v.holds {
 		if !before[r] {
 			gone = append(gone, r)
 		}
 	}
-	m.lose(gone)
-	m.checkOwed(before)
+	v.lose(gone)
+	v.checkOwed(before)
 	for _, r := range found {
-		r.holders |= m.bit()
+		r.holders |= v.bit()
 	}
-	m.holds = found
+	v.holds = found
 }
 
 // batchesOf reads a whole log.
-func (w *world) batchesOf(log *storage.Log) (all []record.Batch) {
-	for at := log.StartOffset(); at < log.EndOffset(); {
+func (w *world) batchesOf(log *storage.Log) []record.Batch {
+	return w.batchesFrom(log, log.StartOffset())
+}
+
+// batchesFrom reads it from an offset on.
+func (w *world) batchesFrom(log *storage.Log, at record.Offset) (all []record.Batch) {
+	for at < log.EndOffset() {
 		span, err := log.Read(at, storage.ReadOptions{MaxBytes: 1 << 20, MinOneBatch: true, UpTo: log.EndOffset()})
 		if err != nil {
 			w.violation("a log can't be read at %d: %v", at, err)
@@ -182,17 +215,21 @@ func (w *world) named(now *metadata.Partition) {
 	if w.state == nil || now.Named <= w.state.Named {
 		return
 	}
-	leader := w.machineOf(now.Leader).bit()
-	elected, _ := now.InISR(now.Leader)
-	destroyed := w.options.Synced && elected.Store != w.machineOf(now.Leader).identity // since that was decided
+	var leader uint
+	if elected, ok := now.InISR(now.Leader); ok {
+		if v := w.volumeOf(elected); v != nil {
+			leader = v.bit()
+		}
+	}
+	destroyed := w.options.Synced && leader == 0 // since that was decided
 	counted := slices.Concat(w.state.ISR, w.state.ELR)
 	for _, r := range w.promised {
 		if r.holders&leader != 0 || r.excused || destroyed {
 			continue
 		}
 		for _, member := range counted {
-			if m := w.machineOf(member.Broker); m.identity == member.Store && !m.lacks() && r.holders&m.bit() != 0 {
-				w.violation("sets: epoch %d begins with a copy that lacks %v, and that of broker %d is whole", now.LeaderEpoch, r, m.id)
+			if v := w.volumeOf(member); v != nil && !v.lacks() && r.holders&v.bit() != 0 {
+				w.violation("sets: epoch %d begins with a copy that lacks %v, and that of broker %d is whole", now.LeaderEpoch, r, member.Broker)
 			}
 		}
 	}
@@ -208,13 +245,13 @@ func (w *world) named(now *metadata.Partition) {
 func (w *world) checkSets(p *metadata.Partition) {
 	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
 		for _, member := range set {
-			m := w.machineOf(member.Broker)
-			if member.Store != m.identity || m.lacks() {
+			v := w.volumeOf(member)
+			if v == nil || v.lacks() {
 				continue
 			}
 			for _, r := range w.lately() {
-				if r.holders != 0 && r.holders&m.bit() == 0 && !r.excused {
-					w.violation("sets: broker %d counts in epoch %d and does not hold %v", m.id, p.LeaderEpoch, r)
+				if r.holders != 0 && r.holders&v.bit() == 0 && !r.excused {
+					w.violation("sets: broker %d counts in epoch %d and does not hold %v", member.Broker, p.LeaderEpoch, r)
 				}
 			}
 		}

@@ -22,6 +22,8 @@ type Options struct {
 	Groups bool
 	// Preferred has an operator who keeps asking that the first replica leads.
 	Preferred bool
+	// Directories has machines have several log directories, between which replicas are moved, and which fail and are destroyed alone.
+	Directories bool
 	// Say, if given, is told every event; Logger what the parts say.
 	Say    func(format string, args ...any)
 	Logger *slog.Logger
@@ -47,6 +49,8 @@ type Bugs struct {
 	LoadsShown bool
 	// KeepsGroups: a coordinator that was deposed goes on with what it had in memory when it is elected again.
 	KeepsGroups bool
+	// NamesEarly: the in-sync set is asked to name the directory that a replica is moved to when the move begins.
+	NamesEarly bool
 }
 
 // Summary is what a run has shown.
@@ -103,12 +107,15 @@ type world struct {
 	pace         time.Duration // of the producers
 	mercy        time.Duration // the longest time between two faults
 	newsTake     time.Duration
+	directories  int           // of each machine
+	moves        time.Duration // the longest time between two moves of replicas between them
 	syncTakes    time.Duration // the longest that a sync takes for which acknowledgements wait
 	fates        []string
 	logs         storage.LogConfig
 	settingsView *config.View
 
 	records  map[place]*rec
+	unsure   map[int64]bool // records that may be in a log although they were refused
 	promised []*rec
 	shown    map[record.Offset]*rec
 	writers  map[record.Epoch]ident.BrokerID
@@ -162,13 +169,14 @@ func (w *world) settle() {
 func newWorld(o Options) *world {
 	w := &world{
 		scheduler: newScheduler(o.Seed, o.Say), options: o, apart: map[[2]*machine]bool{},
-		records: map[place]*rec{}, shown: map[record.Offset]*rec{},
+		records: map[place]*rec{}, unsure: map[int64]bool{}, shown: map[record.Offset]*rec{},
 		writers: map[record.Epoch]ident.BrokerID{}, leaders: map[record.Epoch]ident.BrokerID{}, counts: map[string]int{},
 	}
 	w.keepers = newKeepers(w.changed)
 	w.done = func() {
 		for _, m := range w.machines {
 			m.sprung()
+			m.observe()
 		}
 	}
 	w.minISR = 1 + w.rng.IntN(2)
@@ -183,6 +191,11 @@ func newWorld(o Options) *world {
 	if o.Synced {
 		w.fates = append(w.fates, powerCuts...)
 		w.syncTakes = w.between(500*time.Microsecond, 40*time.Millisecond)
+	}
+	if w.directories = 1; o.Directories {
+		w.directories = 2 + w.rng.IntN(mostVolumes-1)
+		w.fates = append(w.fates, directoryFates...)
+		w.moves = w.between(10*time.Millisecond, 200*time.Millisecond)
 	}
 	if len(w.fates) == 0 {
 		w.fates = fates
@@ -205,9 +218,12 @@ func (w *world) begin() {
 	var replicas []ident.BrokerID
 	for id := ident.BrokerID(1); id <= 3; id++ {
 		m := &machine{world: w, id: id}
+		for n, path := range []string{"/data", "/more", "/most"}[:w.directories] {
+			m.volumes = append(m.volumes, &volume{machine: m, number: n, path: path})
+		}
 		m.newDisk(true)
 		w.machines = append(w.machines, m)
-		members = append(members, metadata.Member{Broker: id, Store: m.identity})
+		members = append(members, metadata.Member{Broker: id, Store: m.volumes[0].identity})
 		replicas = append(replicas, id)
 	}
 	for _, m := range w.machines {
@@ -228,6 +244,9 @@ func (w *world) begin() {
 	w.after(20*time.Millisecond, "fault", w.plague)
 	if w.options.Preferred {
 		w.after(w.mercy, "operator", w.operate)
+	}
+	if w.options.Directories {
+		w.after(w.moves, "move", w.move)
 	}
 }
 
@@ -267,11 +286,11 @@ func (w *world) changed(at metadata.Revision) {
 // an epoch that the controller has begun since it has heard of the tear: what it holds is what there is.
 func (w *world) mended(now *metadata.Partition) {
 	for _, m := range w.machines {
-		_, inSync := now.InISR(m.id)
-		_, eligible := now.InELR(m.id)
 		leads := now.Leader == m.id && m.up && m.registered != 0 && now.Looked >= m.registered
-		if !inSync && !eligible || leads {
-			m.torn = false
+		for _, v := range m.volumes {
+			if !v.counts(now) || leads {
+				v.torn = false
+			}
 		}
 	}
 }
@@ -303,6 +322,9 @@ func (w *world) heal() {
 	for _, m := range w.machines {
 		m.ambush.Store(nil)
 		m.frozen = 0
+		for _, v := range m.volumes {
+			v.failing.Store(false)
+		}
 		if !m.up {
 			m.after(0, "start", m.start)
 		} else if m.cutOff {
@@ -321,27 +343,51 @@ func (w *world) well() bool {
 		return false
 	}
 	for _, m := range w.machines {
-		if !m.up || m.part() == nil || m.part().State().LogEnd != leader.part().State().LogEnd {
+		if !m.up || m.part() == nil || len(m.store.Futures()) > 0 || m.part().State().LogEnd != leader.part().State().LogEnd {
 			return false
 		}
 	}
 	return true
 }
 
+// condition tells how the machines are.
+func (w *world) condition() (all string) {
+	for _, m := range w.machines {
+		if !m.up || m.part() == nil {
+			all += fmt.Sprintf(" broker %d is not up, or has no replica;", m.id)
+			continue
+		}
+		state := m.part().State()
+		all += fmt.Sprintf(" broker %d: [%d, %d) in %s", m.id, state.LogStart, state.LogEnd, m.main().path)
+		if future := m.store.Future(partitionName); future != nil {
+			all += fmt.Sprintf(", future [%d, %d) in %s", future.StartOffset(), future.EndOffset(), future.Directory().Path())
+		}
+		for _, v := range m.volumes {
+			if err := v.directory().Err(); err != nil {
+				all += ", " + err.Error()
+			}
+		}
+		all += ";"
+	}
+	return all
+}
+
 // conclude holds what is there at the end against what was promised.
 func (w *world) conclude() {
 	if !w.well() {
-		w.violation("never well again: leader %d, epoch %d, in sync %v, eligible %v, inquiry %v",
-			w.state.Leader, w.state.LeaderEpoch, w.state.ISR, w.state.ELR, w.state.Inquiry)
+		w.violation("never well again: leader %d, epoch %d, in sync %v, eligible %v, inquiry %v; %s",
+			w.state.Leader, w.state.LeaderEpoch, w.state.ISR, w.state.ELR, w.state.Inquiry, w.condition())
 		return
 	}
 	leader := w.leader()
 	for _, m := range w.machines {
-		m.readBack()
+		for _, v := range m.volumes {
+			v.readBack()
+		}
 	}
 	crashes := w.counts["crash"] + w.counts["crash in the midst"] + w.counts["crash of all"] + w.counts["power cut"]
 	held := map[*rec]bool{}
-	for _, r := range leader.holds {
+	for _, r := range leader.main().holds {
 		held[r] = true
 	}
 	for _, r := range w.promised {
