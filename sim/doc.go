@@ -21,6 +21,9 @@
 // being slow: topics with fsync.on.ack lose nothing then. In one of five brokers have two log directories, between which
 // replicas are moved to and fro, and one of the two fails for a while.
 //
+// One run in four has mostly topics of one replica, and brokers that leave safely and come back (homes.go): an only replica has to be at home
+// again when all is well, unless an administrator moves replicas by hand.
+//
 // Keepers are wiped too, all of them or so many that what they agreed on last is lost, and all brokers but one at most die with
 // them (keepers.go): what the brokers know has to be put back. Wall clocks are set, for the logs of one machine.
 //

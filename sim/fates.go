@@ -54,12 +54,20 @@ func (r *clusterRun) plague() {
 		if b.name == "directory fails" && r.directories < 2 {
 			continue
 		}
-		for range b.weight {
+		weight := b.weight
+		if b.name == "restart" && r.homely() {
+			weight *= 4
+		}
+		for range weight {
 			drawn = append(drawn, b)
 		}
 	}
 	end := time.Now().Add(plagueTime)
-	var fates sync.WaitGroup
+	var fates, disturbing sync.WaitGroup
+	over := make(chan struct{})
+	if r.homely() {
+		disturbing.Go(func() { r.disturb(over) })
+	}
 	for _, n := range r.nodes {
 		fates.Go(func() {
 			for {
@@ -68,9 +76,11 @@ func (r *clusterRun) plague() {
 					return
 				}
 				r.busy <- struct{}{}
+				n.turn <- struct{}{}
 				drawn[n.rng.IntN(len(drawn))].strike(r, n)
 				n.mend()
 				r.up(n)
+				<-n.turn
 				<-r.busy
 			}
 		})
@@ -92,6 +102,8 @@ func (r *clusterRun) plague() {
 		})
 	}
 	fates.Wait()
+	close(over)
+	disturbing.Wait()
 }
 
 // alone waits for all faults to be over, and lets none happen until the function is called that it returns.

@@ -29,6 +29,7 @@ type truth struct {
 	torn    map[copyOf]bool // copies whose ends a crash of their machine may have taken
 	patient bool            // the keepers were wiped, and what they knew is put back: until then they may know older states
 	wrong   []error
+	homes   homes
 }
 
 // leadership is a leader epoch of a partition.
@@ -49,6 +50,7 @@ func newTruth(r *clusterRun) (*truth, error) {
 	t := &truth{
 		memory: r.memory, store: r.memory.Open(memstore.Faults{}), tell: r.fault, history: r.env.History,
 		leaders: map[leadership]ident.BrokerID{}, torn: map[copyOf]bool{},
+		homes: homes{first: map[leadership]ident.BrokerID{}, coming: make(chan metadata.Refuge)},
 	}
 	feed, err := metadata.StartFeed(context.Background(), t.store, r.Logger)
 	if err != nil {
@@ -92,6 +94,7 @@ func (t *truth) follow(_, _ *metadata.Image, delta *metadata.Delta) {
 				members(c.New.ISR), members(c.New.ELR))
 		}
 		t.checkPartition(c)
+		t.homes.follow(c)
 		if !t.patient { // by an older state a copy may be in no set that has been taken in since
 			t.mendCopies(c)
 		}

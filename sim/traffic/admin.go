@@ -52,6 +52,10 @@ func (e *Env) Administer(ctx context.Context) {
 			a.move(topic)
 			continue
 		}
+		if a.Reassigning && topic != nil && a.chance(4) {
+			a.reassign(topic)
+			continue
+		}
 		switch n := a.rng.IntN(12); {
 		case n < 2 && len(a.Topics.All()) < 6 || topic == nil:
 			a.create(ctx, a.rng.IntN(len(a.shapes())))
@@ -121,10 +125,10 @@ func (a *admin) createNamed(ctx context.Context, name string, s shape) *Topic {
 	for ctx.Err() == nil {
 		answer, err := ask[*kmsg.CreateTopicsResponse](a.client, a.anywhere(), request)
 		if err == nil && answer.Topics[0].ErrorCode == 0 {
-			return &Topic{Name: name, ID: answer.Topics[0].TopicID, Partitions: s.partitions, Promise: s.promise}
+			return &Topic{Name: name, ID: answer.Topics[0].TopicID, Partitions: s.partitions, Promise: s.promise, Replicas: request.Topics[0].ReplicationFactor}
 		}
 		if id, ok := a.lookUp(name); ok {
-			return &Topic{Name: name, ID: id, Partitions: s.partitions, Promise: s.promise}
+			return &Topic{Name: name, ID: id, Partitions: s.partitions, Promise: s.promise, Replicas: request.Topics[0].ReplicationFactor}
 		}
 		a.rest(ctx, 200*time.Millisecond)
 	}
@@ -200,6 +204,40 @@ func (a *admin) move(t *Topic) {
 		if a.chance(2) {
 			a.call(address, request)
 		}
+	}
+}
+
+// reassign moves the only replica of a partition to some broker, or all those of one broker elsewhere, as a drain does, or calls a
+// move off.
+func (a *admin) reassign(t *Topic) {
+	request := kmsg.NewPtrAlterPartitionAssignmentsRequest()
+	request.Version, request.TimeoutMillis = 0, 3000
+	to := func() []int32 { return []int32{1 + a.rng.Int32N(int32(len(a.Addresses)))} }
+	drained := ""
+	if a.chance(3) {
+		drained = a.anywhere()
+	}
+	for _, topic := range a.Topics.All() {
+		if topic.Replicas != 1 || drained == "" && topic != t {
+			continue
+		}
+		asked := kmsg.NewAlterPartitionAssignmentsRequestTopic()
+		asked.Topic = topic.Name
+		for number := range topic.Partitions {
+			one := kmsg.NewAlterPartitionAssignmentsRequestTopicPartition()
+			one.Partition = number
+			switch at := to(); {
+			case drained != "" && (a.leader(topic, number) != drained || a.At(at[0]) == drained):
+				continue
+			case drained != "" || !a.chance(3):
+				one.Replicas = at
+			}
+			asked.Partitions = append(asked.Partitions, one)
+		}
+		request.Topics = append(request.Topics, asked)
+	}
+	if len(request.Topics) > 0 {
+		a.call(a.anywhere(), request)
 	}
 }
 

@@ -26,6 +26,8 @@ type Env struct {
 	Seed      uint64
 	// Directories are each broker's log directories, nil where there is one: replicas are moved between them.
 	Directories []string
+	// Reassigning has the administrator move replicas of topics with one to other brokers, drain brokers of them, and call that off.
+	Reassigning bool
 	// Outlasting has topics with fsync.on.ack among the others.
 	Outlasting bool
 	// Replicas, if given, decides how many replicas a new topic has, and its min.insync.replicas.

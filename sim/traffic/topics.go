@@ -14,6 +14,7 @@ type Topic struct {
 	ID         [16]byte
 	Partitions int32
 	Promise    check.Promise
+	Replicas   int16
 	Deleted    bool // being deleted: nobody begins anything new with it
 }
 
