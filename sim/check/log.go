@@ -61,9 +61,17 @@ func (h *History) startAccounted(f Final) []error {
 
 // Deleted tells whether records before an offset may have been deleted by request.
 func (h *History) Deleted(p Partition, before int64) bool {
-	return slices.ContainsFunc(h.Cuts, func(c *Cut) bool {
-		return c.Partition == p && c.Before >= before && c.Outcome != Refused
-	})
+	return before > 0 && h.DeletedBefore(p) >= before
+}
+
+// DeletedBefore is the offset up to which records may have been deleted by request.
+func (h *History) DeletedBefore(p Partition) (before int64) {
+	for _, c := range h.Cuts {
+		if c.Partition == p && c.Outcome != Refused {
+			before = max(before, c.Before)
+		}
+	}
+	return before
 }
 
 // NothingInvented finds records that were read and never sent, or only by attempts that were refused.
