@@ -146,11 +146,7 @@ func (l *lane) conn(number uint64) *conn {
 // park takes a connection over from its goroutine, which ends; false where that can't be done, and it goes on. Everything that was asked
 // has been answered.
 func (l *lane) park(c *conn) bool {
-	raw, ok := c.socket.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	control, err := raw.SyscallConn()
+	control, err := c.socket.(syscall.Conn).SyscallConn()
 	if err != nil {
 		return false
 	}
