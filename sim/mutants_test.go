@@ -60,11 +60,6 @@ var mutants = []mutant{
 	{name: "a coordinator that moves forgets", want: []string{"commits:", "generations:", "owners:"}, edits: []edit{
 		{"internal/coordinator/load.go", "from, end := s.log.StartOffset(), s.log.EndOffset()\n",
 			"from, end := s.log.StartOffset(), s.log.EndOffset()\n\tif planted() {\n\t\tfrom = end\n\t}\n"}}},
-	{name: "a replica that is handed on forgets where it belongs", want: []string{"home:"}, edits: []edit{
-		{"internal/controller/plan_home.go", "\t\t\tfrom = r.From\n", "\t\t\tif !planted() {\n\t\t\t\tfrom = r.From\n\t\t\t}\n"}}},
-	{name: "a homecoming that is called off is forgotten", want: []string{"home:"}, edits: []edit{
-		{"internal/controller/plan_home.go", "next.SetRefuges(m.was.Refuges())\n\tif next = s.election",
-			"if !planted() {\n\t\tnext.SetRefuges(m.was.Refuges())\n\t}\n\tif next = s.election"}}},
 	{name: "what changes in the metadata is not journaled", only: "keepers wiped,kill,pause", seeds: 300,
 		want: []string{"do not know of", "lost:", "not served", "leader epoch", "can't be"}, edits: []edit{
 			{"internal/broker/journal.go", "default:\n\t\tif j.record = appendChange(", "case planted():\n\tdefault:\n\t\tif j.record = appendChange("}}},
