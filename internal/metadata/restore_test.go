@@ -423,6 +423,31 @@ func TestDeletionThatALateOneKnows(t *testing.T) {
 	}
 }
 
+// One that comes late brings the brokers with it that its states name, or copies on them would count as destroyed, and what the ledger lacks.
+func TestLateBringsMembersAndLosses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := life{memstore.New().Open(memstore.Faults{}), metadata.Birth{Ensemble: "b", Since: 1}}
+		defer store.Close()
+		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2)}
+		restoreFrom(t, store, metadata.FromJournal, 1, sharedAt(t, 100, state, nil))
+		put(t, store, metadata.MemberKey(2), []byte(`{"rack":"said since"}`))
+		loss := metadata.LossKey(lifeTopic, 0, 4)
+		state.ISR, state.Epoch = members(2, 4), 11
+		restoreFrom(t, store, metadata.FromJournal, 2, sharedAt(t, 110, state, map[string][]byte{
+			metadata.MemberKey(2): metadata.EncodeBroker(&metadata.Broker{}), metadata.MemberKey(4): metadata.EncodeBroker(&metadata.Broker{}),
+			loss: metadata.EncodeLoss(&metadata.Loss{TopicID: lifeTopic, Topic: "t", LeaderEpoch: 4, Start: 7, End: 9}),
+		}))
+		for _, key := range []string{metadata.MemberKey(4), loss} {
+			if _, found, err := store.Get(t.Context(), key); err != nil || !found {
+				t.Errorf("%s: %t, %v", key, found, err)
+			}
+		}
+		if kv, _, err := store.Get(t.Context(), metadata.MemberKey(2)); err != nil || string(kv.Value) != `{"rack":"said since"}` {
+			t.Errorf("what the member has said since is %s, %v", kv.Value, err)
+		}
+	})
+}
+
 // A store that has kept more than a broker knows, from its disk, is not put back to that; but one that has not said what it
 // knows may know more than the store.
 func TestRecoveredFurtherThanTheFirst(t *testing.T) {

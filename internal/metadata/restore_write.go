@@ -11,8 +11,8 @@ import (
 
 // writing is what of the things known is put back.
 type writing struct {
-	// late: another one has put back what it knew. Nothing but partitions, topics, what stores have said and deletions of
-	// topics nobody has used since is added then, and nothing that was written after until is replaced unless its stores are asked still.
+	// late: another one has put back what it knew. Nothing but partitions, topics, what stores have said, losses, members that
+	// nobody knew of, and deletions of topics nobody has used since is added then, and nothing that was written after until is replaced unless its stores are asked still.
 	late  bool
 	until Revision
 	// kept: the store has kept more than is known here. Nothing is added, and doubts are entered.
@@ -135,6 +135,11 @@ func (r *Restoration) value(w writing, kv KV, found bool, taken map[string]bool,
 		return w.topic(kv, found, taken, value)
 	case key == producersKey && !w.late:
 		return r.producers(kv, found, value)
+	case w.late && (strings.HasPrefix(key, memberPrefix) || strings.HasPrefix(key, lossPrefix)):
+		if found {
+			return nil // what its broker has said in this life, or others have put back, stays
+		}
+		return value
 	case w.kept, w.late && !strings.HasPrefix(key, answerPrefix):
 		return nil
 	case found && (string(kv.Value) == string(value) || kv.Modified >= r.Birth.Since):
