@@ -78,11 +78,6 @@ func (w *world) move() {
 	if err == nil {
 		w.counts["move"]++
 	}
-	if p := m.part(); w.options.Bugs.NamesEarly && err == nil && p != nil && p.Log() != nil && m.state != nil {
-		if from, ok := m.state.InISR(m.id); ok {
-			m.exchange(replication.Exchange{From: from, To: v.identity, Modified: m.state.Modified})
-		}
-	}
 }
 
 // moveOn takes the move of the replica one step on, unless the answer to an exchange is waited for.
