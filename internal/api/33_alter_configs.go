@@ -99,9 +99,10 @@ func withoutValue(changes []controller.ConfigChange) (names []string) {
 }
 
 // checkOwnName wants the number of the broker that was asked: each checks what is set for itself. What came in an envelope was asked of
-// another broker.
+// another broker, and what a keeper asks, which has no broker to choose, of the controller.
 func (alter *alteration) checkOwnName(kind kmsg.ConfigResourceType, name string) error {
-	if _, came := alter.call.exchange.(*enclosed); came {
+	switch alter.call.exchange.(type) {
+	case *enclosed, *question:
 		return nil
 	}
 	id, err := strconv.ParseInt(name, 10, 32)

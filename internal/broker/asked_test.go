@@ -155,3 +155,24 @@ func TestOldToolsThroughAKeeper(t *testing.T) {
 		t.Errorf("the brokers are %v", got)
 	}
 }
+
+// kafka-configs of old writes any broker's settings; the controller, which carries that out, is another one.
+func TestSettingsOfAnotherBrokerThroughAKeeper(t *testing.T) {
+	b, client := withKeeper(t)
+	_, err := b.meta.store.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{metadata.Put(metadata.BrokerKey(2), metadata.EncodeBroker(&metadata.Broker{}))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := []byte(`{"version":1,"config":{"leader.replication.throttled.rate":"99999999"}}`)
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); pause(t.Context(), 10*time.Millisecond) {
+		if _, err = client.Create("/config/brokers/2", settings, 0, zk.WorldACL(zk.PermAll)); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := b.feed.Current().Config(metadata.Resource{Type: metadata.BrokerResource, Name: "2"})["leader.replication.throttled.rate"]; got != "99999999" {
+		t.Errorf("the setting is %q", got)
+	}
+}
