@@ -157,10 +157,7 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 		return nil
 	}
 	if held.Offline { // where it would be looked for is what the sets say, and that directory may be torn, and another one offline
-		named, _ := state.InISR(a.broker)
-		if eligible, ok := state.InELR(a.broker); ok {
-			named = eligible
-		}
+		named, _ := state.InSets(a.broker)
 		held.Store = named.Store
 	}
 	a.logger.Info("no whole copy is left: this store tells what it holds", "partition", p.Name().String(),

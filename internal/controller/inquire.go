@@ -135,25 +135,17 @@ func (e *election) awaited(p *metadata.Partition, id ident.BrokerID, answer *met
 	}
 	switch p.Inquiry {
 	case metadata.InquiryRestored:
-		if m, counts := counting(p, id); counts && e.standing(m) == destroyed {
+		if m, counts := p.InSets(id); counts && e.standing(m) == destroyed {
 			return false
 		}
 		return e.img.Member(id) != nil
 	case metadata.InquiryDestroyed:
 		return e.img.Member(id) != nil
 	case metadata.InquiryTorn:
-		m, counts := counting(p, id)
+		m, counts := p.InSets(id)
 		return counts && e.standing(m) != destroyed
 	}
 	return false
-}
-
-// counting finds a broker's copy in the sets.
-func counting(p *metadata.Partition, id ident.BrokerID) (metadata.Member, bool) {
-	if m, inSync := p.InISR(id); inSync {
-		return m, true
-	}
-	return p.InELR(id)
 }
 
 // fullest is the answer of who is to lead. Among equals who stays goes before who leaves, and then the order of the

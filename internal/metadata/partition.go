@@ -86,6 +86,14 @@ func (p *Partition) AnyMember(is func(Member) bool) bool {
 	return slices.ContainsFunc(p.ISR, is) || slices.ContainsFunc(p.ELR, is)
 }
 
+// InSets finds a broker's copy in the in-sync set or among the eligible: it is in one of them at most.
+func (p *Partition) InSets(id ident.BrokerID) (Member, bool) {
+	if m, inSync := p.InISR(id); inSync {
+		return m, true
+	}
+	return p.InELR(id)
+}
+
 // InISR finds a broker in the in-sync set.
 func (p *Partition) InISR(id ident.BrokerID) (Member, bool) { return findMember(p.ISR, id) }
 

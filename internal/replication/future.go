@@ -142,10 +142,7 @@ func (m *Manager) dropFuture(p *Partition) error {
 
 // copyNamed tells which store the sets of a partition name for this broker; false where they name none.
 func copyNamed(state *metadata.Partition, self ident.BrokerID) (ident.StoreID, bool) {
-	m, ok := state.InISR(self)
-	if !ok {
-		m, ok = state.InELR(self)
-	}
+	m, ok := state.InSets(self)
 	return m.Store, ok && !m.Store.IsZero()
 }
 
@@ -165,7 +162,7 @@ func (m *Manager) resolve(change metadata.PartitionChange) {
 	}
 	named, ok := copyNamed(change.New, m.options.Broker)
 	log := store.Log(name)
-	gone := log == nil && store.Unread() == nil && !(ok && slices.ContainsFunc(store.Dirs(), func(d *storage.Directory) bool { return d.ID() == named }))
+	gone := log == nil && store.Unread() == nil && !(ok && store.HasDir(named))
 	switch {
 	case ok && named == future.Directory().ID() || gone:
 		_, deleteOld, err := store.Promote(name)

@@ -276,7 +276,7 @@ func (m *Manager) logFor(
 // none of those that can be read.
 func (m *Manager) mayBeSecond(state *metadata.Partition) bool {
 	named, ok := copyNamed(state, m.options.Broker)
-	return ok && !slices.ContainsFunc(m.options.Store.Dirs(), func(d *storage.Directory) bool { return d.ID() == named })
+	return ok && !m.options.Store.HasDir(named)
 }
 
 // mayBeOf tells whether a log that has lost its topic's id in a crash of the machine is taken for the replica's. One of a topic that was

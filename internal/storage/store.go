@@ -278,6 +278,11 @@ func (s *Store) BrokerID() ident.BrokerID {
 // Dirs are the log directories in the configured order, offline ones too.
 func (s *Store) Dirs() []*Directory { return s.dirs }
 
+// HasDir tells whether a log directory of this identity is among them, offline or not.
+func (s *Store) HasDir(id ident.StoreID) bool {
+	return slices.ContainsFunc(s.dirs, func(d *Directory) bool { return d.ID() == id })
+}
+
 // Unread is a directory of which it is not known which logs are in it, for it has not been readable since the store was
 // opened; nil where there is none.
 func (s *Store) Unread() *Directory {
