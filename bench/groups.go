@@ -21,6 +21,7 @@ const (
 	// groupsAtOnce bounds the groups that are joined at the same time: a broker in its initial rebalance delay has all ten of each then,
 	// and is not kept from the next by members who ask whether it goes on.
 	groupsAtOnce = 200
+	meetAtOnce   = 16
 	askEvery     = 500 * time.Millisecond
 )
 
@@ -85,6 +86,7 @@ type groupLoad struct {
 	members  []*member
 	stop     chan struct{}
 	working  sync.WaitGroup
+	meeting  chan struct{} // a place for each who connects
 	answered atomic.Int64
 	failed   atomic.Pointer[error]
 }
@@ -94,7 +96,7 @@ func (n *node) joinGroups() (*groupLoad, error) {
 	if err := n.awaitCoordinator(); err != nil {
 		return nil, err
 	}
-	l := &groupLoad{node: n}
+	l := &groupLoad{node: n, meeting: make(chan struct{}, meetAtOnce)}
 	for i := range scaled(groupCount) * groupMembers {
 		l.members = append(l.members, &member{load: l, group: fmt.Sprintf("group-%d", i/groupMembers), phase: time.Duration(i) % 5000 * time.Millisecond})
 	}
@@ -103,6 +105,7 @@ func (n *node) joinGroups() (*groupLoad, error) {
 		turns <- struct{}{}
 		var whole sync.WaitGroup
 		for _, m := range group {
+			m.peers = group
 			whole.Go(func() { l.fail(m.join()) })
 		}
 		l.working.Go(func() { whole.Wait(); <-turns })
@@ -151,12 +154,14 @@ func (l *groupLoad) close() {
 // member is a consumer of the classic protocol. The first of a group leads it and gives each member one partition.
 type member struct {
 	load       *groupLoad
+	peers      []*member // all of the group
 	conn       *conn
 	group, id  string
 	generation int32
 	partition  int32
 	phase      time.Duration
 	offset     int64
+	whole      atomic.Int32 // the generation in which it has seen the group whole
 }
 
 // work sends heartbeats and commits until the load stops.
@@ -230,12 +235,11 @@ func (m *member) ask(frame []byte, version int16, into kmsg.Response) error {
 
 // join goes on until the group is whole: whoever comes makes the others join again.
 func (m *member) join() error {
-	var err error
-	if m.conn, err = dialSmall(m.load.node.address()); err != nil {
+	if err := m.meet(); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(streamDeadline); time.Now().Before(deadline); {
-		whole, err := m.tryJoin()
+		whole, err := m.tryJoin(deadline)
 		if err != nil || whole {
 			return err
 		}
@@ -243,7 +247,17 @@ func (m *member) join() error {
 	return fmt.Errorf("%s is not whole after %s", m.group, streamDeadline)
 }
 
-func (m *member) tryJoin() (whole bool, err error) {
+// meet connects, and waits for a first answer: while a listener's backlog is full (Kafka's has 50), what the kernel calls connected may stay unheard.
+func (m *member) meet() (err error) {
+	m.load.meeting <- struct{}{}
+	defer func() { <-m.load.meeting }()
+	if m.conn, err = dialSmall(m.load.node.address()); err != nil {
+		return err
+	}
+	return m.ask(frame(kmsg.NewPtrApiVersionsRequest()), 0, kmsg.NewPtrApiVersionsResponse())
+}
+
+func (m *member) tryJoin(deadline time.Time) (whole bool, err error) {
 	request := kmsg.NewPtrJoinGroupRequest()
 	request.Version, request.Group, request.MemberID = 5, m.group, m.id
 	request.SessionTimeoutMillis, request.RebalanceTimeoutMillis = int32(sessionTimeout.Milliseconds()), 60_000
@@ -266,11 +280,7 @@ func (m *member) tryJoin() (whole bool, err error) {
 		return false, fmt.Errorf("join: %w", kafkaError(joined.ErrorCode))
 	}
 	m.id, m.generation = joined.MemberID, joined.Generation
-	whole, err = m.sync(&joined)
-	if err != nil || !whole {
-		return false, err
-	}
-	return true, nil
+	return m.sync(&joined, deadline)
 }
 
 const (
@@ -280,8 +290,8 @@ const (
 	codeMemberIDRequired = 79
 )
 
-// sync takes the partition that the group's leader gives. The group is whole once there is one for each member.
-func (m *member) sync(joined *kmsg.JoinGroupResponse) (whole bool, err error) {
+// sync takes the partition that the group's leader gives. The group is whole once there is one for each member, and each has got it.
+func (m *member) sync(joined *kmsg.JoinGroupResponse, deadline time.Time) (whole bool, err error) {
 	request := kmsg.NewPtrSyncGroupRequest()
 	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
 	if joined.LeaderID == m.id {
@@ -304,30 +314,35 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse) (whole bool, err error) {
 	}
 	m.partition = int32(response.MemberAssignment[0])
 	if response.MemberAssignment[1] == groupMembers {
-		return true, nil
+		m.whole.Store(m.generation)
 	}
-	return false, m.awaitRebalance()
+	return m.awaitPeers(deadline)
 }
 
-// awaitRebalance sends heartbeats until the group wants all to join again.
-func (m *member) awaitRebalance() error {
+// awaitPeers sends heartbeats until all of the group have seen it whole, or it wants all to join again. Whoever fell silent before would keep those
+// who join again waiting.
+func (m *member) awaitPeers(deadline time.Time) (whole bool, err error) {
 	request := kmsg.NewPtrHeartbeatRequest()
 	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
 	beat := frame(request)
-	for {
+	for time.Now().Before(deadline) {
+		if !slices.ContainsFunc(m.peers, func(p *member) bool { return p.whole.Load() != m.generation }) {
+			return true, nil
+		}
 		var response kmsg.HeartbeatResponse
 		if err := m.ask(beat, 3, &response); err != nil {
-			return err
+			return false, err
 		}
 		switch response.ErrorCode {
 		case 0:
 			time.Sleep(askEvery)
 		case codeRebalance:
-			return nil
+			return false, nil
 		default:
-			return fmt.Errorf("heartbeat: %w", kafkaError(response.ErrorCode))
+			return false, fmt.Errorf("heartbeat: %w", kafkaError(response.ErrorCode))
 		}
 	}
+	return false, nil
 }
 
 // awaitCoordinator asks until the topic of offsets is there.
