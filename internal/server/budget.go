@@ -25,7 +25,7 @@ func (b *budget) take(n int) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for !b.shut && b.used > 0 && b.used+int64(n) > b.limit {
+	for !b.shut && !b.fits(n) {
 		b.freed.Wait()
 	}
 	b.used += int64(n)
@@ -39,12 +39,15 @@ func (b *budget) tryTake(n int) bool {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.shut || b.used > 0 && b.used+int64(n) > b.limit {
+	if b.shut || !b.fits(n) {
 		return false
 	}
 	b.used += int64(n)
 	return true
 }
+
+// fits tells whether n bytes more may come in. With mu held.
+func (b *budget) fits(n int) bool { return b.used == 0 || b.used+int64(n) <= b.limit }
 
 func (b *budget) give(n int) {
 	if b.limit <= 0 {

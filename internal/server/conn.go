@@ -133,14 +133,25 @@ func (c *conn) park() bool {
 
 // settle waits until all replies have been sent, and nobody writes.
 func (c *conn) settle() error {
+	return c.await(func() bool { return c.owed == 0 && !c.writing })
+}
+
+// waitForRoom keeps a client that pipelines without reading from piling up replies.
+func (c *conn) waitForRoom() error { return c.await(c.hasRoom) }
+
+// hasRoom tells whether another request may be read. With mu held.
+func (c *conn) hasRoom() bool { return c.owed < c.server.limits.Load().inFlight() }
+
+// await returns when something holds. It looks, with mu held, whenever a reply has left.
+func (c *conn) await(holds func() bool) error {
 	for {
 		c.mu.Lock()
-		quiet, closing := c.owed == 0 && !c.writing, c.closing
+		held, closing := holds(), c.closing
 		c.mu.Unlock()
 		switch {
 		case closing:
 			return errDraining
-		case quiet:
+		case held:
 			return nil
 		}
 		select {
@@ -185,26 +196,6 @@ func (c *conn) spend(x *Exchange) {
 	*x = Exchange{next: c.spare}
 	c.spare = x
 	c.spares++
-}
-
-// waitForRoom keeps a client that pipelines without reading from piling up replies.
-func (c *conn) waitForRoom() error {
-	for {
-		c.mu.Lock()
-		full, closing := c.owed >= c.server.limits.Load().inFlight(), c.closing
-		c.mu.Unlock()
-		switch {
-		case closing:
-			return errDraining
-		case !full:
-			return nil
-		}
-		select {
-		case <-c.room:
-		case <-c.done:
-			return net.ErrClosed
-		}
-	}
 }
 
 // handled writes what can be written now that the connection's goroutine is free for it.

@@ -7,13 +7,10 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"unsafe"
 )
 
-// direct reads and writes little on a TCP connection by system calls that Go's scheduler is not told of. They don't wait, for
-// the socket doesn't, and a scheduler that is told of a call wakes the thread that watches over such (sysmon), which then looks every
-// 20 µs for as long as the process is awake: of a request that finds the process asleep that is a quarter of the cost.
-// The race detector, which would not see the bytes change, gets the ordinary calls.
+// direct reads and writes little on a TCP connection by raw calls. The race detector, which would not see the bytes change, gets the
+// ordinary ones.
 type direct struct {
 	net.Conn
 	raw     syscall.RawConn
@@ -28,9 +25,6 @@ type transfer struct {
 	errno syscall.Errno
 	try   func(fd uintptr) bool
 }
-
-// directBytes bounds what is written so: a call is to be over before anybody could miss the processor.
-const directBytes = 16 << 10
 
 // asDirect returns the connection as it is where it is not one of the system's.
 func asDirect(socket net.Conn) net.Conn {
@@ -51,7 +45,7 @@ func asDirect(socket net.Conn) net.Conn {
 func (d *direct) SyscallConn() (syscall.RawConn, error) { return d.raw, nil }
 
 func (d *direct) Read(b []byte) (int, error) {
-	if len(b) == 0 || len(b) > directBytes {
+	if len(b) == 0 || len(b) > rawBytes {
 		return d.Conn.Read(b)
 	}
 	d.in.bytes = b
@@ -64,7 +58,7 @@ func (d *direct) Read(b []byte) (int, error) {
 }
 
 func (d *direct) Write(b []byte) (int, error) {
-	if len(b) == 0 || len(b) > directBytes {
+	if len(b) == 0 || len(b) > rawBytes {
 		return d.Conn.Write(b)
 	}
 	d.out.bytes = b
@@ -84,20 +78,16 @@ func (t *transfer) end(call string, failed error) (int, error) {
 
 // once moves what can be moved now; false where that is nothing, and the socket is to be waited for.
 func (t *transfer) once(fd uintptr) bool {
-	for {
-		n, _, errno := syscall.RawSyscall(t.trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.bytes))), uintptr(len(t.bytes)))
-		switch errno {
-		case 0:
-			t.moved += int(n)
-			return true
-		case syscall.EINTR:
-		case syscall.EAGAIN:
-			return false
-		default:
-			t.errno = errno
-			return true
-		}
+	n, errno := raw(t.trap, fd, t.bytes)
+	switch errno {
+	case 0:
+		t.moved += n
+	case syscall.EAGAIN:
+		return false
+	default:
+		t.errno = errno
 	}
+	return true
 }
 
 // whole moves all bytes.

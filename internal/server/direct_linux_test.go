@@ -58,7 +58,7 @@ func TestDirectWritesAll(t *testing.T) {
 		received <- got
 	}()
 	for rest := want; len(rest) > 0; {
-		piece := rest[:min(len(rest), directBytes)]
+		piece := rest[:min(len(rest), rawBytes)]
 		if n, err := d.Write(piece); n != len(piece) || err != nil {
 			t.Fatalf("wrote %d of %d, %v", n, len(piece), err)
 		}
@@ -81,7 +81,7 @@ func TestDirectWaits(t *testing.T) {
 	ended := make(chan error)
 	go func() {
 		for {
-			if _, err := d.Write(make([]byte, directBytes)); err != nil {
+			if _, err := d.Write(make([]byte, rawBytes)); err != nil {
 				ended <- err
 				return
 			}

@@ -237,7 +237,7 @@ func (c *conn) takePatient(b []byte) (frame *wire.Buffer, rest []byte) {
 	}
 	size := int(int32(binary.BigEndian.Uint32(b)))
 	whole := b[sizeBytes:]
-	if size <= 0 || size > len(whole) || !c.server.patient(whole[:size]) || !c.hasRoom() || !c.server.budget.tryTake(size) {
+	if size <= 0 || size > len(whole) || !c.server.patient(whole[:size]) || !c.mayTake() || !c.server.budget.tryTake(size) {
 		return nil, b
 	}
 	frame = wire.NewBuffer(size)
@@ -245,11 +245,11 @@ func (c *conn) takePatient(b []byte) (frame *wire.Buffer, rest []byte) {
 	return frame, whole[size:]
 }
 
-// hasRoom tells whether another request may be read now.
-func (c *conn) hasRoom() bool {
+// mayTake tells whether another request may be taken now.
+func (c *conn) mayTake() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.closing && c.owed < c.server.limits.Load().inFlight()
+	return !c.closing && c.hasRoom()
 }
 
 // wake gives a connection a goroutine again, with what was read of it.
@@ -322,19 +322,13 @@ func (r *resting) read(b []byte) (int, error) {
 	return n, nil
 }
 
-// move is a system call that does not wait, and of which Go's scheduler is not told (see direct).
 func (r *resting) move(trap uintptr, b []byte) (int, syscall.Errno) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.fd < 0 {
 		return 0, unix.EBADF
 	}
-	for {
-		n, _, errno := syscall.RawSyscall(trap, uintptr(r.fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
-		if errno != unix.EINTR {
-			return int(n), errno
-		}
-	}
+	return raw(trap, uintptr(r.fd), b)
 }
 
 // Write implements net.Conn. It waits, or keeps what would have to.
@@ -348,7 +342,7 @@ func (r *resting) Write(b []byte) (int, error) {
 		b, r.unsent = r.unsent, nil
 	}
 	for len(b) > 0 {
-		n, errno := r.move(unix.SYS_WRITE, b[:min(len(b), lanePiece)])
+		n, errno := r.move(unix.SYS_WRITE, b[:min(len(b), rawBytes)])
 		switch {
 		case errno == unix.EAGAIN && r.now:
 			r.unsent = append([]byte(nil), b...)
@@ -365,9 +359,6 @@ func (r *resting) Write(b []byte) (int, error) {
 	}
 	return written, nil
 }
-
-// lanePiece bounds what is written at once.
-const lanePiece = 16 << 10
 
 // awaitRoom waits until something can be written, or the connection is closed.
 func (r *resting) awaitRoom() {
