@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,8 +14,9 @@ import (
 const (
 	groupCount     = 1000
 	groupMembers   = 10
-	heartbeatEvery = 3 * time.Second // heartbeat.interval.ms
-	commitEvery    = 5 * time.Second // auto.commit.interval.ms
+	heartbeatEvery = 3 * time.Second  // heartbeat.interval.ms
+	commitEvery    = 5 * time.Second  // auto.commit.interval.ms
+	groupsSettle   = 30 * time.Second // connections are parked after some ten seconds, and a JIT has compiled what is hot
 	groupsFor      = 20 * time.Second
 	// sessionTimeout lets the members of one build wait while those of others join, in a comparison.
 	sessionTimeout = 10 * time.Minute
@@ -41,7 +43,7 @@ func measureGroups(s system) (figures, error) {
 	defer l.close()
 	f := figures{"all have joined, s": time.Since(begun).Seconds()}
 	l.begin()
-	time.Sleep(scaledTime(settleFor))
+	time.Sleep(scaledTime(groupsSettle))
 	before := l.answered.Load()
 	g, err := startGauge(n.pid())
 	if err != nil {
@@ -97,8 +99,13 @@ func (n *node) joinGroups() (*groupLoad, error) {
 		return nil, err
 	}
 	l := &groupLoad{node: n, meeting: make(chan struct{}, meetAtOnce)}
+	random := rand.New(rand.NewPCG(1, 1)) // the same for all systems
 	for i := range scaled(groupCount) * groupMembers {
-		l.members = append(l.members, &member{load: l, group: fmt.Sprintf("group-%d", i/groupMembers), phase: time.Duration(i) % 5000 * time.Millisecond})
+		l.members = append(l.members, &member{
+			load: l, group: fmt.Sprintf("group-%d", i/groupMembers),
+			beatAfter:   time.Duration(random.Int64N(int64(heartbeatEvery))),
+			commitAfter: time.Duration(random.Int64N(int64(commitEvery))),
+		})
 	}
 	turns := make(chan struct{}, groupsAtOnce)
 	for group := range slices.Chunk(l.members, groupMembers) {
@@ -153,15 +160,15 @@ func (l *groupLoad) close() {
 
 // member is a consumer of the classic protocol. The first of a group leads it and gives each member one partition.
 type member struct {
-	load       *groupLoad
-	peers      []*member // all of the group
-	conn       *conn
-	group, id  string
-	generation int32
-	partition  int32
-	phase      time.Duration
-	offset     int64
-	whole      atomic.Int32 // the generation in which it has seen the group whole
+	load                   *groupLoad
+	peers                  []*member // all of the group
+	conn                   *conn
+	group, id              string
+	generation             int32
+	partition              int32
+	beatAfter, commitAfter time.Duration // the first of each
+	offset                 int64
+	whole                  atomic.Int32 // the generation in which it has seen the group whole
 }
 
 // work sends heartbeats and commits until the load stops.
@@ -170,7 +177,7 @@ func (m *member) work() error {
 	heartbeat.Version, heartbeat.Group, heartbeat.MemberID, heartbeat.Generation = 3, m.group, m.id, m.generation
 	beat := frame(heartbeat)
 	now := time.Now()
-	nextBeat, nextCommit := now.Add(m.phase%heartbeatEvery), now.Add(m.phase)
+	nextBeat, nextCommit := now.Add(m.beatAfter), now.Add(m.commitAfter)
 	for {
 		next := nextBeat
 		if nextCommit.Before(next) {

@@ -16,15 +16,15 @@ import (
 )
 
 // lane reads connections on which nothing is asked but what can wait a moment, and not often: heartbeats and commits of consumers. They have no
-// goroutine and no buffer of their own, and Go's poller does not know their sockets: an epoll of the lane's does, which
-// Go's poller waits for. Where much comes, the lane rests between two looks, so that what has come meanwhile is served together: to wake
-// a process, its scheduler and the clients' processors again and again costs more than the requests.
+// goroutine and no buffer of their own, and Go's poller does not know their sockets: an epoll of the lane's does. Where much comes,
+// the lane rests between two looks, so that what has come meanwhile is served together: to wake a process, its scheduler and the
+// clients' processors again and again costs more than the requests. Where little comes, Go's poller waits for the epoll, by way of a
+// gate that is closed while the lane rests: or each request would wake the process all the same, for nothing.
 type lane struct {
 	server *Server
-	poll   *os.File // the epoll
-	ready  syscall.RawConn
-	alarm  *os.File // a timerfd; Go's timers come up to a millisecond late, and keep sysmon awake
-	due    syscall.RawConn
+	poll   watched // the epoll of the connections
+	gate   watched // an epoll of that epoll, which Go's poller waits for
+	alarm  watched // a timerfd; Go's timers come up to a millisecond late, and keep sysmon awake
 
 	mu     sync.Mutex
 	parked map[uint64]*conn // guarded by mu
@@ -35,37 +35,68 @@ type lane struct {
 	buffer [inputBytes]byte
 	seen   int   // requests in this window
 	began  int64 // of the window
-	busy   bool  // much came in the last window
+	busy   bool  // much came in the last window, and the gate is closed
 }
 
 const (
 	// laneEvents bounds how many connections are served before others of the process have their turn.
 	laneEvents = 128
 	// laneRest is how long the lane rests where it is busy.
-	laneRest = 2 * time.Millisecond
+	laneRest = 4 * time.Millisecond
 	// laneBusy is how many requests a second make it busy.
 	laneBusy   = 1000
 	laneWindow = 50 * time.Millisecond
 )
 
+// watched is a descriptor that can be used while another goroutine closes it.
+type watched struct {
+	file *os.File
+	raw  syscall.RawConn
+}
+
+// watch takes a new descriptor, known to Go's poller where that is to wait for it.
+func watch(name string, byGo bool, fd int, err error) (watched, error) {
+	if err != nil {
+		return watched{}, os.NewSyscallError(name, err)
+	}
+	if byGo {
+		err = unix.SetNonblock(fd, true) // which is how os.NewFile knows
+	}
+	w := watched{file: os.NewFile(uintptr(fd), name)}
+	if err == nil {
+		w.raw, err = w.file.SyscallConn()
+	}
+	return w, err
+}
+
+func (w watched) close() {
+	if w.file != nil {
+		w.file.Close()
+	}
+}
+
+// control has the descriptor of an epoll, which w is, watch another one, or no more.
+func (w watched) control(operation, fd int, event *unix.EpollEvent) (err error) {
+	if closed := w.raw.Control(func(epoll uintptr) { err = unix.EpollCtl(int(epoll), operation, fd, event) }); closed != nil {
+		return closed
+	}
+	return err
+}
+
 func newLane(s *Server) (*lane, error) {
-	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
-	}
-	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err != nil {
-		unix.Close(epoll)
-		return nil, os.NewSyscallError("timerfd_create", err)
-	}
-	err = unix.SetNonblock(epoll, true) // or os.NewFile would not give it to Go's poller
 	l := &lane{server: s, parked: map[uint64]*conn{}}
-	l.poll, l.alarm = os.NewFile(uintptr(epoll), "lane"), os.NewFile(uintptr(timer), "lane's alarm")
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	l.poll, err = watch("lane's epoll", false, fd, err)
 	if err == nil {
-		l.ready, err = l.poll.SyscallConn()
+		fd, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+		l.gate, err = watch("lane's gate", true, fd, err)
 	}
 	if err == nil {
-		l.due, err = l.alarm.SyscallConn()
+		fd, err = unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+		l.alarm, err = watch("lane's alarm", true, fd, err)
+	}
+	if err == nil {
+		err = l.open()
 	}
 	if err != nil {
 		l.close()
@@ -76,31 +107,69 @@ func newLane(s *Server) (*lane, error) {
 
 // close ends run. Connections that are parked stay to be closed by others.
 func (l *lane) close() {
-	l.poll.Close()
-	l.alarm.Close()
+	l.poll.close()
+	l.gate.close()
+	l.alarm.close()
 }
 
+// run ends when the lane is closed.
 func (l *lane) run() {
-	for l.ready.Read(l.look) == nil {
+	for l.await() {
 		for i := range l.events[:l.found] {
 			if c := l.conn(number(&l.events[i])); c != nil {
 				l.serve(c)
 			}
 		}
-		if l.isBusy(l.found) && !l.rest() {
+		if l.turn(l.isBusy(l.found)) != nil {
 			return
 		}
 	}
 }
 
-// look finds connections that have something to read; false where there are none.
-func (l *lane) look(fd uintptr) bool {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&l.events)), laneEvents, 0, 0, 0)
-	l.found = int(n)
-	if errno != 0 {
-		l.found = 0
+// await finds connections that have something to read. While the lane is busy it rests first, and may find none. False where the lane was
+// closed.
+func (l *lane) await() bool {
+	if l.busy {
+		return l.rest() && l.look() == nil
 	}
-	return l.found > 0
+	return l.gate.raw.Read(func(uintptr) bool { return l.look() != nil || l.found > 0 }) == nil
+}
+
+// look finds connections that have something to read now.
+func (l *lane) look() error {
+	l.found = 0
+	return l.poll.raw.Control(func(fd uintptr) {
+		n, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&l.events)), laneEvents, 0, 0, 0)
+		if errno == 0 {
+			l.found = int(n)
+		}
+	})
+}
+
+// turn closes the gate when the lane becomes busy, and opens it when it is no more.
+func (l *lane) turn(busy bool) (err error) {
+	if busy == l.busy {
+		return nil
+	}
+	l.busy = busy
+	if !busy {
+		return l.open()
+	}
+	if closed := l.poll.raw.Control(func(fd uintptr) { err = l.gate.control(unix.EPOLL_CTL_DEL, int(fd), nil) }); closed != nil {
+		return closed
+	}
+	return err
+}
+
+// open has the gate tell when a connection has something to read, also what it has already.
+func (l *lane) open() (err error) {
+	closed := l.poll.raw.Control(func(fd uintptr) {
+		err = l.gate.control(unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN})
+	})
+	if closed != nil {
+		return closed
+	}
+	return err
 }
 
 // number is what the event of a connection carries.
@@ -113,24 +182,24 @@ func eventOf(number uint64) *unix.EpollEvent {
 // isBusy counts requests, and tells whether so many come that it is worth to wait for more.
 func (l *lane) isBusy(requests int) bool {
 	l.seen += requests
-	now := l.server.now()
+	now, busy := l.server.now(), l.busy
 	if past := now - l.began; past >= int64(laneWindow) {
-		l.busy = int64(l.seen)*int64(time.Second) >= laneBusy*past
+		busy = int64(l.seen)*int64(time.Second) >= laneBusy*past
 		l.seen, l.began = 0, now
 	}
-	return l.busy
+	return busy
 }
 
 // rest lets requests gather; false when the lane was closed.
 func (l *lane) rest() bool {
 	in := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(laneRest))}
-	err := l.due.Control(func(fd uintptr) {
+	err := l.alarm.raw.Control(func(fd uintptr) {
 		syscall.RawSyscall6(unix.SYS_TIMERFD_SETTIME, fd, 0, uintptr(unsafe.Pointer(&in)), 0, 0, 0)
 	})
 	if err != nil {
 		return false
 	}
-	return l.due.Read(func(fd uintptr) bool {
+	return l.alarm.raw.Read(func(fd uintptr) bool {
 		var times uint64
 		_, _, errno := syscall.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&times)), unsafe.Sizeof(times))
 		return errno != unix.EAGAIN
@@ -174,7 +243,7 @@ func (l *lane) add(c *conn, r *resting) bool {
 	if c.closing {
 		return false
 	}
-	if err := l.control(unix.EPOLL_CTL_ADD, r); err != nil {
+	if err := l.poll.control(unix.EPOLL_CTL_ADD, r.fd, eventOf(r.number)); err != nil {
 		return false
 	}
 	c.in = input{frames: c.in.frames}
@@ -182,13 +251,6 @@ func (l *lane) add(c *conn, r *resting) bool {
 	c.rests.Store(r)
 	l.parked[r.number] = c
 	return true
-}
-
-func (l *lane) control(operation int, r *resting) (err error) {
-	if controlErr := l.ready.Control(func(fd uintptr) { err = unix.EpollCtl(int(fd), operation, r.fd, eventOf(r.number)) }); controlErr != nil {
-		return controlErr
-	}
-	return err
 }
 
 // drop forgets a connection.
@@ -257,7 +319,7 @@ func (l *lane) wake(c *conn, r *resting, rest []byte) {
 	l.drop(r.number)
 	r.mu.RLock()
 	if r.fd >= 0 {
-		_ = l.control(unix.EPOLL_CTL_DEL, r) // it may be about to be closed
+		_ = l.poll.control(unix.EPOLL_CTL_DEL, r.fd, nil) // it may be about to be closed
 	}
 	r.mu.RUnlock()
 	c.streak, c.in.buffer = 0, make([]byte, inputBytes)

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // heartbeat is a request that can wait; frame makes one that can't.
@@ -93,6 +95,48 @@ func TestHastyClientsAreNotParked(t *testing.T) {
 	}
 	until(t, func() bool { return s.parkedNow() == 0 })
 	ask(t, c, heartbeat(1))
+}
+
+// While the lane is busy, what comes wakes nobody; what has come is told of when it is so no more.
+func TestTheGateOfABusyLaneIsClosed(t *testing.T) {
+	l, err := newLane(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ends[0])
+	defer unix.Close(ends[1])
+	if err := l.poll.control(unix.EPOLL_CTL_ADD, ends[0], eventOf(1)); err != nil {
+		t.Fatal(err)
+	}
+	tells := func() bool {
+		t.Helper()
+		told := []unix.PollFd{{Events: unix.POLLIN}}
+		_ = l.gate.raw.Control(func(fd uintptr) { told[0].Fd = int32(fd) })
+		n, err := unix.Poll(told, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n > 0
+	}
+	if tells() {
+		t.Error("the gate tells of something, and nothing has come")
+	}
+	for _, busy := range []bool{true, false, true, false} {
+		if err := l.turn(busy); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := unix.Write(ends[1], []byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		if tells() == busy {
+			t.Errorf("busy %t, and the gate tells of what has come: %t", busy, !busy)
+		}
+	}
 }
 
 // Connections on which only heartbeats come have no goroutines; each answer comes, in order, while others come and go, and whoever asks something
