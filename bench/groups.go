@@ -148,7 +148,7 @@ func (l *groupLoad) end() error {
 
 func (l *groupLoad) fail(err error) {
 	if err != nil {
-		l.failed.Store(&err)
+		l.failed.CompareAndSwap(nil, &err) // the first one says most
 	}
 }
 
@@ -245,7 +245,7 @@ func (m *member) join() error {
 	if err := m.meet(); err != nil {
 		return err
 	}
-	for deadline := time.Now().Add(streamDeadline); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(streamDeadline); time.Now().Before(deadline) && m.load.failed.Load() == nil; {
 		whole, err := m.tryJoin(deadline)
 		if err != nil || whole {
 			return err
@@ -332,7 +332,7 @@ func (m *member) awaitPeers(deadline time.Time) (whole bool, err error) {
 	request := kmsg.NewPtrHeartbeatRequest()
 	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
 	beat := frame(request)
-	for time.Now().Before(deadline) {
+	for time.Now().Before(deadline) && m.load.failed.Load() == nil {
 		if !slices.ContainsFunc(m.peers, func(p *member) bool { return p.whole.Load() != m.generation }) {
 			return true, nil
 		}
