@@ -66,9 +66,6 @@ func (o *Options[M]) setDefaults() {
 	if o.Stage.Now == nil {
 		o.Stage.Now = time.Now
 	}
-	if o.Stage.Go == nil {
-		o.Stage.Go = func(run func()) { go run() }
-	}
 	if o.Stage.AfterFunc == nil {
 		o.Stage.AfterFunc = func(d time.Duration, do func()) Timer { return time.AfterFunc(d, do) }
 	}
@@ -80,6 +77,7 @@ func (r *Runtime[M]) now() time.Time { return r.options.Stage.Now() }
 // which Close waits for.
 type Runtime[M Machine] struct {
 	options Options[M]
+	crew    *crew
 	loaders chan struct{} // a place for each shard that is loading
 	running sync.WaitGroup
 
@@ -91,8 +89,13 @@ type Runtime[M Machine] struct {
 // New returns a Runtime without shards.
 func New[M Machine](options Options[M]) *Runtime[M] {
 	options.setDefaults()
+	crew := newCrew()
+	if options.Stage.Go == nil {
+		options.Stage.Go = crew.run
+	}
 	return &Runtime[M]{
 		options: options,
+		crew:    crew,
 		loaders: make(chan struct{}, maxLoaders),
 		shards:  map[int32]*shard[M]{},
 	}
@@ -167,6 +170,7 @@ func (r *Runtime[M]) Leads(partition int32) bool {
 // Close unloads all shards and waits until their goroutines have ended.
 func (r *Runtime[M]) Close() {
 	r.mu.Lock()
+	again := r.closed
 	r.closed = true
 	shards := r.shards
 	r.shards = map[int32]*shard[M]{}
@@ -175,4 +179,7 @@ func (r *Runtime[M]) Close() {
 		s.stop()
 	}
 	r.running.Wait()
+	if !again {
+		r.crew.dismiss()
+	}
 }

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -450,12 +451,39 @@ func TestCommandsThatCameInTimeGoBeforeTimers(t *testing.T) {
 	})
 }
 
-// TestIdleShardsHaveNoGoroutine: synctest fails a bubble that ends with goroutines blocked for good.
+// Idle shards have no goroutines, but for the few that stay for the next one; those end with the runtime, or synctest would fail a bubble that
+// ends with goroutines blocked for good.
 func TestIdleShardsHaveNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
 		r := New(Options[*sums]{Machine: func(int32) *sums { return &sums{values: map[string]string{}} }})
-		for p := range int32(50) {
+		for p := range int32(5 * maxIdle) {
 			r.Load(p, 1, &memoryLog{})
 		}
+		synctest.Wait()
+		if stayed := runtime.NumGoroutine() - before; stayed > maxIdle {
+			t.Errorf("%d goroutines have stayed", stayed)
+		}
+		r.Close()
+		r.Close() // as often as anybody likes
+	})
+}
+
+// While goroutines of the crew wait for a shard's log, the others get new ones.
+func TestNobodyWaitsForTheCrew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRuntime(t, 0)
+		held, ran := make(chan struct{}), 0
+		for p := range int32(5 * maxIdle) {
+			r.Load(p, 1, &memoryLog{})
+			synctest.Wait()
+			r.Submit(p, Command[*sums]{Run: func(*sums, time.Time) Outcome { ran++; <-held; return Outcome{} }})
+			synctest.Wait()
+		}
+		if ran != 5*maxIdle {
+			t.Errorf("%d commands run at the same time", ran)
+		}
+		close(held)
+		synctest.Wait()
 	})
 }
