@@ -116,8 +116,9 @@ func (l *lane) close() {
 func (l *lane) run() {
 	for l.await() {
 		for i := range l.events[:l.found] {
-			if c := l.conn(number(&l.events[i])); c != nil {
-				l.serve(c)
+			e := &l.events[i]
+			if c := l.conn(number(e)); c != nil {
+				l.serve(c, e.Events&^unix.EPOLLIN != 0)
 			}
 		}
 		if l.turn(l.isBusy(l.found)) != nil {
@@ -175,8 +176,9 @@ func (l *lane) open() (err error) {
 // number is what the event of a connection carries.
 func number(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
+// eventOf is for a connection that is read whenever something comes: the epoll does not look again whether something is left.
 func eventOf(number uint64) *unix.EpollEvent {
-	return &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP, Fd: int32(uint32(number)), Pad: int32(uint32(number >> 32))}
+	return &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(uint32(number)), Pad: int32(uint32(number >> 32))}
 }
 
 // isBusy counts requests, and tells whether so many come that it is worth to wait for more.
@@ -260,8 +262,8 @@ func (l *lane) drop(number uint64) {
 	l.mu.Unlock()
 }
 
-// serve reads once, and handles what can be handled here.
-func (l *lane) serve(c *conn) {
+// serve reads once, and handles what can be handled here. Where more may be left to read, or ends says that nothing more comes, a goroutine goes on.
+func (l *lane) serve(c *conn, ends bool) {
 	r := c.rests.Load()
 	n, err := r.read(l.buffer[:])
 	switch {
@@ -287,7 +289,7 @@ func (l *lane) serve(c *conn) {
 			c.streak = 0
 		}
 	}
-	if c.streak >= leastBeforePark {
+	if ends || n == len(l.buffer) || c.streak >= leastBeforePark {
 		l.wake(c, r, nil)
 	}
 }

@@ -190,7 +190,7 @@ func TestPatientConnectionsHaveNoGoroutines(t *testing.T) {
 func TestParkedFramesInPieces(t *testing.T) {
 	s := startPatient(t, Limits{}, slowly)
 	c := dial(t, s)
-	for round := range 3 {
+	for round := range 4 {
 		c := dial(t, s)
 		parked(t, s, c)
 		switch round {
@@ -234,6 +234,18 @@ func TestParkedFramesInPieces(t *testing.T) {
 			if got := readReply(t, c); got != 10 {
 				t.Fatalf("answer %d", got)
 			}
+		case 3: // as much as the lane reads at once, to the byte, and one more
+			last := heartbeat(11)
+			long := append(last[:len(last):len(last)], make([]byte, inputBytes-len(last))...)
+			binary.BigEndian.PutUint32(long, uint32(len(long)-sizeBytes))
+			if _, err := c.Write(append(long, heartbeat(12)...)); err != nil {
+				t.Fatal(err)
+			}
+			for id := range uint32(2) {
+				if got := readReply(t, c); got != 11+id {
+					t.Fatalf("answer %d to %d", got, 11+id)
+				}
+			}
 		}
 	}
 	ask(t, c, frame(1))
@@ -256,6 +268,23 @@ func TestParkedConnectionsEnd(t *testing.T) {
 		parked(t, s, c)
 		c.Close()
 		until(t, func() bool { return s.Connections() == 0 && s.parkedNow() == 0 })
+	})
+	t.Run("client gone with its last request", func(t *testing.T) {
+		for range 10 {
+			s := startPatient(t, Limits{}, slowly)
+			c := dial(t, s)
+			parked(t, s, c)
+			if _, err := c.Write(heartbeat(5)); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			if got := readReply(t, c); got != 5 {
+				t.Errorf("answer %d", got)
+			}
+			until(t, func() bool { return s.Connections() == 0 && s.parkedNow() == 0 })
+		}
 	})
 	t.Run("garbage", func(t *testing.T) {
 		s := startPatient(t, Limits{MaxRequestBytes: 1 << 20}, slowly)
