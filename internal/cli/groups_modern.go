@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"barnabas/internal/cli/jopt"
 )
 
 // groupsCommand is `barnabas groups`.
@@ -113,21 +115,8 @@ func groupsResetCommand(m *modern) *cobra.Command {
 			"Without --execute it only shows what would be.",
 		ValidArgsFunction: m.completeGroups,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			words := []string{"--reset-offsets", "--group", args[0]}
-			words = append(words, scenarioWords(to)...)
-			if execute {
-				words = append(words, "--execute")
-			} else {
-				words = append(words, "--dry-run")
-			}
-			for _, topic := range topics {
-				words = append(words, "--topic", topic)
-			}
-			if len(topics) == 0 {
-				words = append(words, "--all-topics")
-			}
-			o := newGroupsOptions()
-			if err := o.p.Parse(words); err != nil {
+			o, err := resetOptions(args[0], to, topics)
+			if err != nil {
 				return err
 			}
 			return m.withClient(cmd, func(ctx context.Context, c *client) error {
@@ -156,6 +145,25 @@ func groupsResetCommand(m *modern) *cobra.Command {
 	flags.BoolVar(&execute, "execute", false, "do it")
 	_ = cmd.MarkFlagRequired("to")
 	return cmd
+}
+
+// resetOptions are those of kafka-consumer-groups that plan the same.
+func resetOptions(group, to string, topics []string) (*groupsOptions, error) {
+	words := append([]string{"--reset-offsets", "--group", group}, scenarioWords(to)...)
+	for _, topic := range topics {
+		words = append(words, "--topic", topic)
+	}
+	if len(topics) == 0 {
+		words = append(words, "--all-topics")
+	}
+	o := newGroupsOptions()
+	if err := o.p.Parse(words); err != nil {
+		return nil, err
+	}
+	if to == "" || jopt.Check(o.toOffset, o.shiftBy) != nil { // which would be taken for 0
+		return nil, usagef("--to %q: want earliest, latest, current, an offset, +N or -N, a time (2026-01-31T12:00:00.000) or a duration (PT1H)", to)
+	}
+	return o, nil
 }
 
 // datetimeLayouts are what a time may look like; without a zone it is UTC.

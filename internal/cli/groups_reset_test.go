@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -57,6 +58,16 @@ func TestModernTimes(t *testing.T) {
 	} {
 		if got := strings.Join(scenarioWords(to), " "); got != want {
 			t.Errorf("%s: %s, want %s", to, got, want)
+		}
+	}
+}
+
+// What is neither is not taken for an offset, which would be 0: nothing is asked of a broker, let alone reset.
+func TestModernResetToNothing(t *testing.T) {
+	for _, to := range []string{"", "earlist", "+x", "-", "2026-13-31T12:00:00", "1e3", "99999999999999999999"} {
+		_, stderr, code := run(t, "barnabas", "-b", "127.0.0.1:1", "groups", "reset", "g", "--execute", "--to", to)
+		if code != 2 || !strings.Contains(stderr, fmt.Sprintf("--to %q: want earliest, ", to)) {
+			t.Errorf("--to %s: code %d, %q", to, code, stderr)
 		}
 	}
 }
