@@ -113,7 +113,7 @@ func (p *Partition) Copy(c Copied) (Cut, error) {
 func (p *Partition) copyLocked(c Copied) (Cut, calls, error) {
 	log, err := p.copying(c.Epoch)
 	if err == nil {
-		err = p.begunAnew(log, 0)
+		err = p.dropNameless(log, 0)
 	}
 	if err != nil || log.EndOffset() != c.Offset {
 		return Cut{}, nil, err
@@ -191,7 +191,7 @@ func (p *Partition) OutOfRange(epoch record.Epoch, start, end record.Offset) (Cu
 	defer p.mu.Unlock()
 	log, err := p.copying(epoch)
 	if err == nil {
-		err = p.begunAnew(log, start)
+		err = p.dropNameless(log, start)
 	}
 	if err != nil {
 		return Cut{}, err
@@ -224,8 +224,8 @@ func (p *Partition) partBelow(log *storage.Log, start record.Offset) (Cut, error
 	return cut, failed(log.AdvanceStart(start))
 }
 
-// begunAnew drops what may be another topic's, now that the leader answers: nobody needs it. The caller holds mu.
-func (p *Partition) begunAnew(log *storage.Log, start record.Offset) error {
+// dropNameless drops what may be another topic's, now that the leader answers: nobody needs it. The caller holds mu.
+func (p *Partition) dropNameless(log *storage.Log, start record.Offset) error {
 	v := p.view.Load()
 	if !v.nameless {
 		return nil
