@@ -64,6 +64,14 @@ func (b *bench) open() {
 	})
 }
 
+// restart stops the broker and starts it again: it has its logs, and is yet to hear of the cluster.
+func (b *bench) restart() {
+	b.t.Helper()
+	b.store.Close(true)
+	b.open()
+	b.image, b.revision = metadata.NewImage(), 0
+}
+
 // change applies writes and deletions to the metadata, as one revision.
 func (b *bench) change(events ...metadata.Event) {
 	b.t.Helper()
@@ -490,9 +498,7 @@ func TestTopicDeletedAndMadeAgain(t *testing.T) {
 func TestTopicDeletedWhileAway(t *testing.T) {
 	b := newBench(t)
 	b.append(b.topic(b.led(0)), 5)
-	b.store.Close(true)
-	b.open()
-	b.image, b.revision = metadata.NewImage(), 0
+	b.restart()
 	if strays := b.manager.Strays(b.image); len(strays) != 1 {
 		t.Errorf("strays: %v", strays)
 	}
@@ -509,9 +515,7 @@ func TestRestartKeepsRecords(t *testing.T) {
 	b := newBench(t)
 	state := b.led(0)
 	b.append(b.topic(state), 5)
-	b.store.Close(true)
-	b.open()
-	b.image, b.revision = metadata.NewImage(), 0
+	b.restart()
 	p := b.topic(state)
 	if s := p.State(); s.LogEnd != 5 || s.HighWatermark != 5 {
 		t.Errorf("after a restart: %+v", s)

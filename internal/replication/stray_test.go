@@ -22,9 +22,7 @@ func TestReplicaMovedWhileAway(t *testing.T) {
 	name := b.topic(state).Name()
 	b.append(b.topic(state), 5)
 	away := func(leader ident.BrokerID) {
-		b.store.Close(true)
-		b.open()
-		b.image, b.revision = metadata.NewImage(), 0
+		b.restart()
 		moved := metadata.Partition{
 			Replicas: []ident.BrokerID{2}, Leader: leader, LeaderEpoch: 1, Epoch: 1, ISR: []metadata.Member{otherBroker},
 			Ceiling: metadata.CeilingStep,
@@ -50,9 +48,7 @@ func TestLogsOfTopicsKnownToBeDeleted(t *testing.T) {
 	b.append(p, 5)
 	name := p.Name()
 	for _, known := range []bool{false, true} {
-		b.store.Close(true)
-		b.open()
-		b.image, b.revision = metadata.NewImage(), 0
+		b.restart()
 		events := []metadata.Event{put(metadata.TopicKey(ident.TopicID{9}), metadata.EncodeTopic("other", 1))}
 		if known {
 			events = append(events, put(metadata.DeletionKey(topicID), metadata.EncodeDeletion(&metadata.Deletion{Name: "t", AtMs: 1})))
@@ -184,6 +180,19 @@ func TestReplicaMovedWhileItsDirectoryIsAway(t *testing.T) {
 	}
 }
 
+// loseTopicID restarts the broker after a crash of the machine that has left the log of t-0 without its topic's id.
+func (b *bench) loseTopicID() {
+	b.t.Helper()
+	b.store.Close(true)
+	if err := b.fs.Remove("/data/clean-shutdown-inventory"); err != nil {
+		b.t.Fatal(err)
+	}
+	if err := vfs.ReplaceFile(b.fs, "/data/t-0/partition.metadata", nil); err != nil {
+		b.t.Fatal(err)
+	}
+	b.restart()
+}
+
 // A log that does not say whose it is, for a crash has left its partition.metadata empty, says so again once its replica has it:
 // when the topic is deleted later, while the broker is down, it goes.
 func TestLogSaysAgainWhoseItIs(t *testing.T) {
@@ -191,19 +200,7 @@ func TestLogSaysAgainWhoseItIs(t *testing.T) {
 	state := b.led(0)
 	name := b.topic(state).Name()
 	b.append(b.topic(state), 5)
-	again := func() {
-		b.store.Close(true)
-		b.open()
-		b.image, b.revision = metadata.NewImage(), 0
-	}
-	b.store.Close(true)
-	if err := b.fs.Remove("/data/clean-shutdown-inventory"); err != nil {
-		t.Fatal(err)
-	}
-	if err := vfs.ReplaceFile(b.fs, "/data/t-0/partition.metadata", nil); err != nil {
-		t.Fatal(err)
-	}
-	again()
+	b.loseTopicID()
 	if id := b.store.Log(name).TopicID(); !id.IsZero() {
 		t.Fatalf("the log is of %s, which it can't know", id)
 	}
@@ -211,7 +208,7 @@ func TestLogSaysAgainWhoseItIs(t *testing.T) {
 	if id := b.store.Log(name).TopicID(); id != topicID {
 		t.Errorf("the replica's log is of %s", id)
 	}
-	again()
+	b.restart()
 	log := b.store.Log(name)
 	if id := log.TopicID(); id != topicID || log.EndOffset() != 5 {
 		t.Errorf("after a restart the log is of %s, and ends at %d", id, log.EndOffset())
@@ -235,15 +232,7 @@ func TestLogWithoutItsTopicsIDIsNotTheNextOnes(t *testing.T) {
 			state := b.led(0)
 			p := b.topic(state)
 			b.append(p, 5)
-			b.store.Close(true)
-			if err := b.fs.Remove("/data/clean-shutdown-inventory"); err != nil {
-				t.Fatal(err)
-			}
-			if err := vfs.ReplaceFile(b.fs, "/data/t-0/partition.metadata", nil); err != nil {
-				t.Fatal(err)
-			}
-			b.open()
-			b.image, b.revision = metadata.NewImage(), 0
+			b.loseTopicID()
 			other := ident.TopicID{77}
 			state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, sets, otherBroker.Broker
 			b.change(put(metadata.PartitionKey(other, 0), metadata.EncodePartition(&state)),
@@ -278,15 +267,7 @@ func testMayBeTheLast(t *testing.T, deleted bool) {
 	state := b.led(0)
 	p := b.topic(state)
 	b.append(p, 5)
-	b.store.Close(true)
-	if err := b.fs.Remove("/data/clean-shutdown-inventory"); err != nil {
-		t.Fatal(err)
-	}
-	if err := vfs.ReplaceFile(b.fs, "/data/t-0/partition.metadata", nil); err != nil {
-		t.Fatal(err)
-	}
-	b.open()
-	b.image, b.revision = metadata.NewImage(), 0
+	b.loseTopicID()
 	state.Replicas, state.ISR, state.Leader = []ident.BrokerID{otherBroker.Broker, self}, []metadata.Member{otherBroker}, otherBroker.Broker
 	if deleted {
 		b.change(put(metadata.DeletionKey(ident.TopicID{78}), metadata.EncodeDeletion(&metadata.Deletion{Name: "t"})))
