@@ -58,16 +58,7 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	if moved != nil {
 		log = moved
 	}
-	next := &view{
-		topic: a.topic, log: log, replicas: a.state.Replicas, leader: a.state.Leader,
-		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, modified: a.state.Modified, named: a.state.Named,
-		inSync: InSync{Committed: a.state.ISR}, eligible: a.state.ELR, ceiling: a.state.Ceiling, minISR: effectiveMinISR(a.settings, a.state.Replicas),
-	}
-	if m, ok := a.state.InISR(a.state.Leader); ok {
-		next.leaderStore = m.Store
-	}
-	next.adding = a.state.Adding
-	next.throttled = a.settings.throttledBy(p.name.Partition)
+	next := p.viewOf(a, log)
 	if log != nil {
 		log.SetCeiling(a.state.Ceiling)
 		switch leads := a.leads(p.local.broker, log.Directory().ID()); {
@@ -111,6 +102,20 @@ func (p *Partition) assumeLocked(a assignment, log *storage.Log) (turn, calls, e
 	}
 	return turn{led: old.role == Leading, leads: next.role == Leading, epoch: next.epoch},
 		append(woken, p.watches.all()...), unfit
+}
+
+// viewOf is what the image says of the partition, in no role yet.
+func (p *Partition) viewOf(a assignment, log *storage.Log) *view {
+	v := &view{
+		topic: a.topic, log: log, replicas: a.state.Replicas, adding: a.state.Adding, leader: a.state.Leader,
+		epoch: a.state.LeaderEpoch, partitionEpoch: a.state.Epoch, modified: a.state.Modified, named: a.state.Named,
+		inSync: InSync{Committed: a.state.ISR}, eligible: a.state.ELR, ceiling: a.state.Ceiling,
+		minISR: effectiveMinISR(a.settings, a.state.Replicas), throttled: a.settings.throttledBy(p.name.Partition),
+	}
+	if m, ok := a.state.InISR(a.state.Leader); ok {
+		v.leaderStore = m.Store
+	}
+	return v
 }
 
 // begin starts a leader epoch at the log end, or drops what only a leader needs. After a loss it sees to it that no offset
