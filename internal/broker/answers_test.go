@@ -43,54 +43,9 @@ func TestATornCopyIsCalledSoWhileItIsSettled(t *testing.T) {
 	if !dir.Torn() {
 		t.Fatal("a crash of the machine has left a directory that is not torn")
 	}
-
-	memory := memstore.New()
-	keepers := memory.Open(memstore.Faults{})
-	feed, err := metadata.StartFeed(t.Context(), keepers, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer feed.Stop()
-	own := metadata.Member{Broker: leaderID, Store: dir.ID()}
-	result, err := keepers.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
-		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&metadata.Broker{
-			Stores: []ident.StoreID{own.Store}, Torn: true,
-		})),
-		metadata.Put(metadata.TopicKey(proposedTopic), metadata.EncodeTopic("t", 1)),
-		metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
-			Replicas: []ident.BrokerID{leaderID, newcomerID}, ISR: []metadata.Member{own, newcomer}, Leader: ident.NoBroker,
-			LeaderEpoch: 1, Inquiry: metadata.InquiryTorn, Ceiling: metadata.CeilingStep,
-		})),
-	}})
-	if err != nil || feed.Await(t.Context(), result.Revision) != nil {
-		t.Fatal(err)
-	}
-	partitions := replication.NewManager(replication.Options{
-		Broker: leaderID, Store: store, Logger: slog.New(slog.DiscardHandler),
-		Settings: func(*metadata.Image, string) replication.TopicSettings {
-			return replication.TopicSettings{Log: storage.DefaultLogConfig(), MinISR: func(int) int { return 1 }}
-		},
-	})
-	unanswered := feed.Current()
-	empty := metadata.NewImage()
-	partitions.Apply(empty, unanswered, metadata.Diff(empty, unanswered))
-	a := &answers{
-		broker: leaderID, image: feed.Current, partitions: partitions, store: keepers, dirs: store.Dirs,
-		logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), pending: map[metadata.PartitionRef]struct{}{},
-	}
-	asked := []metadata.PartitionRef{{Topic: proposedTopic}}
-	said := func() *metadata.Answer {
-		t.Helper()
-		if !a.answer(t.Context(), asked) || feed.Await(t.Context(), memory.Revision()) != nil {
-			t.Fatal("the answer is not written")
-		}
-		all := feed.Current().Answers(proposedTopic, 0)
-		if len(all) != 1 {
-			t.Fatalf("%d answers", len(all))
-		}
-		return all[0]
-	}
-	if !said().Torn {
+	a := newAnswering(t, store, metadata.Broker{Stores: []ident.StoreID{dir.ID()}, Torn: true})
+	unanswered := a.feed.Current()
+	if !a.said().Torn {
 		t.Fatal("the first answer does not call the copy torn")
 	}
 	a.image = func() *metadata.Image {
@@ -99,7 +54,7 @@ func TestATornCopyIsCalledSoWhileItIsSettled(t *testing.T) {
 		}
 		return unanswered
 	}
-	if !said().Torn {
+	if !a.said().Torn {
 		t.Error("the copy was called torn, and is not any more")
 	}
 }
@@ -134,18 +89,35 @@ func TestATornCopyThatCanNotBeLookedAt(t *testing.T) {
 	if !dir.Torn() || store.Unread() == nil {
 		t.Fatal("the first directory is not torn, or the second is there")
 	}
+	a := newAnswering(t, store, metadata.Broker{
+		Stores: []ident.StoreID{dir.ID()}, Failed: 1, Torn: true, TornStores: []ident.StoreID{dir.ID()},
+	})
+	if said := a.said(); !said.Offline || !said.Torn || said.Store != dir.ID() {
+		t.Errorf("the answer is %+v", said)
+	}
+}
+
+// answering is a broker that is asked for its copy of a partition, and the cluster that it tells.
+type answering struct {
+	*answers
+	t      *testing.T
+	memory *memstore.Memory
+	feed   *metadata.Feed
+}
+
+// newAnswering is one that is registered so. The copy in the first directory of its store is in sync, beside a newcomer's.
+func newAnswering(t *testing.T, store *storage.Store, registered metadata.Broker) *answering {
+	t.Helper()
 	memory := memstore.New()
 	keepers := memory.Open(memstore.Faults{})
 	feed, err := metadata.StartFeed(t.Context(), keepers, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer feed.Stop()
-	own := metadata.Member{Broker: leaderID, Store: dir.ID()}
+	t.Cleanup(feed.Stop)
+	own := metadata.Member{Broker: leaderID, Store: store.Dirs()[0].ID()}
 	result, err := keepers.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
-		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&metadata.Broker{
-			Stores: []ident.StoreID{own.Store}, Failed: 1, Torn: true, TornStores: []ident.StoreID{own.Store},
-		})),
+		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&registered)),
 		metadata.Put(metadata.TopicKey(proposedTopic), metadata.EncodeTopic("t", 1)),
 		metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
 			Replicas: []ident.BrokerID{leaderID, newcomerID}, ISR: []metadata.Member{own, newcomer}, Leader: ident.NoBroker,
@@ -167,11 +139,19 @@ func TestATornCopyThatCanNotBeLookedAt(t *testing.T) {
 		broker: leaderID, image: feed.Current, partitions: partitions, store: keepers, dirs: store.Dirs,
 		logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), pending: map[metadata.PartitionRef]struct{}{},
 	}
-	if !a.answer(t.Context(), []metadata.PartitionRef{{Topic: proposedTopic}}) || feed.Await(t.Context(), memory.Revision()) != nil {
-		t.Fatal("the answer is not written")
+	return &answering{a, t, memory, feed}
+}
+
+// said has the broker answer, and is what the cluster knows of that.
+func (a *answering) said() *metadata.Answer {
+	a.t.Helper()
+	asked := []metadata.PartitionRef{{Topic: proposedTopic}}
+	if !a.answer(a.t.Context(), asked) || a.feed.Await(a.t.Context(), a.memory.Revision()) != nil {
+		a.t.Fatal("the answer is not written")
 	}
-	all := feed.Current().Answers(proposedTopic, 0)
-	if len(all) != 1 || !all[0].Offline || !all[0].Torn || all[0].Store != own.Store {
-		t.Errorf("the answers are %+v", all)
+	all := a.feed.Current().Answers(proposedTopic, 0)
+	if len(all) != 1 {
+		a.t.Fatalf("%d answers", len(all))
 	}
+	return all[0]
 }
