@@ -195,24 +195,27 @@ func (b *Broker) start(ctx, run context.Context) error {
 		"listeners", b.addresses(), "partitions", b.partitions.Len(),
 		"took", time.Since(b.options.Began).Round(time.Millisecond).String())
 	b.sayUp(empty)
+	b.startChores(run)
+	return nil
+}
+
+// startChores begins what nobody who starts or connects waits for.
+func (b *Broker) startChores(run context.Context) {
 	b.background.Go(func() { b.createTopics(run) })
 	b.background.Go(func() { b.keepDeclared(run) })
-	if !b.options.Guest {
-		b.background.Go(func() { b.proveAddresses(run) })
-	}
-	if b.outsideListener() != nil {
-		b.background.Go(func() { b.keepOutside(run) })
-	}
 	b.background.Go(func() { b.newAsking().run(run) })
-	if !b.options.Guest {
-		b.background.Go(func() { takeRests(run, b.cores, b.logger) })
-	}
 	b.background.Go(func() { b.keepSecrets(run) })
 	b.background.Go(func() { b.mend(run) })
 	b.background.Go(func() { b.partitions.MoveLogs(run, b.exchange) })
 	b.background.Go(func() { b.watchKeeper(run) })
 	b.background.Go(func() { b.keepKnown(run) })
-	return nil
+	if b.outsideListener() != nil {
+		b.background.Go(func() { b.keepOutside(run) })
+	}
+	if !b.options.Guest {
+		b.background.Go(func() { b.proveAddresses(run) })
+		b.background.Go(func() { takeRests(run, b.cores, b.logger) })
+	}
 }
 
 // open opens the log directories and the metadata at the same time. An error of the directories is told at once: a

@@ -1,10 +1,8 @@
 package broker
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -230,62 +228,4 @@ func journals(fsys vfs.FS, dir string) ([]uint64, error) {
 	}
 	slices.Sort(numbers)
 	return numbers, nil
-}
-
-// Kinds of records, and of what is in one.
-const (
-	changeRecord = 1 // what has changed from one revision to another
-	wholeRecord  = 2 // all there is at a revision
-
-	putEntry    = 1
-	deleteEntry = 2
-)
-
-// frameSize is what stands before a record: its length and its CRC-32C, big-endian.
-const frameSize = 8
-
-// appendChange is the record of what made an Image; nothing where that is none of the business of those who come later.
-func appendChange(to []byte, of string, from, revision metadata.Revision, events []metadata.Event) []byte {
-	to = appendRecordHead(to, changeRecord, of, from, revision)
-	empty := len(to)
-	for i := range events {
-		switch e := &events[i]; {
-		case !metadata.Lasting(e.Key):
-		case e.Deleted:
-			to = appendField(append(to, deleteEntry), e.Key)
-		default:
-			to = appendField(appendField(append(to, putEntry), e.Key), e.Value)
-		}
-	}
-	if len(to) == empty {
-		return to[:0]
-	}
-	return framed(to)
-}
-
-// appendWhole is the record of all that an Image has.
-func appendWhole(to []byte, of string, image *metadata.Image) []byte {
-	to = appendRecordHead(to, wholeRecord, of, 0, image.Revision())
-	for key, value := range image.Contents() {
-		to = appendField(appendField(append(to, putEntry), key), value)
-	}
-	return framed(to)
-}
-
-func appendRecordHead(to []byte, kind byte, of string, from, revision metadata.Revision) []byte {
-	to = append(append(to, make([]byte, frameSize)...), kind)
-	to = appendField(to, of)
-	to = binary.AppendUvarint(to, uint64(from))
-	return binary.AppendUvarint(to, uint64(revision))
-}
-
-func appendField[T string | []byte](to []byte, field T) []byte {
-	return append(binary.AppendUvarint(to, uint64(len(field))), field...)
-}
-
-// framed fills in the frame of a record.
-func framed(record []byte) []byte {
-	binary.BigEndian.PutUint32(record, uint32(len(record)-frameSize))
-	binary.BigEndian.PutUint32(record[4:], crc32.Checksum(record[frameSize:], castagnoli))
-	return record
 }

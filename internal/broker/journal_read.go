@@ -13,24 +13,6 @@ import (
 	"barnabas/internal/vfs"
 )
 
-// journalHead is the first line of a journal, as JSON.
-type journalHead struct {
-	Version  int    `json:"version"`
-	Ensemble string `json:"ensemble"`
-	// From is the revision from which on it has everything, 0 where it begins with a whole Image.
-	From metadata.Revision `json:"from"`
-}
-
-const journalVersion = 1
-
-func encodeJournalHead(head journalHead) []byte {
-	line, err := json.Marshal(head)
-	if err != nil {
-		panic(err) // numbers and a string
-	}
-	return append(line, '\n')
-}
-
 // knowledge is what the files in a log directory tell of the metadata.
 type knowledge struct {
 	image    *metadata.Image // nil for nothing
@@ -146,70 +128,4 @@ func (k *knowledge) take(body []byte) error {
 		k.image = image
 	}
 	return nil
-}
-
-// journalRecord is one of a journal.
-type journalRecord struct {
-	kind           byte
-	of             string
-	from, revision metadata.Revision
-	events         []metadata.Event
-}
-
-// decodeRecord reads one. The events keep the memory.
-func decodeRecord(body []byte) (r journalRecord, err error) {
-	d := fields{rest: body}
-	r.kind, r.of = d.byte(), string(d.field())
-	r.from, r.revision = metadata.Revision(d.number()), metadata.Revision(d.number())
-	for len(d.rest) > 0 {
-		e := metadata.Event{Deleted: d.byte() == deleteEntry}
-		e.Key = string(d.field())
-		if !e.Deleted {
-			e.Value = d.field()
-		}
-		e.Modified, e.Created = r.revision, r.revision
-		r.events = append(r.events, e)
-	}
-	if d.failed || r.kind != changeRecord && r.kind != wholeRecord {
-		return r, errKnownBroken
-	}
-	return r, nil
-}
-
-// fields reads numbers and fields until one is wrong; then failed is set and all that follows is empty.
-type fields struct {
-	rest   []byte
-	failed bool
-}
-
-func (d *fields) fail() { d.rest, d.failed = nil, true }
-
-func (d *fields) byte() (b byte) {
-	if len(d.rest) == 0 {
-		d.fail()
-		return 0
-	}
-	b, d.rest = d.rest[0], d.rest[1:]
-	return b
-}
-
-func (d *fields) number() uint64 {
-	n, size := binary.Uvarint(d.rest)
-	if size <= 0 || n > 1<<63-1 {
-		d.fail()
-		return 0
-	}
-	d.rest = d.rest[size:]
-	return n
-}
-
-func (d *fields) field() []byte {
-	n := d.number()
-	if n > uint64(len(d.rest)) {
-		d.fail()
-		return nil
-	}
-	field := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return field
 }
