@@ -1,7 +1,6 @@
 package api
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 
@@ -55,32 +54,6 @@ func refuseDescription(
 		response.Resources = append(response.Resources, answer)
 	}
 	return response
-}
-
-// malformed is what Kafka says of an INVALID_REQUEST that has no words of its own.
-var malformed = "This most likely occurs because of a request being malformed by the client library or the message was sent to " +
-	"an incompatible broker. See the broker logs for more details."
-
-// wordsOf are those of an error, empty where it has none beside its code.
-func wordsOf(err error) *string {
-	words := ""
-	if _, bare := err.(*kerr.Error); err != nil && !bare {
-		words = err.Error()
-	}
-	return &words
-}
-
-// refusal is an error with a code and words for the client.
-type refusal struct {
-	code    *kerr.Error
-	message string
-}
-
-func (r refusal) Error() string { return r.message }
-func (r refusal) Unwrap() error { return r.code }
-
-func refuse(code *kerr.Error, format string, args ...any) error {
-	return refusal{code, fmt.Sprintf(format, args...)}
 }
 
 func (a *API) entriesOf(c *Call, wanted *kmsg.DescribeConfigsRequestResource) ([]config.Entry, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"barnabas/internal/controller"
 	"barnabas/internal/metadata"
@@ -108,6 +109,32 @@ func messageOf(err error) *string {
 		return nil // the code says it all
 	}
 	return &message
+}
+
+// wordsOf are those of an error, empty where it has none beside its code.
+func wordsOf(err error) *string {
+	words := ""
+	if _, bare := err.(*kerr.Error); err != nil && !bare {
+		words = err.Error()
+	}
+	return &words
+}
+
+// malformed is what Kafka says of an INVALID_REQUEST that has no words of its own.
+var malformed = "This most likely occurs because of a request being malformed by the client library or the message was sent to " +
+	"an incompatible broker. See the broker logs for more details."
+
+// refusal is an error with a code and words for the client.
+type refusal struct {
+	code    *kerr.Error
+	message string
+}
+
+func (r refusal) Error() string { return r.message }
+func (r refusal) Unwrap() error { return r.code }
+
+func refuse(code *kerr.Error, format string, args ...any) error {
+	return refusal{code, fmt.Sprintf(format, args...)}
 }
 
 // errorName is the name of a code as metrics show it.
