@@ -71,30 +71,30 @@ func refuseDeletion(c *Call, wanted []controller.TopicRef, response *kmsg.Delete
 func (a *API) namedTwice(
 	wanted []controller.TopicRef, answers []kmsg.DeleteTopicsResponseTopic,
 ) ([]controller.TopicRef, []kmsg.DeleteTopicsResponseTopic) {
-	byID := make(map[ident.TopicID]bool)
+	image, none := a.Metadata.Current(), ident.TopicID{}
+	meant := func(ref controller.TopicRef) ident.TopicID {
+		if ref.Name == "" {
+			return ref.ID
+		}
+		if t := image.Topic(ref.Name); t != nil && ref.ID == none {
+			return t.ID
+		}
+		return none // there is none, or it is called by both at once, which the controller refuses
+	}
+	byID, twice := map[ident.TopicID]bool{}, map[ident.TopicID]bool{}
 	for _, ref := range wanted {
-		if ref.Name == "" && ref.ID != (ident.TopicID{}) {
+		if ref.Name == "" && ref.ID != none {
 			byID[ref.ID] = true
 		}
 	}
-	twice := make(map[ident.TopicID]bool)
 	message := "The provided topic name maps to an ID that was already supplied."
 	for _, ref := range wanted {
-		if ref.ID != (ident.TopicID{}) || len(byID) == 0 {
-			continue
-		}
-		if t := a.Metadata.Current().Topic(ref.Name); t != nil && byID[t.ID] && !twice[t.ID] {
-			twice[t.ID] = true
-			answers = append(answers, deletedTopic(ref.Name, t.ID, kerr.InvalidRequest.Code, &message))
+		if id := meant(ref); ref.Name != "" && byID[id] && !twice[id] {
+			twice[id] = true
+			answers = append(answers, deletedTopic(ref.Name, id, kerr.InvalidRequest.Code, &message))
 		}
 	}
-	return slices.DeleteFunc(wanted, func(ref controller.TopicRef) bool {
-		if ref.Name == "" {
-			return twice[ref.ID]
-		}
-		t := a.Metadata.Current().Topic(ref.Name)
-		return ref.ID == (ident.TopicID{}) && t != nil && twice[t.ID]
-	}), answers
+	return slices.DeleteFunc(wanted, func(ref controller.TopicRef) bool { return twice[meant(ref)] }), answers
 }
 
 // namelessTopic answers for a topic that is called by the empty name, which is a name like others to Kafka.
