@@ -65,20 +65,15 @@ func (alter *alteration) check(
 	if null := withoutValue(changes); len(null) > 0 {
 		return refuse(kerr.InvalidRequest, "Null value not supported for : %s", strings.Join(null, ", "))
 	}
+	switch {
+	case kind == kmsg.ConfigResourceTypeBrokerLogger && !replace:
+		return alter.checkLogger(name, changes)
+	case kind == kmsg.ConfigResourceTypeBroker:
+		if err := alter.checkBroker(name, changes); err != nil {
+			return err
+		}
+	}
 	resource, known := resourceOf(kind, name)
-	if loggers := kind == kmsg.ConfigResourceTypeBrokerLogger && !replace; loggers || kind == kmsg.ConfigResourceTypeBroker && name != "" {
-		if err := alter.checkOwnName(kind, name); err != nil {
-			return err
-		}
-		if loggers {
-			return checkLoggers(changes)
-		}
-	}
-	if kind == kmsg.ConfigResourceTypeBroker {
-		if err := checkLists(changes); err != nil {
-			return err
-		}
-	}
 	switch {
 	case !known:
 		return refuse(kerr.InvalidRequest, "Unknown resource type %d", kind)
@@ -117,6 +112,16 @@ func (alter *alteration) checkOwnName(kind kmsg.ConfigResourceType, name string)
 	return nil
 }
 
+// checkBroker looks at changes of one broker's settings or, without a name, of what all share.
+func (alter *alteration) checkBroker(name string, changes []controller.ConfigChange) error {
+	if name != "" {
+		if err := alter.checkOwnName(kmsg.ConfigResourceTypeBroker, name); err != nil {
+			return err
+		}
+	}
+	return checkLists(changes)
+}
+
 // checkLists refuses to append to a broker's setting that is no list, or to subtract from it. Of topics' settings the controller says it.
 func checkLists(changes []controller.ConfigChange) error {
 	for _, c := range changes {
@@ -135,10 +140,10 @@ func checkLists(changes []controller.ConfigChange) error {
 	return nil
 }
 
-// checkLoggers finds none of the loggers: there are none by Kafka's names here.
-func checkLoggers(changes []controller.ConfigChange) error {
-	if len(changes) == 0 {
-		return nil
+// checkLogger finds none of the loggers: there are none by Kafka's names here.
+func (alter *alteration) checkLogger(name string, changes []controller.ConfigChange) error {
+	if err := alter.checkOwnName(kmsg.ConfigResourceTypeBrokerLogger, name); err != nil || len(changes) == 0 {
+		return err
 	}
 	return refuse(kerr.InvalidConfig, "Logger %s does not exist!", changes[0].Name)
 }

@@ -22,8 +22,15 @@ func (a *API) incrementalAlterConfigs(
 		}
 		alter.add(r.ResourceType, r.ResourceName, changes, false)
 	}
+	return incrementallyAltered(request, alter.run(request.ValidateOnly))
+}
+
+// incrementallyAltered tells what has come of each resource of a request.
+func incrementallyAltered(
+	request *kmsg.IncrementalAlterConfigsRequest, outcomes []error,
+) *kmsg.IncrementalAlterConfigsResponse {
 	response := kmsg.NewPtrIncrementalAlterConfigsResponse()
-	for i, err := range alter.run(request.ValidateOnly) {
+	for i, err := range outcomes {
 		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
 		answer.ResourceType, answer.ResourceName = request.Resources[i].ResourceType, request.Resources[i].ResourceName
 		answer.ErrorCode, answer.ErrorMessage = codeOf(err), messageOf(err)

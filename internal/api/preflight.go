@@ -57,16 +57,11 @@ func (a *API) preflight(c *Call, alter *kmsg.IncrementalAlterConfigsRequest) (an
 	if !answered {
 		return false
 	}
-	response := kmsg.NewPtrIncrementalAlterConfigsResponse()
 	for i, err := range refused {
 		if err == nil {
-			err = refuse(kerr.InvalidRequest, "Not changed, for another resource of the request was refused.")
+			refused[i] = refuse(kerr.InvalidRequest, "Not changed, for another resource of the request was refused.")
 		}
-		answer := kmsg.NewIncrementalAlterConfigsResponseResource()
-		answer.ResourceType, answer.ResourceName = alter.Resources[i].ResourceType, alter.Resources[i].ResourceName
-		answer.ErrorCode, answer.ErrorMessage = codeOf(err), messageOf(err)
-		response.Resources = append(response.Resources, answer)
 	}
-	c.Reply(response)
+	c.Reply(incrementallyAltered(alter, refused))
 	return true
 }
