@@ -217,8 +217,6 @@ func (m *metadataCall) onlyAlive(partition *kmsg.MetadataResponseTopicPartition)
 	}
 }
 
-const keyMetadata = 3
-
 // offline are the replicas whose broker isn't there, or is there without the store that held the copy.
 func (m *metadataCall) offline(p *metadata.Partition) []int32 {
 	offline := []int32{}

@@ -39,12 +39,6 @@ func (m *requestMetrics) get() *requestMetrics {
 	return m
 }
 
-const (
-	keyFetch        = 1
-	keyOffsetCommit = 8
-	keyHeartbeat    = 12
-)
-
 // errorFields are where a kind of response, or a part of one, has its error codes.
 type errorFields struct {
 	code  int // index of the field; -1 for none

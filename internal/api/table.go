@@ -38,6 +38,14 @@ func later[Q kmsg.Request](handle func(*API, *Call, Q)) handler {
 	return func(a *API, c *Call, request kmsg.Request) { handle(a, c, request.(Q)) }
 }
 
+// The keys that are treated unlike others somewhere.
+const (
+	keyFetch        = 1
+	keyMetadata     = 3
+	keyOffsetCommit = 8
+	keyHeartbeat    = 12
+)
+
 // rows is the one list of what is served. The ranges are Apache Kafka 4.4's; a key stands here when all
 // its versions work.
 func rows() []row {
