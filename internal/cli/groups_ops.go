@@ -61,6 +61,31 @@ func (m groupMember) partitions() []partitionName {
 	return all
 }
 
+// listedGroup is a group of any type. Brokers before Kafka 3.8 tell no type; what only holds offsets has no protocol.
+type listedGroup struct{ id, kind, protocol, state string }
+
+// everyGroup lists the groups of all types, by name. Empty filters let all through.
+func (c *client) everyGroup(ctx context.Context, states, types []string) ([]listedGroup, error) {
+	req := kmsg.NewPtrListGroupsRequest()
+	req.StatesFilter, req.TypesFilter = states, types
+	var groups []listedGroup
+	for _, shard := range c.RequestSharded(ctx, req) {
+		if shard.Err != nil {
+			return nil, shard.Err
+		}
+		resp := shard.Resp.(*kmsg.ListGroupsResponse)
+		if err := codeError(resp.ErrorCode, nil); err != nil {
+			return nil, err
+		}
+		for _, g := range resp.Groups {
+			groups = append(groups, listedGroup{g.Group, capitalized(g.GroupType), g.ProtocolType, g.GroupState})
+		}
+	}
+	slices.SortFunc(groups, func(a, b listedGroup) int { return strings.Compare(a.id, b.id) })
+	// While its coordinator changes, two brokers may tell of a group.
+	return slices.CompactFunc(groups, func(a, b listedGroup) bool { return a.id == b.id }), nil
+}
+
 // listGroups returns the consumer groups, sorted. Empty filters let all through.
 func (c *client) listGroups(ctx context.Context, states, types []string) ([]groupListing, error) {
 	every, err := c.everyGroup(ctx, states, types)
