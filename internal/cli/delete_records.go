@@ -48,12 +48,7 @@ func runDeleteRecords(ctx context.Context, env *Env, args []string) error {
 			return err
 		}
 		env.printf("Records delete operation completed:\n")
-		names := make([]partitionName, 0, len(deleted))
-		for name := range deleted {
-			names = append(names, name)
-		}
-		sortNames(names)
-		for _, name := range names {
+		for _, name := range namesOf(deleted) {
 			if err := deleted[name].err; err != nil {
 				env.printf("partition: %s-%d\terror: %s: %s\n", name.topic, name.partition, javaClass(err),
 					errorText(err))

@@ -391,13 +391,10 @@ func (o *groupsOptions) runDeleteOffsets(ctx context.Context, env *Env, c *clien
 }
 
 func printDeletedOffsets(env *Env, status map[partitionName]error) {
-	names := make([]partitionName, 0, len(status))
-	width := 15
-	for name := range status {
-		names = append(names, name)
+	names, width := namesOf(status), 15
+	for _, name := range names {
 		width = max(width, len(name.topic))
 	}
-	sortNames(names)
 	env.printf("\n%-*s %-10s %-15s", width, "TOPIC", "PARTITION", "STATUS")
 	for _, name := range names {
 		partition, result := "-", "Successful"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,30 +72,9 @@ func (o *groupsOptions) scope(ctx context.Context, c *client, group string) ([]p
 		if err != nil {
 			return nil, err
 		}
-		names := make([]partitionName, 0, len(committed))
-		for name := range committed {
-			names = append(names, name)
-		}
-		sortNames(names)
-		return names, nil
+		return namesOf(committed), nil
 	case o.topic.Set():
-		if o.named != nil {
-			return o.named, nil
-		}
-		words, err := o.topicWords()
-		if err != nil {
-			return nil, err
-		}
-		topics := make([]string, 0, len(words))
-		for _, word := range words {
-			topics = append(topics, word.topic)
-		}
-		leaders, err := c.leadersOf(ctx, topics)
-		if err != nil {
-			return nil, err
-		}
-		o.named, err = toReset(words, leaders)
-		return o.named, err
+		return o.topicScope(ctx, c)
 	case o.fromFile.Set():
 		return nil, nil
 	}
@@ -223,11 +203,7 @@ func (c *client) currentOffsets(ctx context.Context, group string, names []parti
 
 // clamp moves wanted offsets into the log, with a warning for each that lay outside.
 func (c *client) clamp(ctx context.Context, env *Env, wanted partitionOffsets) (partitionOffsets, error) {
-	names := make([]partitionName, 0, len(wanted))
-	for name := range wanted {
-		names = append(names, name)
-	}
-	sortNames(names)
+	names := namesOf(wanted)
 	starts, err := c.offsetsAt(ctx, names, earliestTimestamp, "starting")
 	if err != nil {
 		return nil, err
@@ -255,18 +231,8 @@ func (c *client) clamp(ctx context.Context, env *Env, wanted partitionOffsets) (
 }
 
 func (plan resetPlan) each(f func(group string, name partitionName, offset int64)) {
-	groups := make([]string, 0, len(plan))
-	for group := range plan {
-		groups = append(groups, group)
-	}
-	slices.Sort(groups)
-	for _, group := range groups {
-		names := make([]partitionName, 0, len(plan[group]))
-		for name := range plan[group] {
-			names = append(names, name)
-		}
-		sortNames(names)
-		for _, name := range names {
+	for _, group := range slices.Sorted(maps.Keys(plan)) {
+		for _, name := range namesOf(plan[group]) {
 			f(group, name, plan[group][name])
 		}
 	}

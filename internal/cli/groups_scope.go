@@ -72,6 +72,27 @@ func expanded(words []topicWord, leaders map[partitionName]int32) (names []parti
 	return slices.Compact(names), missing
 }
 
+// topicScope are the partitions that --topic names. However many groups are reset, the cluster is asked once.
+func (o *groupsOptions) topicScope(ctx context.Context, c *client) ([]partitionName, error) {
+	if o.named != nil {
+		return o.named, nil
+	}
+	words, err := o.topicWords()
+	if err != nil {
+		return nil, err
+	}
+	topics := make([]string, 0, len(words))
+	for _, word := range words {
+		topics = append(topics, word.topic)
+	}
+	leaders, err := c.leadersOf(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	o.named, err = toReset(words, leaders)
+	return o.named, err
+}
+
 // toReset are the partitions that words name. They have to exist, for an offset of one that does not could be committed, and
 // nobody would ever read from it; and to be led, for their leaders are asked.
 func toReset(words []topicWord, leaders map[partitionName]int32) ([]partitionName, error) {

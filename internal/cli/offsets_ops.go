@@ -92,6 +92,16 @@ func byTopic(partitions []partitionName) map[string][]int32 {
 	return topics
 }
 
+// namesOf are the partitions of which a map has something, in their order.
+func namesOf[V any](m map[partitionName]V) []partitionName {
+	names := make([]partitionName, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	sortNames(names)
+	return names
+}
+
 func sortNames(partitions []partitionName) {
 	slices.SortFunc(partitions, comparePartitions)
 }

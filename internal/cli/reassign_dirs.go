@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,18 +97,10 @@ func replicasIn(dirs map[replicaName]string) []replicaName {
 		all = append(all, replica)
 	}
 	slices.SortFunc(all, func(a, b replicaName) int {
-		if a.broker != b.broker {
-			return int(a.broker - b.broker)
-		}
-		if a.topic != b.topic {
-			return strings.Compare(a.topic, b.topic)
-		}
-		return int(a.partition - b.partition)
+		return cmp.Or(cmp.Compare(a.broker, b.broker), comparePartitions(a.partitionName, b.partitionName))
 	})
 	return all
 }
-
-func (r replicaName) String() string { return fmt.Sprintf("%s-%d", r.partitionName, r.broker) }
 
 // verifyDirectories tells of the moves between log directories, and whether one is under way.
 func (c *client) verifyDirectories(ctx context.Context, env *Env, plan *movePlan) (moving bool, err error) {

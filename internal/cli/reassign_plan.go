@@ -19,15 +19,6 @@ type assignment map[partitionName][]int32
 // String is the partition as Kafka prints it.
 func (n partitionName) String() string { return fmt.Sprintf("%s-%d", n.topic, n.partition) }
 
-func namesOf[V any](m map[partitionName]V) []partitionName {
-	names := make([]partitionName, 0, len(m))
-	for name := range m {
-		names = append(names, name)
-	}
-	sortNames(names)
-	return names
-}
-
 func (a assignment) names() []partitionName    { return namesOf(a) }
 func (m reassignments) names() []partitionName { return namesOf(m) }
 
@@ -70,6 +61,8 @@ type replicaName struct {
 	partitionName
 	broker int32
 }
+
+func (r replicaName) String() string { return fmt.Sprintf("%s-%d", r.partitionName, r.broker) }
 
 // movePlan is the file of --reassignment-json-file.
 type movePlan struct {
