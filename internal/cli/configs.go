@@ -185,41 +185,17 @@ func runConfigs(ctx context.Context, env *Env, args []string) error {
 }
 
 func (c *client) printConfigs(ctx context.Context, env *Env, e entity, all bool) error {
-	names, err := c.entityNames(ctx, e)
+	there, err := c.exists(ctx, e)
 	if err != nil {
 		return err
 	}
-	if e.named && e.plural == "topics" {
-		known, err := c.topicNames(ctx, "", false)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(known, e.name) {
-			env.printf("The topic '%s' doesn't exist and doesn't have dynamic config.\n", e.name)
-			return nil
-		}
+	if !there {
+		env.printf("The %s '%s' doesn't exist and doesn't have dynamic config.\n", strings.TrimSuffix(e.plural, "s"), e.name)
+		return nil
 	}
-	if e.named && e.plural == "brokers" && e.name != "" {
-		alive, err := c.chosenBrokers(ctx, nil)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(alive, func(id int32) bool { return strconv.Itoa(int(id)) == e.name }) {
-			env.printf("The broker '%s' doesn't exist and doesn't have dynamic config.\n", e.name)
-			return nil
-		}
-	}
-	if e.named && (e.plural == "groups" || e.plural == "client-metrics") {
-		every := e
-		every.named = false
-		known, err := c.entityNames(ctx, every)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(known, e.name) {
-			env.printf("The %s '%s' doesn't exist and doesn't have dynamic config.\n", strings.TrimSuffix(e.plural, "s"), e.name)
-			return nil
-		}
+	names, err := c.entityNames(ctx, e)
+	if err != nil {
+		return err
 	}
 	for _, name := range names {
 		configs, err := c.ownConfigs(ctx, e, name, all)
@@ -246,6 +222,16 @@ func (c *client) printConfigs(ctx context.Context, env *Env, e entity, all bool)
 		}
 	}
 	return nil
+}
+
+// exists reports whether what is named is there. What all brokers share always is; of loggers their broker says it.
+func (c *client) exists(ctx context.Context, e entity) (bool, error) {
+	if !e.named || e.plural == "brokers" && e.name == "" || e.plural == "broker-loggers" {
+		return true, nil
+	}
+	e.named = false
+	names, err := c.entityNames(ctx, e)
+	return slices.Contains(names, e.name), err
 }
 
 // entityNames are the names to show when none was given.

@@ -55,6 +55,7 @@ type reassignment struct{ replicas, adding, removing []int32 }
 // reassignments are the moves under way.
 type reassignments map[partitionName]reassignment
 
+// parseTopicID reads --topic-id, and says what is wrong with one in the words of Kafka's tool.
 func parseTopicID(text string) (ident.TopicID, error) {
 	if text == "" {
 		return ident.TopicID{}, nil
