@@ -394,17 +394,22 @@ func TestUncommittedAreBounded(t *testing.T) {
 	})
 }
 
+// inAMinute has the timer of a machine, which it names, go off in a minute and not before.
+func inAMinute(machine **sums) Command[*sums] {
+	return Command[*sums]{Run: func(m *sums, now time.Time) Outcome {
+		*machine = m
+		m.deadline = now.Add(time.Minute)
+		return Outcome{}
+	}}
+}
+
 func TestTimersTickWithoutCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRuntime(t, 0)
 		r.Load(0, 1, &memoryLog{})
 		synctest.Wait()
 		var machine *sums
-		r.Submit(0, Command[*sums]{Run: func(m *sums, now time.Time) Outcome {
-			machine = m
-			m.deadline = now.Add(time.Minute)
-			return Outcome{}
-		}})
+		r.Submit(0, inAMinute(&machine))
 		time.Sleep(time.Minute - time.Nanosecond) // the bubble's time
 		synctest.Wait()
 		if machine.ticks.Load() != 0 {
@@ -426,11 +431,7 @@ func TestCommandsThatCameInTimeGoBeforeTimers(t *testing.T) {
 		r.Load(0, 1, &memoryLog{})
 		synctest.Wait()
 		var machine *sums
-		prolong := Command[*sums]{Run: func(m *sums, now time.Time) Outcome {
-			machine = m
-			m.deadline = now.Add(time.Minute)
-			return Outcome{}
-		}}
+		prolong := inAMinute(&machine)
 		r.Submit(0, prolong)
 		synctest.Wait()
 		held := make(chan struct{})

@@ -195,22 +195,13 @@ func TestCrashAroundTheFirstRecord(t *testing.T) {
 }
 
 func crashAroundTheFirst(t *testing.T, first func(w *torture, l *Log) error) {
-	mem := vfs.NewMem()
-	w := &torture{mem: mem, start: 500} // or where a log was cut to begin there
-	w.harness = newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
-		if !op.Kind.Changes() {
-			return nil
-		}
-		w.ops++
-		for seed := range uint64(8) {
-			w.crash(mem.Crash(uint64(w.ops)*8+seed), ident.BootID{byte(w.ops), 1}, w.synced)
-		}
-		w.crash(mem.Restart(), w.boot, w.acked)
-		if id, found := topicIDOf(t, mem.Restart()); found && id != testTopicID {
+	w := newTorture(t, 8)
+	w.start = 500 // or where a log was cut to begin there
+	w.also = func() {
+		if id, found := topicIDOf(t, w.mem.Restart()); found && id != testTopicID {
 			t.Fatalf("operation %d: the log has records and is of topic %s", w.ops, id)
 		}
-		return nil
-	}))
+	}
 	life := func(steps ...func(*Log) error) {
 		t.Helper()
 		s, err := OpenStore(w.options())

@@ -22,6 +22,28 @@ type torture struct {
 	start   record.Offset // what may be gone at the beginning
 	ops     int
 	crashes int
+	also    func() // what else is looked at after each operation, if anything
+}
+
+// newTorture has the machine crash in so many ways, and the process killed, at every operation that changes anything.
+func newTorture(t *testing.T, ways uint64) *torture {
+	t.Helper()
+	w := &torture{mem: vfs.NewMem()}
+	w.harness = newHarness(t, vfs.WithFaults(w.mem, func(op vfs.Op) error {
+		if !op.Kind.Changes() {
+			return nil
+		}
+		w.ops++
+		for seed := range ways {
+			w.crash(w.mem.Crash(uint64(w.ops)*ways+seed), ident.BootID{byte(w.ops), 1}, w.synced)
+		}
+		w.crash(w.mem.Restart(), w.boot, w.acked)
+		if w.also != nil {
+			w.also()
+		}
+		return nil
+	}))
+	return w
 }
 
 // live does everything that changes a log, some of it synced.
@@ -168,19 +190,7 @@ func TestCrashAtEveryOperationWithVolume(t *testing.T) {
 }
 
 func testCrashAtEveryOperation(t *testing.T, syncTogether int) {
-	mem := vfs.NewMem()
-	w := &torture{mem: mem}
-	w.harness = newHarness(t, vfs.WithFaults(mem, func(op vfs.Op) error {
-		if !op.Kind.Changes() {
-			return nil
-		}
-		w.ops++
-		for seed := range uint64(3) {
-			w.crash(mem.Crash(uint64(w.ops)*3+seed), ident.BootID{byte(w.ops), 1}, w.synced)
-		}
-		w.crash(mem.Restart(), w.boot, w.acked)
-		return nil
-	}))
+	w := newTorture(t, 3)
 	w.tune.SyncTogether = syncTogether
 	for range 2 {
 		if err := w.live(); err != nil {
