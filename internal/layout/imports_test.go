@@ -11,21 +11,21 @@ import (
 	"testing"
 )
 
-// levels is the table of DESIGN: a room imports only rooms of a lower level. A room within another
+// levels is the table of docs/ARCHITECTURE.md: a room imports only rooms of a lower level. A room within another
 // (metadata/etcdstore) has a row of its own.
 var levels = map[string]int{
 	"ident": 0, "record": 0, "vfs": 0, "config": 0, "metrics": 0,
 	"scenario": 0, "overview": 0, "probes": 0, "tlsstore": 0, "footprint": 0, "unison": 0,
-	"wire": 1, "storage": 1, "metadata": 1, "quota": 1,
+	"wire": 1, "storage": 1, "metadata": 1,
 	"keeper/rollcall":    1,
 	"kubernetes":         1,
 	"topicfile":          1,
 	"metadata/etcdstore": 1, "metadata/memstore": 1, "metadata/storetest": 1,
 	"zookeeper/jute": 0, "zookeeper/tree": 1, "zookeeper/registry": 2,
 	"zookeeper": 2,
-	"keeper":    2, "security": 2, "replication": 2, "controller": 2, "coordinator": 2,
-	"group": 3, "share": 3, "txn": 3, "coordinator/shardlog": 3,
-	"api": 4, "server": 4, "console": 4,
+	"keeper":    2, "replication": 2, "controller": 2, "coordinator": 2,
+	"group": 3, "txn": 3, "coordinator/shardlog": 3,
+	"api": 4, "server": 4,
 	"broker":   5,
 	"cli/argp": 5,
 	"cli/jopt": 5,
