@@ -14,7 +14,7 @@ import (
 	"barnabas/internal/metadata"
 )
 
-// A broker that is told to stop asks to leave (DESIGN 3.5): it says so in its registration; others take over what it leads,
+// A broker that is told to stop asks to leave (ADR 7): it says so in its registration; others take over what it leads,
 // and it goes once every partition that it holds keeps its data without it. The controller has what nobody else would
 // hold copied elsewhere meanwhile.
 

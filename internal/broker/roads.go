@@ -19,8 +19,8 @@ import (
 )
 
 // roads lead to the other brokers of the cluster. A broker is reached by its own machine's, or pod's, address first: what it
-// advertises is for clients, and may be the long way round, or a Service that leads to another process (DESIGN
-// 3.7). Whoever answers has to be the broker that was meant.
+// advertises is for clients, and may be the long way round, or a Service that leads to another process.
+// Whoever answers has to be the broker that was meant.
 type roads struct {
 	broker  ident.BrokerID
 	cluster ident.ClusterID

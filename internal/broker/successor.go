@@ -12,7 +12,7 @@ import (
 	"barnabas/internal/replication"
 )
 
-// A process that finds its id registered by another one, on another store, stands by (DESIGN 3.5): it enters itself as
+// A process that finds its id registered by another one, on another store, stands by (ADR 7): it enters itself as
 // the successor, relays its clients to the incumbent, and waits. When the incumbent leaves it copies, and takes
 // over what the incumbent hands over. When the registration ends it becomes the broker.
 

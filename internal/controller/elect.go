@@ -82,7 +82,7 @@ func (s *state) election(topic *metadata.Topic, p *metadata.Partition) *election
 // elect makes of a partition's state what the brokers registered allow. It returns nil when that is what it
 // is already, and a loss when records may be gone.
 //
-// A copy counts by its store: a broker back with another one is in no set (DESIGN 3.2). Elections go
+// A copy counts by its store: a broker back with another one is in no set (ADR 2). Elections go
 // in-sync set, then eligible leader replicas, then nobody (KIP-966). Where no whole copy is left the stores are
 // asked what they hold (inquire.go).
 func (e *election) elect(p *metadata.Partition) (*metadata.Partition, *metadata.Loss) {

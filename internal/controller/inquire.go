@@ -11,7 +11,7 @@ import (
 )
 
 // A partition of which no whole copy is left is not given to the next best replica: the stores are asked what they
-// hold (DESIGN 3.3). The question is the partition's state without a leader, in a leader epoch of its own. Each
+// hold (ADR 8). The question is the partition's state without a leader, in a leader epoch of its own. Each
 // broker that has a copy, or should have one, answers with the ends of its log; nothing is written to it
 // meanwhile. The copy with the highest (leader epoch, log end) leads, an empty one only where all are.
 

@@ -8,7 +8,7 @@ import (
 )
 
 // staying are the members of an in-sync set that remain in it. Whoever leaves goes out of it, and those told first go
-// first, but only as long as the minimum is left: the rest go on until others have caught up (DESIGN 3.5). The torn stay only
+// first, but only as long as the minimum is left: the rest go on until others have caught up (ADR 7). The torn stay only
 // where nobody is whole, and whoever leaves is.
 func (e *election) staying(isr []metadata.Member) []metadata.Member {
 	of := func(wanted standing) []metadata.Member {

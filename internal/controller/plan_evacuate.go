@@ -7,7 +7,7 @@ import (
 	"barnabas/internal/metadata"
 )
 
-// planEvacuation gives copies of what brokers that leave would take with them to brokers that stay (DESIGN 3.5), by
+// planEvacuation gives copies of what brokers that leave would take with them to brokers that stay (ADR 7), by
 // reassignments that end like any other. Where those who have a replica already will be enough once they have caught
 // up, nothing is moved; nor where a successor stands beside the leaver, which takes over everything.
 func planEvacuation(s *state) changes {

@@ -19,7 +19,7 @@ const (
 	RiskWrites
 )
 
-// Risk is a partition that a broker can't leave behind yet (DESIGN 3.5).
+// Risk is a partition that a broker can't leave behind yet (ADR 7).
 type Risk struct {
 	ident.TopicPartition
 	Kind RiskKind

@@ -8,7 +8,7 @@ import (
 )
 
 // SuccessorKey holds the registration of a process that stands beside the broker of its id and waits to take its
-// place (DESIGN 3.5). It hangs on the successor's lease.
+// place (ADR 7). It hangs on the successor's lease.
 func SuccessorKey(id ident.BrokerID) string { return successorPrefix + itoa(id) }
 
 // Successor is who waits to take the place of a broker, nil where nobody does.

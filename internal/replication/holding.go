@@ -12,7 +12,7 @@ import (
 )
 
 // Holding is what a replica holds, for the controller that asks because no whole copy is left
-// (metadata.Partition.Inquiry, DESIGN 3.3). Nothing is written to the replica until a leader is elected.
+// (metadata.Partition.Inquiry, ADR 8). Nothing is written to the replica until a leader is elected.
 type Holding struct {
 	// LeaderEpoch is that of the question.
 	LeaderEpoch record.Epoch
@@ -45,7 +45,7 @@ var ErrShownLacking = errors.New("the leader lacks records below this copy's hig
 
 // mayGiveUp tells whether a follower may cut its log off at an offset. Above the high watermark it may always. What is
 // below had been shown, and goes only where it is older than the last election of a copy that may lack records
-// (DESIGN 3.3); the loss ledger has that election.
+// (ADR 8); the loss ledger has that election.
 func mayGiveUp(log *storage.Log, to record.Offset, named record.Epoch) error {
 	shown := log.HighWatermark()
 	if to >= shown {

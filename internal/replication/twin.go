@@ -7,7 +7,7 @@ import (
 )
 
 // A successor is a process with the id of a broker and a store of its own, which stands beside the broker and copies
-// everything that it has, to take its place when it leaves (DESIGN 3.5). In-sync sets name stores, so to a leader it is a
+// everything that it has, to take its place when it leaves (ADR 7). In-sync sets name stores, so to a leader it is a
 // follower like any other, with the number of a replica that is there already.
 
 // Succeed has this broker's replicas copied also from the one that is registered under its own number, or ends that.

@@ -10,7 +10,7 @@ import (
 )
 
 // A directory on an ephemeral volume has an end that is not that of the disk: whoever grows past it is evicted, and the
-// directory with it (DESIGN 3.8). Before that, segments are sealed while they are small beside the budget, old ones go earlier than their
+// directory with it. Before that, segments are sealed while they are small beside the budget, old ones go earlier than their
 // topics ask for, and then producers are refused.
 
 // BudgetOfVolume stands for a budget that is read from the file system: what Kubernetes leaves of a node's disk before

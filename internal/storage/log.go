@@ -180,7 +180,7 @@ func (l *Log) Producers() []ProducerState {
 	return l.producers.states()
 }
 
-// SetCeiling bounds the offsets that Append may assign: all stay below it (DESIGN 3.4). Followers
+// SetCeiling bounds the offsets that Append may assign: all stay below it (ADR 3). Followers
 // are not bound.
 func (l *Log) SetCeiling(o record.Offset) { l.ceiling.Store(int64(o)) }
 
