@@ -6,6 +6,8 @@
 // listeners' requests. Stop goes the other way: no new requests, those under way finish, coordinators
 // and controller end, logs are synced and marked clean, the registration goes, the keeper last.
 //
-// The goroutines here: the proposer, which carries leaders' proposals to the metadata store; the mender, which
-// brings partitions back when a log directory comes back; the lease's watch; and the HTTP server's.
+// The goroutines here are chores that Start begins and Stop waits for (Broker.background): the proposer, which carries leaders'
+// proposals to the metadata store; the mender, which brings partitions back when a log directory comes back; the session, which
+// keeps the registration; answers to the controller, declared topics and others. Beside them are one or two for each leader that
+// is copied from (fetchers.go), one for each other broker whose pulse is felt (pulse.go), and the HTTP server's.
 package broker

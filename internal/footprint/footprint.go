@@ -1,4 +1,5 @@
-// Package footprint keeps a process small once it rests: what its start has needed goes back to the system.
+// Package footprint keeps a process small once it rests: what its start, or a burst later on, has needed goes back to the system,
+// and one core does for the rest.
 package footprint
 
 import (

@@ -3,5 +3,6 @@
 // in a directory of its own, that listens nowhere unless told to; the process reaches it by function
 // calls. Dial reaches keepers, or an etcd cluster of somebody else's, over the network, by the same Store.
 //
-// A Keeper's goroutines are etcd's, and those of its listener; all end with Stop.
+// A Keeper is such an ensemble of one; a Member is one of several, whose life (roll-call, founding, serving, recovery, succession) is one
+// goroutine, live. Their other goroutines are etcd's, those of the listeners, the upkeep, and those that ask other keepers; all end with Stop.
 package keeper
