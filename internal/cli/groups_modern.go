@@ -160,7 +160,7 @@ func resetOptions(group, to string, topics []string) (*groupsOptions, error) {
 	if err := o.p.Parse(words); err != nil {
 		return nil, err
 	}
-	if to == "" || jopt.Check(o.toOffset, o.shiftBy) != nil { // which would be taken for 0
+	if jopt.Check(o.toOffset, o.shiftBy) != nil { // they would be taken for 0
 		return nil, usagef("--to %q: want earliest, latest, current, an offset, +N or -N, a time (2026-01-31T12:00:00.000) or a duration (PT1H)", to)
 	}
 	return o, nil

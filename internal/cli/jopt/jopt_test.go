@@ -103,6 +103,13 @@ func TestValues(t *testing.T) {
 	if o.offset.Must() != 99999999999 {
 		t.Errorf("offset %d", o.offset.Must())
 	}
+	empty := declare() // as of a variable that is not set
+	if err := empty.p.Parse([]string{"--partitions", ""}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(empty.partitions); err == nil || err.Error() != "Cannot parse argument '' of option partitions" {
+		t.Errorf("an empty number: %v", err)
+	}
 	if unset := declare(); unset.partitions.Must() != 1 {
 		t.Errorf("default %d", unset.partitions.Must())
 	}

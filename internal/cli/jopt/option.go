@@ -129,7 +129,7 @@ func (n *Long) Deprecates(name string) *Long {
 // Value returns the number, the default, or 0.
 func (n *number) Value() (int64, error) {
 	text, err := n.single()
-	if err != nil || text == "" {
+	if err != nil || text == "" && len(n.values) == 0 {
 		return 0, err
 	}
 	value, err := strconv.ParseInt(text, 10, n.bits)
