@@ -165,13 +165,15 @@ func deleteRecordsCommand(m *modern) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				for name, result := range deleted {
-					if result.err != nil {
-						return fmt.Errorf("%s-%d: %s", name.topic, name.partition, errorText(result.err))
+				var failed error
+				for _, name := range namesOf(deleted) {
+					if result := deleted[name]; result.err != nil {
+						failed = errors.Join(failed, fmt.Errorf("%s: %s", name, errorText(result.err)))
+					} else {
+						m.env.printf("%s begins at %d\n", name, result.offset)
 					}
-					m.env.printf("%s-%d begins at %d\n", name.topic, name.partition, result.offset)
 				}
-				return nil
+				return failed
 			})
 		},
 	}
