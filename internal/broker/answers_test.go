@@ -115,31 +115,35 @@ func newAnswering(t *testing.T, store *storage.Store, registered metadata.Broker
 		t.Fatal(err)
 	}
 	t.Cleanup(feed.Stop)
-	own := metadata.Member{Broker: leaderID, Store: store.Dirs()[0].ID()}
-	result, err := keepers.Txn(t.Context(), metadata.Txn{Then: []metadata.Op{
-		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&registered)),
-		metadata.Put(metadata.TopicKey(proposedTopic), metadata.EncodeTopic("t", 1)),
-		metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
-			Replicas: []ident.BrokerID{leaderID, newcomerID}, ISR: []metadata.Member{own, newcomer}, Leader: ident.NoBroker,
-			LeaderEpoch: 1, Inquiry: metadata.InquiryTorn, Ceiling: metadata.CeilingStep,
-		})),
-	}})
-	if err != nil || feed.Await(t.Context(), result.Revision) != nil {
-		t.Fatal(err)
-	}
 	partitions := replication.NewManager(replication.Options{
 		Broker: leaderID, Store: store, Logger: slog.New(slog.DiscardHandler),
 		Settings: func(*metadata.Image, string) replication.TopicSettings {
 			return replication.TopicSettings{Log: storage.DefaultLogConfig(), MinISR: func(int) int { return 1 }}
 		},
 	})
-	empty := metadata.NewImage()
-	partitions.Apply(empty, feed.Current(), metadata.Diff(empty, feed.Current()))
-	a := &answers{
+	a := &answering{&answers{
 		broker: leaderID, image: feed.Current, partitions: partitions, store: keepers, dirs: store.Dirs,
 		logger: slog.New(slog.DiscardHandler), wake: make(chan struct{}, 1), pending: map[metadata.PartitionRef]struct{}{},
+	}, t, memory, feed}
+	a.change(metadata.NewImage(),
+		metadata.Put(metadata.BrokerKey(leaderID), metadata.EncodeBroker(&registered)),
+		metadata.Put(metadata.TopicKey(proposedTopic), metadata.EncodeTopic("t", 1)),
+		metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
+			Replicas: []ident.BrokerID{leaderID, newcomerID}, Leader: ident.NoBroker,
+			ISR:         []metadata.Member{{Broker: leaderID, Store: store.Dirs()[0].ID()}, newcomer},
+			LeaderEpoch: 1, Inquiry: metadata.InquiryTorn, Ceiling: metadata.CeilingStep,
+		})))
+	return a
+}
+
+// change writes to the cluster's metadata, and the broker's partitions follow from an image before.
+func (a *answering) change(before *metadata.Image, ops ...metadata.Op) {
+	a.t.Helper()
+	result, err := a.store.Txn(a.t.Context(), metadata.Txn{Then: ops})
+	if err != nil || a.feed.Await(a.t.Context(), result.Revision) != nil {
+		a.t.Fatal(err)
 	}
-	return &answering{a, t, memory, feed}
+	a.partitions.Apply(before, a.feed.Current(), metadata.Diff(before, a.feed.Current()))
 }
 
 // said has the broker answer, and is what the cluster knows of that.
