@@ -87,7 +87,7 @@ var cases = []benchCase{
 			atMost("restart, clean, s", 0.5), atMost("restart after kill -9, s", 1)}},
 	{name: "groups", what: "10,000 consumers in 1,000 groups", run: measureGroups, systems: brokers,
 		marks: []mark{atMostOf("broker CPU, % of a core", nameKafka, 1.0/3)}},
-	{name: "length", what: "cost with the log's length", run: measureLength, systems: brokers,
+	{name: "length", what: "cost with the log's length", run: measureLength, systems: andLimit,
 		marks: []mark{atMost("produce, CPU of the long log / short", 1.1), atMost("fetch, CPU of the long log / short", 1.1)}},
 	{name: "fsync", what: "one-record requests, 64 connections, by what is synced", run: measureFsync, systems: brokers},
 }
