@@ -219,8 +219,11 @@ func (r *Restoration) bids(ctx context.Context) ([]bid, error) {
 		}
 	}
 	slices.SortFunc(bids, func(a, b bid) int {
-		if a.Lived != b.Lived {
-			return map[bool]int{true: -1, false: 1}[a.Lived]
+		switch {
+		case a.Lived && !b.Lived:
+			return -1
+		case b.Lived && !a.Lived:
+			return 1
 		}
 		return cmp.Or(cmp.Compare(b.Revision, a.Revision), cmp.Compare(a.Broker, b.Broker))
 	})

@@ -16,14 +16,14 @@ func (r *Restoration) deleteAgain(ctx context.Context, w writing, there map[stri
 		key := TopicKey(d.ID)
 		topic := there[key]
 		states := keysOf(there, PartitionsOf(d.ID))
-		if (w.late || w.led) && !w.unused(topic, states) {
+		if w.beside() && !w.unused(topic, states) {
 			r.Logger.Warn("a topic that had been deleted was put back, and may have been used since: it stays, and so does its name", "topic", d.Name, "id", d.ID.String())
 			continue
 		}
 		// Where a topic has more partitions than one transaction can look at, one of the others may have been elected in this
 		// very moment: it goes as it would by a request for the deletion.
 		guards := []Compare{ModifiedAt(key, topic.Modified)}
-		if w.late || w.led {
+		if w.beside() {
 			for _, kv := range states[:min(len(states), MaxOps-1)] {
 				guards = append(guards, ModifiedAt(kv.Key, kv.Modified))
 			}

@@ -42,18 +42,12 @@ func TestRecoveredFromBeforeADeletion(t *testing.T) {
 			}
 			before, _ := store.Birth(t.Context())
 			memory.Rebirth(kept)
-			now, _ := store.Birth(t.Context())
 			feed, err := metadata.StartFeed(t.Context(), store, slog.New(slog.DiscardHandler))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer feed.Stop()
-			r := metadata.Restoration{
-				Store: store, Broker: 1, Image: known, Of: before.Ensemble, Birth: now, Source: metadata.FromLife, Logger: slog.New(slog.DiscardHandler),
-			}
-			if err := r.Run(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			restoreOf(t, store, before.Ensemble, metadata.FromLife, 1, known)
 			synctest.Wait()
 			image := feed.Current()
 			if topic := image.Topic("t"); topic == nil || topic.ID != again {
@@ -102,7 +96,7 @@ func TestLateAfterLivesThatHadAllThatWasKept(t *testing.T) {
 			later := imageOf(t, store)
 			memory.Rebirth(heard.Revision())
 			for _, id := range []ident.BrokerID{1, 2} {
-				restoreLife(t, store, metadata.FromLife, id, heard)
+				restoreOf(t, store, "life-1", metadata.FromLife, id, heard)
 			}
 			if next := imageOf(t, store).NextProducerID(); next <= 7000 {
 				t.Errorf("producer id %d is given out again", next)
@@ -114,7 +108,7 @@ func TestLateAfterLivesThatHadAllThatWasKept(t *testing.T) {
 					Replicas: []ident.BrokerID{1, 2, 3}, Leader: 2, LeaderEpoch: 6, Epoch: 11, ISR: members(1, 2), Ceiling: 100,
 				}))
 			}
-			restoreLife(t, store, metadata.FromJournal, 3, later)
+			restoreOf(t, store, "life-1", metadata.FromJournal, 3, later)
 			image := imageOf(t, store)
 			if got := image.Partition(ident.TopicPartition{Topic: "t"}); got.Leader != want || len(got.ISR) != 2 {
 				t.Errorf("written %t: it is %+v", written, got)
@@ -162,21 +156,6 @@ func imageOf(t *testing.T, store metadata.Store) *metadata.Image {
 	return image
 }
 
-// restoreLife has a broker put back what it knows of the first life of a store.
-func restoreLife(t *testing.T, store *memstore.Store, source metadata.Source, broker ident.BrokerID, known *metadata.Image) {
-	t.Helper()
-	birth, err := store.Birth(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := metadata.Restoration{
-		Store: store, Broker: broker, Image: known, Of: "life-1", Birth: birth, Source: source, Logger: slog.New(slog.DiscardHandler),
-	}
-	if err := r.Run(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
 // Of one that died and one that has lived, both of which know of a newcomer in an in-sync set, the one that has lived puts that back: the
 // other one can't tell whether others lead by what the keepers have kept.
 func TestThoseThatLivedPutBackFirst(t *testing.T) {
@@ -195,7 +174,7 @@ func TestThoseThatLivedPutBackFirst(t *testing.T) {
 		memory.Rebirth(kept)
 		var all sync.WaitGroup
 		for id, source := range map[ident.BrokerID]metadata.Source{1: metadata.FromJournal, 2: metadata.FromLife, 3: metadata.FromLife} {
-			all.Go(func() { restoreLife(t, store, source, id, known) })
+			all.Go(func() { restoreOf(t, store, "life-1", source, id, known) })
 		}
 		all.Wait()
 		if got := partitionIn(t, life{Store: store}); got.Epoch != 11 || len(got.ISR) != 3 {

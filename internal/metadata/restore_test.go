@@ -59,9 +59,21 @@ func knownAt(t *testing.T, revision metadata.Revision, epoch int32, retention st
 	return image
 }
 
+// restoration is of what a broker knows of a life of the store.
+func restoration(t *testing.T, store metadata.Store, of string, broker ident.BrokerID, known *metadata.Image, source metadata.Source) *metadata.Restoration {
+	t.Helper()
+	birth, err := metadata.BirthOf(bounded(t), store)
+	if err != nil {
+		t.Error(err)
+	}
+	return &metadata.Restoration{
+		Store: store, Broker: broker, Image: known, Of: of, Birth: birth, Source: source, Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
 func restoreInto(t *testing.T, store life, broker ident.BrokerID, known *metadata.Image, of string) error {
-	r := metadata.Restoration{Store: store, Broker: broker, Image: known, Of: of, Birth: store.birth, Logger: slog.New(slog.DiscardHandler)}
-	return r.Run(bounded(t))
+	t.Helper()
+	return restoration(t, store, of, broker, known, metadata.FromLife).Run(bounded(t))
 }
 
 func read(t *testing.T, store metadata.Store) (epoch int32, retention string) {
@@ -288,10 +300,13 @@ func sharedAt(t *testing.T, revision metadata.Revision, state metadata.Partition
 
 func restoreFrom(t *testing.T, store life, source metadata.Source, broker ident.BrokerID, known *metadata.Image) {
 	t.Helper()
-	r := metadata.Restoration{
-		Store: store, Broker: broker, Image: known, Of: "a", Birth: store.birth, Source: source, Logger: slog.New(slog.DiscardHandler),
-	}
-	if err := r.Run(t.Context()); err != nil {
+	restoreOf(t, store, "a", source, broker, known)
+}
+
+// restoreOf has a broker put back what it knows of a life of the store.
+func restoreOf(t *testing.T, store metadata.Store, of string, source metadata.Source, broker ident.BrokerID, known *metadata.Image) {
+	t.Helper()
+	if err := restoration(t, store, of, broker, known, source).Run(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

@@ -24,6 +24,9 @@ type writing struct {
 	told   map[ident.BrokerID]bool
 }
 
+// beside tells whether others may have gone on by what the store has: nothing of that is undone.
+func (w *writing) beside() bool { return w.late || w.led }
+
 // doubt finds out who has told all. Whose bid is further than what is put back has not: it did not come to that.
 func (r *Restoration) doubt(ctx context.Context, w *writing) error {
 	bids, err := r.bids(ctx)
@@ -113,7 +116,7 @@ func (r *Restoration) unknown(w writing, kv KV) (Op, bool) {
 		}
 		return Op{}, false
 	}
-	return Delete(kv.Key), !w.late && !w.kept && !w.led
+	return Delete(kv.Key), !w.kept && !w.beside()
 }
 
 // producersLeft is how many producer ids are left out when metadata is put back: those that were given out last may be
@@ -131,7 +134,7 @@ func (r *Restoration) value(w writing, kv KV, found bool, taken map[string]bool,
 			return nil
 		}
 		return encodeUnlessNil(w.partition(kv, found, known, r.Birth.Since))
-	case (w.late || w.led) && strings.HasPrefix(key, topicPrefix):
+	case w.beside() && strings.HasPrefix(key, topicPrefix):
 		return w.topic(kv, found, taken, value)
 	case key == producersKey && !w.late:
 		return r.producers(kv, found, value)
@@ -200,11 +203,11 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 		next.Ceiling = max(next.Ceiling, theirs.Ceiling)
 		return next
 	}
-	if (w.late || w.led) && kv.Modified > w.until {
+	if w.beside() && kv.Modified > w.until {
 		return nil // it has gone on from what was put back
 	}
 	next := theirs
-	if later(known, theirs) && (!w.late && !w.led || hasAll(known, theirs)) {
+	if later(known, theirs) && (!w.beside() || hasAll(known, theirs)) {
 		next = known
 	}
 	if w.inDoubt(next) && kv.Modified < since {
