@@ -50,8 +50,9 @@ ImageOf(kk) == IF left.loss = 0 THEN [Blank EXCEPT !.life = kk.life]
 NextRev == IF left.loss = 0 THEN k.rev ELSE k.rev + 1 \* the next revision, where it will matter
 
 NoReg == [on |-> FALSE, torn |-> FALSE, seen |-> FALSE] \* seen: the controller has acted on it
-\* What was put back: of which life, up to which revision, by whose word (lived: one that had lived on), and who told all.
-NotPut == [rev |-> 0, of |-> 0, lived |-> FALSE, told |-> {}]
+\* What was put back: of which life, up to which revision, by whose word (lived: one that had lived on), who told all, and who has been
+\* here in this life.
+NotPut == [rev |-> 0, of |-> 0, lived |-> FALSE, told |-> {}, here |-> {}]
 
 Off == [up |-> FALSE, view |-> Nothing, pend |-> {}]
 
@@ -308,12 +309,13 @@ AllTold == (k.st.reps \cup Of(Sets)) \subseteq k.put.told
 Awaited(b) ==
   \/ b \in k.st.reps /\
      \/ k.reg[b].on
-     \* What the members say may be older than the state: a late broker has brought that.
-     \/ k.st.inq = "restored" /\ k.mem[b] # 0 /\ (Bug("MembersLeftOut") => ~AllDestroyed(Counting(b)))
+     \* What others have put back of a member may be older than the state: a late broker has brought that.
+     \/ k.st.inq = "restored" /\ k.mem[b] # 0 /\ ((Bug("MembersLeftOut") \/ b \in k.put.here) => ~AllDestroyed(Counting(b)))
      \/ k.st.inq = "destroyed" /\ k.mem[b] # 0
      \/ k.st.inq = "torn" /\ Counting(b) # {} /\ ~AllDestroyed(Counting(b))
-  \* A replica that is gone, or does not know all, may have handed its copy on, by states that are known to others alone.
-  \/ k.st.inq = "restored" /\ ~AllTold /\ k.mem[b] # 0 /\ ~k.reg[b].on /\ ~Bug("ReplicasAlone")
+  \* A replica that is gone, or does not know all, may have handed its copy on, by states that are known to others alone. Who has been here
+  \* in this life has put back what it knows.
+  \/ k.st.inq = "restored" /\ ~AllTold /\ k.mem[b] # 0 /\ b \notin k.put.here /\ ~Bug("ReplicasAlone")
 
 Less(a, b) == \* b's copy is fuller than a's
   LET x == Log(a) y == Log(b) IN
@@ -406,7 +408,7 @@ Wipe(b) ==
 Registered(b, kk, broken) ==
   LET d == disk[b]
       next == [kk EXCEPT !.reg[b] = [on |-> TRUE, torn |-> d.torn, seen |-> ~d.torn], !.mem[b] = d.store,
-                         !.rev = IF kk.mem[b] # d.store /\ left.loss > 0 THEN @ + 1 ELSE @]
+                         !.rev = IF kk.mem[b] # d.store /\ left.loss > 0 THEN @ + 1 ELSE @, !.put.here = @ \cup {b}]
   IN /\ k' = next
      /\ Assumed(b, kk.st, [d EXCEPT !.known = ImageOf(next), !.full = TRUE, !.sure = ImageOf(next)], proc[b], broken)
 
@@ -473,7 +475,7 @@ PutBack(b) ==
            st == IF ~certain /\ ~Bug("NoDoubts") /\ InDoubt(image.st, told) THEN Inquired(image.st) ELSE image.st
        IN k' = [k EXCEPT !.st = st, !.rev = IF left.loss = 0 THEN @ ELSE Max({@, image.rev}) + 1,
                          !.mem = image.mem, !.said = image.said, !.led = image.led,
-                         !.put = [rev |-> image.rev, of |-> image.life, lived |-> lived, told |-> told]]
+                         !.put = [rev |-> image.rev, of |-> image.life, lived |-> lived, told |-> told, here |-> {}]]
   /\ UNCHANGED <<disk, proc, ghost, sent, left>>
 
 \* One that comes late: partition() in metadata/restore_write.go.

@@ -119,7 +119,7 @@ func (a *answers) answer(ctx context.Context, asked []metadata.PartitionRef) boo
 	txn := metadata.Txn{If: []metadata.Compare{metadata.CreatedAt(metadata.BrokerKey(a.broker), me.Epoch)}}
 	for _, ref := range asked {
 		if held := a.holding(image, ref, me.Epoch); held != nil {
-			held.Torn = slices.Contains(torn, held.Store) || a.saidTorn(image, ref, held)
+			held.Torn = held.Torn || slices.Contains(torn, held.Store)
 			txn.Then = append(txn.Then, metadata.Put(
 				metadata.AnswerKey(ref.Topic, ref.Partition, a.broker), metadata.EncodeAnswer(held)))
 		}
@@ -141,7 +141,7 @@ func (a *answers) isMe(b *metadata.Broker) bool {
 	return slices.ContainsFunc(a.dirs(), func(d *storage.Directory) bool { return b.HasStore(d.ID()) }) || len(b.Stores) == 0
 }
 
-// holding is the answer about one replica, but for Torn; nil where it is not asked any more.
+// holding is the answer about one replica; nil where it is not asked any more. It is called torn where that has been said before.
 func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoch metadata.Revision) *metadata.Answer {
 	topic := image.TopicByID(ref.Topic)
 	if topic == nil {
@@ -163,8 +163,10 @@ func (a *answers) holding(image *metadata.Image, ref metadata.PartitionRef, epoc
 	a.logger.Info("no whole copy is left: this store tells what it holds", "partition", p.Name().String(),
 		"leaderEpoch", int32(held.LeaderEpoch), "start", int64(held.LogStart), "end", int64(held.Offset),
 		"lastEpoch", int32(held.LastEpoch), "offline", held.Offline)
+	own := metadata.Member{Broker: a.broker, Store: held.Store}
 	return &metadata.Answer{
 		BrokerEpoch: epoch, LeaderEpoch: held.LeaderEpoch, Offline: held.Offline, Store: held.Store,
+		Torn:  state.SaidTorn(own, image.Answers(ref.Topic, ref.Partition)),
 		Start: held.LogStart, End: held.Offset, LastEpoch: held.LastEpoch, HighWatermark: held.HighWatermark,
 	}
 }
@@ -177,12 +179,4 @@ func (a *answers) torn() (stores []ident.StoreID) {
 		}
 	}
 	return stores
-}
-
-// saidTorn tells whether the copy has been called torn in answer to the same question already. The registration says so
-// no more since then, and the copy is no better for it.
-func (a *answers) saidTorn(image *metadata.Image, ref metadata.PartitionRef, held *metadata.Answer) bool {
-	return slices.ContainsFunc(image.Answers(ref.Topic, ref.Partition), func(old *metadata.Answer) bool {
-		return old.Torn && old.Broker == a.broker && old.Store == held.Store && old.LeaderEpoch == held.LeaderEpoch
-	})
 }

@@ -57,6 +57,16 @@ func TestATornCopyIsCalledSoWhileItIsSettled(t *testing.T) {
 	if !a.said().Torn {
 		t.Error("the copy was called torn, and is not any more")
 	}
+
+	// The state that is asked about takes the place of another one, put back by a broker that came late: it has another leader epoch.
+	a.image = a.feed.Current
+	a.change(a.feed.Current(), metadata.Put(metadata.PartitionKey(proposedTopic, 0), metadata.EncodePartition(&metadata.Partition{
+		Replicas: []ident.BrokerID{leaderID, newcomerID}, ISR: []metadata.Member{{Broker: leaderID, Store: dir.ID()}}, Leader: ident.NoBroker,
+		LeaderEpoch: 102, Epoch: 5, Inquiry: metadata.InquiryRestored, Ceiling: metadata.CeilingStep,
+	})))
+	if again := a.said(); !again.Torn || again.LeaderEpoch != 102 {
+		t.Errorf("asked once more about a state that was put back, it says %+v", again)
+	}
 }
 
 // A crash of the machine has taken a replica's log, directory and all, and another log directory can't be read, so that nobody knows

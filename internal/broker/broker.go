@@ -105,7 +105,8 @@ type Broker struct {
 	stopRelay   func()      // nil unless clients are relayed to the incumbent; the starting goroutine's
 	caughtUp    atomic.Bool // every replica here has been in sync since the start
 	leaving     atomic.Bool // told to stop, and said so to the cluster
-	kept        bool        // the log directories outlive the process; the starting goroutine's
+	told        atomic.Pointer[told]
+	kept        bool // the log directories outlive the process; the starting goroutine's
 	stopping    sync.Once
 	stopError   error
 }
@@ -158,6 +159,11 @@ func (b *Broker) start(ctx, run context.Context) error {
 	}
 	if err := b.startFeed(ctx); err != nil {
 		return err
+	}
+	if t := b.told.Load(); t.life != b.feed.Birth().Ensemble { // the keepers have lost everything once more in between
+		if err := b.joinCluster(ctx); err != nil {
+			return err
+		}
 	}
 	if err := b.identify(ctx); err != nil {
 		return err

@@ -221,21 +221,22 @@ func pairs(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
-// restoreKnown puts back what the file has, if the keepers have lost it.
+// restoreKnown puts back what the files have, if the keepers have lost it.
 func (b *Broker) restoreKnown(ctx context.Context) error {
 	known, err := readKnowledge(b.options.FS, b.config.LogDirs[0])
 	if err != nil {
 		b.logger.Warn("the metadata on the disk is damaged; the keepers have it", "used", known.image != nil, "error", err)
 	}
-	if known.image == nil {
-		return nil
-	}
 	// What a machine took with it when it went down nobody knows.
 	known.complete = known.complete && !slices.ContainsFunc(b.store.Dirs(), (*storage.Directory).Torn)
 	return b.patiently(ctx, func() error {
 		birth, err := metadata.BirthOf(ctx, b.meta.store)
-		if err != nil || birth.Ensemble == "" || birth.Ensemble == known.ensemble {
+		if err != nil {
 			return err
+		}
+		if known.image == nil || birth.Ensemble == "" || birth.Ensemble == known.ensemble {
+			b.told.Store(&told{life: birth.Ensemble})
+			return nil
 		}
 		return b.putBack(ctx, known, birth)
 	})

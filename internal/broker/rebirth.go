@@ -26,7 +26,24 @@ func (b *Broker) reborn(ctx context.Context, known *metadata.Image, before, now 
 	r := metadata.Restoration{
 		Store: b.meta.store, Broker: id, Image: known, Of: before.Ensemble, Birth: now, Source: metadata.FromLife, Logger: b.logger,
 	}
-	return r.Run(ctx)
+	if err := r.Run(ctx); err != nil {
+		return err
+	}
+	b.told.Store(&told{life: now.Ensemble, all: true})
+	if b.session == nil || b.session.revision() == 0 {
+		return nil // it is not registered yet, or stands by, and says so then
+	}
+	if err := b.session.tryUpdate(ctx); !errors.Is(err, metadata.ErrLeaseLost) {
+		return err
+	}
+	return nil // it is made anew
+}
+
+// told is in which life of the keepers this broker has put back what it knew of those before, and whether that was all that its life
+// before had acted on (metadata.Broker.Told).
+type told struct {
+	life string
+	all  bool
 }
 
 // putBack is the same for what this broker's life before has left on the disk.
@@ -39,7 +56,11 @@ func (b *Broker) putBack(ctx context.Context, known knowledge, now metadata.Birt
 	if known.complete {
 		r.Source = metadata.FromJournal
 	}
-	return r.Run(ctx)
+	if err := r.Run(ctx); err != nil {
+		return err
+	}
+	b.told.Store(&told{life: now.Ensemble, all: known.complete})
+	return nil
 }
 
 // formerID is the broker's number, as far as it is known before the metadata are.

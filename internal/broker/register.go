@@ -87,6 +87,7 @@ func (b *Broker) registration() metadata.Broker {
 		Endpoints: b.endpoints(), Own: b.ownEndpoints(), Version: b.options.Version, Leaving: b.leaving.Load(),
 		StartedMs: b.options.Began.UnixMilli(),
 	}
+	r.Told, r.ToldAll = b.hasTold()
 	for _, d := range b.store.Dirs() {
 		if d.Err() != nil {
 			r.Failed++ // what is on it may come back, so it does not count as destroyed
@@ -104,4 +105,15 @@ func (b *Broker) registration() metadata.Broker {
 		}
 	}
 	return r
+}
+
+// hasTold is what a registration says of what this broker knew of lives of the keepers before. What it has said in this life, before it was
+// started again, stays true.
+func (b *Broker) hasTold() (life string, all bool) {
+	t := b.told.Load()
+	if t == nil || t.life == "" {
+		return "", false
+	}
+	m := b.feed.Current().Member(b.id)
+	return t.life, t.all || m != nil && m.Told == t.life && m.ToldAll
 }

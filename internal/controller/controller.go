@@ -47,6 +47,8 @@ type Controller struct {
 	news    news
 	// away says that replicas are to go back to a broker that serves, and can't yet. It is of the goroutine.
 	away bool
+	// waits are the brokers of which has been said that partitions wait for them. They are of the goroutine.
+	waits map[ident.BrokerID]bool
 	// unreachable is of one that stands for the controller elsewhere.
 	unreachable error
 }

@@ -63,10 +63,14 @@ type election struct {
 	insisted bool
 	// skipped says that a copy is done without that may have led since the state was put back.
 	skipped bool
-	now     time.Time
-	topic   ident.TopicID
-	number  int32
-	asked   *metadata.Partition // the one under election, of which the stores may have told
+	// waitsFor are the brokers without which nobody is elected now, that are away or can't read the log.
+	waitsFor []ident.BrokerID
+	// life is that of the keepers.
+	life   string
+	now    time.Time
+	topic  ident.TopicID
+	number int32
+	asked  *metadata.Partition // the one under election, of which the stores may have told
 }
 
 // election is that of one topic's partition.
@@ -74,7 +78,7 @@ func (s *state) election(topic *metadata.Topic, p *metadata.Partition) *election
 	own := s.img.Config(metadata.Resource{Type: metadata.TopicResource, Name: topic.Name})
 	view := s.view.ForTopic(own)
 	return &election{
-		img: s.img, now: s.now, topic: topic.ID,
+		img: s.img, life: s.life, now: s.now, topic: topic.ID,
 		minISR: config.MinISR(view, len(p.Replicas)-len(p.Adding)), unclean: config.UncleanLeaderElection.In(view),
 	}
 }

@@ -17,14 +17,16 @@ import (
 
 // inquiry tells why the stores of a partition are to be asked, NoInquiry where they need not be.
 func (e *election) inquiry(p *metadata.Partition, isr, elr []metadata.Member) metadata.Inquiry {
+	if p.Inquiry == metadata.InquiryRestored {
+		// Whatever has become of the copies: there may be others, by a later state. A topic that allows unclean elections has all that is
+		// left of it soon, for everybody has just been started.
+		return p.Inquiry
+	}
 	if len(isr) == 0 && len(elr) == 0 && len(p.ISR)+len(p.ELR) > 0 {
 		if p.Inquiry == metadata.InquiryUnclean || e.unclean {
 			return metadata.InquiryUnclean
 		}
 		return metadata.InquiryDestroyed
-	}
-	if p.Inquiry == metadata.InquiryRestored {
-		return p.Inquiry // a topic that allows unclean elections has all its copies soon, for everybody has just been started
 	}
 	whole := func(m metadata.Member) bool {
 		s := e.standing(m)
@@ -67,12 +69,7 @@ func (e *election) standing(m metadata.Member) standing {
 
 // saidTorn tells whether a copy's broker has said so, be it gone since.
 func (e *election) saidTorn(m metadata.Member) bool {
-	if e.asked == nil || e.asked.Inquiry == metadata.NoInquiry {
-		return false
-	}
-	return slices.ContainsFunc(e.img.Answers(e.topic, e.number), func(a *metadata.Answer) bool {
-		return a.Torn && a.Broker == m.Broker && a.Store == m.Store && a.LeaderEpoch == e.asked.LeaderEpoch
-	})
+	return e.asked != nil && e.asked.SaidTorn(m, e.img.Answers(e.topic, e.number))
 }
 
 // mayLack tells whether a copy's end may be missing: it is no eligible one.
@@ -87,14 +84,14 @@ func (e *election) inquire(p *metadata.Partition, why metadata.Inquiry) (*metada
 			next.LeaderEpoch++ // else it is the same question, put to fewer: what has been said of torn copies holds
 		}
 		next.Epoch++
+		e.noteAway(e.allAwaited(&next, nil), nil)
 		return &next, nil
 	}
 	answers := e.answers(p)
-	for _, id := range p.Replicas {
-		if !e.awaited(p, id, answers[id]) {
-			continue
-		}
-		if e.skipped = p.Inquiry == metadata.InquiryRestored && e.insisted && e.img.Broker(id) == nil; !e.skipped {
+	if awaited := e.allAwaited(p, answers); len(awaited) > 0 {
+		here := func(id ident.BrokerID) bool { return e.img.Broker(id) != nil }
+		if e.skipped = p.Inquiry == metadata.InquiryRestored && e.insisted && !slices.ContainsFunc(awaited, here); !e.skipped {
+			e.noteAway(awaited, answers)
 			return nil, nil
 		}
 	}
@@ -121,6 +118,37 @@ func (e *election) answers(p *metadata.Partition) map[ident.BrokerID]*metadata.A
 		}
 	}
 	return valid
+}
+
+// noteAway notes who of those that are awaited is not about to answer.
+func (e *election) noteAway(awaited []ident.BrokerID, answers map[ident.BrokerID]*metadata.Answer) {
+	e.waitsFor = slices.DeleteFunc(awaited, func(id ident.BrokerID) bool { return e.img.Broker(id) != nil && answers[id] == nil })
+}
+
+// allAwaited are the brokers without whose word nobody is elected.
+func (e *election) allAwaited(p *metadata.Partition, answers map[ident.BrokerID]*metadata.Answer) []ident.BrokerID {
+	awaited := slices.DeleteFunc(slices.Clone(p.Replicas), func(id ident.BrokerID) bool { return !e.awaited(p, id, answers[id]) })
+	if p.Inquiry != metadata.InquiryRestored || e.allTold(p) {
+		return awaited
+	}
+	for _, m := range e.img.Members() {
+		if m.Told != e.life && !slices.Contains(awaited, m.ID) {
+			awaited = append(awaited, m.ID)
+		}
+	}
+	return awaited
+}
+
+// allTold tells whether all whose copies there are have put back all that they knew, be they gone since. One that was wiped, or whose
+// journals lack their end, may have handed its copy on, by states of which others know, whoever they are: all members are waited for
+// then, until each has put back what it knows. One that has a later state puts that in the place of this one. So a copy that counts as
+// destroyed only by what others have put back of its broker, which may be older than the state, is waited for as well.
+func (e *election) allTold(p *metadata.Partition) bool {
+	untold := func(id ident.BrokerID) bool {
+		m := e.img.Member(id)
+		return m == nil || m.Told != e.life || !m.ToldAll
+	}
+	return !slices.ContainsFunc(p.Replicas, untold) && !p.AnyMember(func(m metadata.Member) bool { return untold(m.Broker) })
 }
 
 // awaited tells whether a replica's answer is needed still. Those that live always answer. Of those that are away, and those in a
@@ -178,8 +206,11 @@ func (e *election) fuller(a, b *metadata.Answer) bool {
 }
 
 // mayHaveGoneOn tells whether copies that are destroyed or torn were enough to acknowledge records alone, by a later state
-// than the one that was put back.
+// than the one that was put back, or all that counted by that are destroyed.
 func (e *election) mayHaveGoneOn(p *metadata.Partition) bool {
+	if isr, elr := e.surviving(p); len(isr)+len(elr) == 0 && len(p.ISR)+len(p.ELR) > 0 {
+		return true
+	}
 	lacking := filter(slices.Concat(p.ISR, p.ELR), func(m metadata.Member) bool { return e.standing(m) == destroyed || e.mayLack(m) })
 	return len(lacking) >= max(1, e.minISR)
 }

@@ -8,7 +8,7 @@ import (
 // planLeaders looks at every partition and elects where the brokers registered ask for it. It comes with
 // each broker that registers or goes, and with each election of a controller.
 func planLeaders(s *state) changes {
-	var made changes
+	made := changes{all: true}
 	for topic := range s.img.Topics() {
 		for n, p := range topic.Partitions() {
 			planPartition(s, topic, n, p, &made)
@@ -39,6 +39,7 @@ func planPartition(s *state, topic *metadata.Topic, n int32, p *metadata.Partiti
 	e := s.election(topic, p)
 	e.number = n
 	next, loss := e.elect(p)
+	made.wait(e.waitsFor)
 	now := p
 	if next != nil {
 		now = next

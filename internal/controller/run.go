@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"barnabas/internal/ident"
@@ -88,8 +90,9 @@ func (c *Controller) settle(ctx context.Context, made changes) error {
 // state is what a plan sees now.
 func (c *Controller) state() *state {
 	now := c.options.Clock()
+	img := c.options.Feed.Current() // before the life: what is said in an older one counts for nothing in this
 	return &state{
-		img: c.options.Feed.Current(), view: c.options.View(), now: now,
+		img: img, life: c.options.Feed.Birth().Ensemble, view: c.options.View(), now: now,
 		random:     rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
 		newTopicID: ident.NewTopicID,
 		policy:     c.options.Policy,
@@ -241,6 +244,7 @@ func (c *Controller) carry(ctx context.Context, plan func(*state) changes) error
 	for {
 		made := plan(c.state())
 		c.logElections(made)
+		c.logWaits(made)
 		err := c.settle(ctx, made)
 		if !errors.Is(err, errConflict) {
 			return err
@@ -259,6 +263,33 @@ func (c *Controller) logElections(made changes) {
 			"from", int64(loss.Start), "to", int64(loss.End), "kind", string(loss.Kind),
 			"leaderEpoch", int32(loss.LeaderEpoch), "cause", loss.Cause)
 	}
+}
+
+// logWaits says for whom partitions wait, once for each broker while that is so.
+func (c *Controller) logWaits(made changes) {
+	said := c.waits
+	if made.all {
+		c.waits = made.waits
+	}
+	var more []ident.BrokerID
+	for _, id := range slices.Sorted(maps.Keys(made.waits)) {
+		if !said[id] {
+			more = append(more, id)
+		}
+	}
+	if len(more) == 0 {
+		return
+	}
+	if !made.all {
+		c.waits = maps.Clone(said)
+		if c.waits == nil {
+			c.waits = map[ident.BrokerID]bool{}
+		}
+		maps.Copy(c.waits, made.waits)
+	}
+	c.options.Logger.Warn("partitions have no leader until brokers that are away, or can't read a log directory, have said what they hold and know: "+
+		"others may lack some of it. Start them; one that is gone for good is to be unregistered (kafka-cluster unregister)",
+		"brokers", more, "partitions", made.waiting)
 }
 
 // refuseQueued answers the commands that wait for a controller that is none.

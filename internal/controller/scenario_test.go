@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -34,6 +35,7 @@ type stage struct {
 	topics int
 	view   *config.View
 	down   map[ident.BrokerID]bool // brokers whose machines went down, which nobody has noticed
+	lives  int                     // of the keepers
 }
 
 func newStage(t *testing.T) *stage {
@@ -45,7 +47,7 @@ func newStage(t *testing.T) *stage {
 
 func (s *stage) state() *state {
 	return &state{
-		img: s.img, view: s.view, now: time.UnixMilli(1000), random: s.random,
+		img: s.img, life: s.life(), view: s.view, now: time.UnixMilli(1000), random: s.random,
 		newTopicID: func() ident.TopicID {
 			s.topics++
 			return ident.TopicID{0: byte(s.topics)}
@@ -53,10 +55,12 @@ func (s *stage) state() *state {
 	}
 }
 
+func (s *stage) life() string { return fmt.Sprint("life ", s.lives) }
+
 // event carries out one line and describes the outcome.
 func (s *stage) event(verb string, args []string) []string {
 	switch verb {
-	case "broker": // broker 1 store=a rack=r torn leaving failed=1
+	case "broker": // broker 1 store=a rack=r torn untold silent leaving failed=1
 		s.register(args)
 		return s.lead()
 	case "unnoticed": // as broker, and the controller has not looked yet
@@ -133,6 +137,15 @@ func (s *stage) event(verb string, args []string) []string {
 		next.ISR = filter(p.ISR, func(m metadata.Member) bool { return slices.Contains(brokerIDs(args[1]), m.Broker) })
 		s.apply(metadata.Put(s.keyOf(topic, args[0]), metadata.EncodePartition(&next)))
 		return s.show(topic.Name)
+	case "loss": // the keepers lose everything, all brokers die, and a partition is put back, in doubt: loss t-0
+		s.lives++
+		for _, b := range s.img.Brokers() {
+			s.apply(metadata.Delete(metadata.BrokerKey(b.ID)))
+		}
+		return s.event("putback", args)
+	case "waits": // for whom partitions have no leader
+		made := planLeaders(s.state())
+		return []string{fmt.Sprint(made.waiting, " wait for ", slices.Sorted(maps.Keys(made.waits)))}
 	case "putback": // a state from somebody's disk, while others have not said what they know: putback t-0
 		topic, p := s.partition(args[0])
 		next := *p
@@ -179,7 +192,7 @@ func (s *stage) exchange(args []string) []string {
 }
 
 func (s *stage) register(args []string) {
-	b := &metadata.Broker{ID: brokerID(args[0]), Features: SupportedFeatures()}
+	b := &metadata.Broker{ID: brokerID(args[0]), Features: SupportedFeatures(), Told: s.life(), ToldAll: true}
 	for _, arg := range args[1:] {
 		switch name, value, _ := strings.Cut(arg, "="); name {
 		case "store":
@@ -189,7 +202,11 @@ func (s *stage) register(args []string) {
 		case "rack":
 			b.Rack = value
 		case "torn":
-			b.Torn = true
+			b.Torn, b.ToldAll = true, false
+		case "untold": // its disk does not have all that it knew when the keepers lost everything
+			b.ToldAll = false
+		case "silent": // it has lived on, and has not put back yet what it knows
+			b.Told = ""
 		case "leaving":
 			b.Leaving = true
 		case "failed":

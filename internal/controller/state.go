@@ -11,7 +11,9 @@ import (
 
 // state is what a plan may look at. A plan changes nothing: it returns the changes to be made.
 type state struct {
-	img  *metadata.Image
+	img *metadata.Image
+	// life is the keepers' (metadata.Birth), of which the image is, or a later one.
+	life string
 	view *config.View
 	now  time.Time
 	// random is for placement, so that a scenario places as it did before.
@@ -25,6 +27,11 @@ type changes struct {
 	units []unit
 	// losses are those that the units enter into the ledger.
 	losses []*metadata.Loss
+	// waits are the brokers without which partitions have no leader, and waiting counts those partitions, of all where all is set, and
+	// else of those that were looked at.
+	waits   map[ident.BrokerID]bool
+	waiting int
+	all     bool
 }
 
 // unit are operations that belong together. Those that fit into one transaction are one; of longer units
@@ -39,6 +46,19 @@ func (c *changes) add(ops ...metadata.Op) { c.units = append(c.units, unit{ops: 
 
 func (c *changes) guarded(guard metadata.Compare, ops ...metadata.Op) {
 	c.units = append(c.units, unit{ops: ops, guard: &guard})
+}
+
+// wait notes without whom a partition has no leader.
+func (c *changes) wait(brokers []ident.BrokerID) {
+	if len(brokers) == 0 {
+		return
+	}
+	if c.waiting++; c.waits == nil {
+		c.waits = map[ident.BrokerID]bool{}
+	}
+	for _, id := range brokers {
+		c.waits[id] = true
+	}
 }
 
 func (c *changes) empty() bool { return len(c.units) == 0 }

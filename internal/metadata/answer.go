@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/btree"
@@ -92,6 +93,15 @@ func (img *Image) Answers(id ident.TopicID, partition int32) (answers []*Answer)
 		return true
 	})
 	return answers
+}
+
+// SaidTorn tells whether a copy has been called torn in answer to the question that is asked now, of which these are the answers. Its
+// broker's registration says so no more since then, and the copy is no better for it. Of a state that was put back it holds whatever
+// question it was in answer to, for that may be another one by now: a broker has come that knows of a later state.
+func (p *Partition) SaidTorn(m Member, answers []*Answer) bool {
+	return p.Inquiry != NoInquiry && slices.ContainsFunc(answers, func(a *Answer) bool {
+		return a.Torn && a.Broker == m.Broker && a.Store == m.Store && (a.LeaderEpoch == p.LeaderEpoch || p.Inquiry == InquiryRestored)
+	})
 }
 
 // PartitionRef names a partition by its topic's id.

@@ -29,6 +29,11 @@ type Broker struct {
 	Torn bool `json:"torn,omitempty"`
 	// TornStores are those of Stores that Torn is about; where it names none, all of them.
 	TornStores []ident.StoreID `json:"tornStores,omitempty"`
+	// Told is the life of the keepers in which the broker has put back what it knew of those before, as far as it knew anything. One
+	// that has gone on while the keepers were lost has not for a moment, and a registration that others have put back is of a life before.
+	Told string `json:"told,omitempty"`
+	// ToldAll says that this was all that its number had acted on. One that was wiped, or whose machine went down, can't say so.
+	ToldAll bool `json:"toldAll,omitempty"`
 	// Leaving says that the broker has been told to stop and wants others to lead. It joins no in-sync set any more.
 	Leaving bool `json:"leaving,omitempty"`
 	// Rack is broker.rack, empty if not given.

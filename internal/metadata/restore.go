@@ -90,7 +90,6 @@ func (r *Restoration) Run(ctx context.Context) error {
 	if lived && r.allKept() {
 		return r.leaveProducersOut(ctx) // it has kept all else that is known here
 	}
-	own := bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile, r.Source == FromLife}
 	done, found, err := r.restored(ctx)
 	if err != nil {
 		return err
@@ -98,7 +97,7 @@ func (r *Restoration) Run(ctx context.Context) error {
 	if found {
 		return r.late(ctx, done)
 	}
-	if err := r.say(ctx, own); err != nil {
+	if err := r.say(ctx); err != nil {
 		return err
 	}
 	bids, err := r.hear(ctx)
@@ -117,7 +116,12 @@ func (r *Restoration) Run(ctx context.Context) error {
 			return r.late(ctx, done)
 		}
 	}
-	return r.putBack(ctx, own)
+	return r.putBack(ctx)
+}
+
+// own is what this broker says.
+func (r *Restoration) own() bid {
+	return bid{r.Birth.Ensemble, r.Of, r.Image.Revision(), r.Broker, r.Source != FromFile, r.Source == FromLife}
 }
 
 func (r *Restoration) checkCluster(ctx context.Context) error {
@@ -169,8 +173,8 @@ func (r *Restoration) word(ctx context.Context, key string) (b bid, said Revisio
 	return b, kv.Modified, b.Ensemble == r.Birth.Ensemble, nil
 }
 
-func (r *Restoration) say(ctx context.Context, own bid) error {
-	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(bidPrefix+strconv.Itoa(int(r.Broker)), encodeJSON(own))}})
+func (r *Restoration) say(ctx context.Context) error {
+	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(bidPrefix+strconv.Itoa(int(r.Broker)), encodeJSON(r.own()))}})
 	return err
 }
 
@@ -245,8 +249,8 @@ func (r *Restoration) await(ctx context.Context) (bid, bool, error) {
 
 // late adds the partitions that are newer here than what was put back already, and topics that nobody knew of.
 func (r *Restoration) late(ctx context.Context, done bid) error {
-	if done.Revision >= r.Image.Revision() || done.Of != r.Of {
-		return nil
+	if done.Revision >= r.Image.Revision() {
+		return nil // revisions of a later life are beyond all before
 	}
 	_, since, _, err := r.word(ctx, restoredKey)
 	if err != nil {
@@ -260,7 +264,7 @@ func (r *Restoration) late(ctx context.Context, done bid) error {
 }
 
 // putBack writes all that is known, and says so; where another one has done it, only what is newer.
-func (r *Restoration) putBack(ctx context.Context, own bid) error {
+func (r *Restoration) putBack(ctx context.Context) error {
 	done, found, err := r.restored(ctx)
 	if err != nil {
 		return err
@@ -269,20 +273,18 @@ func (r *Restoration) putBack(ctx context.Context, own bid) error {
 		return r.late(ctx, done)
 	}
 	began := time.Now()
-	w := writing{kept: r.allKept(), until: r.Birth.Since - 1}
-	if lived, err := r.lived(ctx); err != nil {
+	lived, err := r.lived(ctx)
+	if err != nil {
 		return err
-	} else if !lived {
-		if err := r.doubt(ctx, &w); err != nil {
-			return err
-		}
-	} else {
-		w.led = r.Source != FromLife
+	}
+	w := writing{kept: r.allKept(), until: r.Birth.Since - 1, led: lived && r.Source != FromLife}
+	if err := r.doubt(ctx, &w, lived); err != nil {
+		return err
 	}
 	if err := r.write(ctx, w); err != nil {
 		return err
 	}
-	_, err = r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(own)), DeletePrefix(bidPrefix)}})
+	_, err = r.Store.Txn(ctx, Txn{Then: []Op{Put(restoredKey, encodeJSON(r.own())), DeletePrefix(bidPrefix)}})
 	if err == nil {
 		r.Logger.Warn("the metadata that the keepers lost was put back", "cluster", r.Image.ClusterID().String(),
 			"revision", int64(r.Image.Revision()), "took", time.Since(began).Round(time.Millisecond).String())

@@ -11,8 +11,8 @@ import (
 
 // writing is what of the things known is put back.
 type writing struct {
-	// late: another one has put back what it knew. Nothing but partitions, topics, what stores have said, losses, members that
-	// nobody knew of, and deletions of topics nobody has used since is added then, and nothing that was written after until is replaced unless its stores are asked still.
+	// late: another one has put back what it knew. Nothing but partitions, topics, what stores have said, losses, members that nobody knew of, or
+	// knew less of, and deletions of topics nobody has used since is added then, and nothing that was written after until is replaced unless its stores are asked still.
 	late  bool
 	until Revision
 	// kept: the store has kept more than is known here. Nothing is added, and doubts are entered.
@@ -27,23 +27,26 @@ type writing struct {
 // beside tells whether others may have gone on by what the store has: nothing of that is undone.
 func (w *writing) beside() bool { return w.late || w.led }
 
-// doubt finds out who has told all. Whose bid is further than what is put back has not: it did not come to that.
-func (r *Restoration) doubt(ctx context.Context, w *writing) error {
+// doubt finds out who has told all. Whose bid is further than what is put back has not: it did not come to that. Where a broker has lived
+// nothing is in doubt, for what there was such a one knows; unless it is one of those whose bid is further.
+func (r *Restoration) doubt(ctx context.Context, w *writing, lived bool) error {
 	bids, err := r.bids(ctx)
 	if err != nil {
 		return err
 	}
-	w.doubts, w.told = true, map[ident.BrokerID]bool{}
+	w.doubts, w.told = !lived, map[ident.BrokerID]bool{}
 	for _, b := range bids {
-		w.told[b.Broker] = b.Complete && b.Of == r.Of && b.Revision <= r.Image.Revision()
+		further := b.Revision > r.Image.Revision()
+		w.doubts = w.doubts || b.Lived && further
+		w.told[b.Broker] = b.Complete && b.Of == r.Of && !further
 	}
 	return nil
 }
 
 // inDoubt tells whether somebody who has not told all may have led the partition by a later state than this.
 func (w *writing) inDoubt(p *Partition) bool {
-	if !w.doubts || p.Inquiry != NoInquiry && p.Inquiry != InquiryTorn {
-		return false // those that are asked for another reason wait for as many
+	if !w.doubts {
+		return false
 	}
 	return slices.ContainsFunc(p.Replicas, func(id ident.BrokerID) bool { return !w.told[id] }) ||
 		p.AnyMember(func(m Member) bool { return !w.told[m.Broker] })
@@ -138,14 +141,30 @@ func (r *Restoration) value(w writing, kv KV, found bool, taken map[string]bool,
 		return w.topic(kv, found, taken, value)
 	case key == producersKey && !w.late:
 		return r.producers(kv, found, value)
-	case w.late && (strings.HasPrefix(key, memberPrefix) || strings.HasPrefix(key, lossPrefix)):
+	case w.late && strings.HasPrefix(key, memberPrefix):
+		return r.member(kv, found, value)
+	case w.late && strings.HasPrefix(key, lossPrefix):
 		if found {
-			return nil // what its broker has said in this life, or others have put back, stays
+			return nil
 		}
 		return value
 	case w.kept, w.late && !strings.HasPrefix(key, answerPrefix):
 		return nil
 	case found && (string(kv.Value) == string(value) || kv.Modified >= r.Birth.Since):
+		return nil
+	}
+	return value
+}
+
+// member is what a late one adds: a member that nobody knew of, or one that was started again since, with other stores perhaps. What
+// its broker has said in this life stays.
+func (r *Restoration) member(kv KV, found bool, value []byte) []byte {
+	if !found {
+		return value
+	}
+	theirs, err := DecodeBroker(kv)
+	known, broken := DecodeBroker(KV{Key: kv.Key, Value: value})
+	if err != nil || broken != nil || theirs.Told == r.Birth.Ensemble || known.StartedMs <= theirs.StartedMs {
 		return nil
 	}
 	return value
@@ -195,8 +214,8 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 		return nil
 	}
 	if theirs.Inquiry == InquiryRestored {
-		if known.Epoch < theirs.Epoch {
-			return nil // it is of no later moment than the state that the stores are asked about, which has one epoch more
+		if !later(known, beforeInquired(theirs)) {
+			return nil
 		}
 		next := inquired(known)
 		next.LeaderEpoch, next.Epoch = max(next.LeaderEpoch, theirs.LeaderEpoch), max(next.Epoch, theirs.Epoch)
@@ -223,16 +242,23 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 // and no leader epoch may be given to two leaders.
 const leaderEpochsLeft = 100
 
-// inquired is a state whose stores are asked before anybody leads. What they have said of torn copies is of a leader epoch,
-// which stays then.
+// ceilingLeft is how many offsets are left out: a leader that is known to nobody may have raised the ceiling.
+const ceilingLeft = 100 * CeilingStep
+
+// inquired is a state whose stores are asked before anybody leads. Where they were asked already, that may have had its end, and others
+// may have led; what they have said of torn copies holds for this question too.
 func inquired(p *Partition) *Partition {
 	next := *p
-	if p.Inquiry == NoInquiry {
-		next.LeaderEpoch += leaderEpochsLeft
-	}
+	next.LeaderEpoch += leaderEpochsLeft
+	next.Ceiling += ceilingLeft
 	next.Inquiry, next.Leader = InquiryRestored, ident.NoBroker
 	next.Epoch++
 	return &next
+}
+
+// beforeInquired has the epochs of the state that inquired was given.
+func beforeInquired(p *Partition) *Partition {
+	return &Partition{LeaderEpoch: p.LeaderEpoch - leaderEpochsLeft, Epoch: p.Epoch - 1}
 }
 
 // hasAll tells whether whoever counts by a state has what may have been acknowledged by another one that the store has: who leads by that
