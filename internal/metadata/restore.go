@@ -70,8 +70,10 @@ type Restoration struct {
 const (
 	// bidsWithin is how long the others that served are waited for.
 	bidsWithin = 3 * time.Second
-	// restoredWithin is how long the furthest one may take before the next one does it.
+	// restoredWithin is how long the furthest one may be silent before the next one does it, and sayAgain how often it says that
+	// it is about it: a million partitions take their time.
 	restoredWithin = 10 * time.Second
+	sayAgain       = time.Second
 	restorePoll    = 20 * time.Millisecond
 )
 
@@ -108,7 +110,7 @@ func (r *Restoration) Run(ctx context.Context) error {
 		if b.Broker == r.Broker {
 			break
 		}
-		done, found, err := r.await(ctx)
+		done, found, err := r.await(ctx, b.Broker)
 		if err != nil {
 			return err
 		}
@@ -173,8 +175,10 @@ func (r *Restoration) word(ctx context.Context, key string) (b bid, said Revisio
 	return b, kv.Modified, b.Ensemble == r.Birth.Ensemble, nil
 }
 
+func bidKey(id ident.BrokerID) string { return bidPrefix + strconv.Itoa(int(id)) }
+
 func (r *Restoration) say(ctx context.Context) error {
-	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(bidPrefix+strconv.Itoa(int(r.Broker)), encodeJSON(r.own()))}})
+	_, err := r.Store.Txn(ctx, Txn{Then: []Op{Put(bidKey(r.Broker), encodeJSON(r.own()))}})
 	return err
 }
 
@@ -234,12 +238,20 @@ func (r *Restoration) bids(ctx context.Context) ([]bid, error) {
 	return bids, nil
 }
 
-// await waits for another one to put back what it knows.
-func (r *Restoration) await(ctx context.Context) (bid, bool, error) {
+// await waits for another one to put back what it knows, for as long as that one says now and then that it is about it.
+func (r *Restoration) await(ctx context.Context, other ident.BrokerID) (bid, bool, error) {
+	var heard Revision
 	for end := time.Now().Add(restoredWithin); ; {
 		done, found, err := r.restored(ctx)
 		if err != nil || found || time.Now().After(end) {
 			return done, found, err
+		}
+		_, said, _, err := r.word(ctx, bidKey(other))
+		if err != nil {
+			return bid{}, false, err
+		}
+		if said > heard {
+			heard, end = said, time.Now().Add(restoredWithin)
 		}
 		if err := pause(ctx, restorePoll); err != nil {
 			return bid{}, false, err

@@ -2,8 +2,10 @@ package metadata_test
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -58,6 +60,28 @@ func TestOneThatKnowsMoreIsSilent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Who puts back a lot takes its time, and says that it is about it: nobody else puts back what is less meanwhile.
+func TestOneThatTakesItsTimeIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newLife("b")
+		defer store.Close()
+		const furthest = `{"ensemble":"b","of":"a","revision":120,"broker":2,"complete":true,"lived":true}`
+		put(t, store, "restores/2", []byte(furthest))
+		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2)}
+		var second sync.WaitGroup
+		second.Go(func() { restoreFrom(t, store, metadata.FromLife, 1, sharedAt(t, 100, state, nil)) })
+		for range 30 {
+			time.Sleep(time.Second)
+			put(t, store, "restores/2", []byte(furthest))
+		}
+		if page, err := store.Range(t.Context(), metadata.RangeRequest{Prefix: metadata.PartitionsOf(lifeTopic)}); err != nil || len(page.KVs) > 0 {
+			t.Errorf("meanwhile %v was put back, error %v", page.KVs, err)
+		}
+		put(t, store, "restored", []byte(furthest))
+		second.Wait()
+	})
 }
 
 // What was put back was of another life than what a late broker knows: revisions tell which is newer all the same.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"barnabas/internal/ident"
 )
@@ -59,10 +60,17 @@ func (r *Restoration) write(ctx context.Context, w writing) error {
 		return err
 	}
 	var txn Txn
+	said := time.Now()
 	flush := func() error {
 		defer func() { txn = Txn{} }()
 		if len(txn.Then) == 0 {
 			return nil
+		}
+		if !w.late && time.Since(said) > sayAgain {
+			if err := r.say(ctx); err != nil {
+				return err
+			}
+			said = time.Now()
 		}
 		result, err := r.Store.Txn(ctx, txn)
 		if err != nil || result.OK {
