@@ -143,3 +143,30 @@ func TestLateKnowsAMembersNewerStore(t *testing.T) {
 		})
 	}
 }
+
+// The keepers have kept the state of a partition, and all that have a replica of it have told all that they know: it is led. Another broker comes
+// late that knows no more of that partition: it goes on being led.
+func TestLateLeavesAloneWhatIsInNoDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := memstore.New().Open(memstore.Faults{})
+		defer inner.Close()
+		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
+		for key, value := range sharedAt(t, 1, state, nil).Contents() {
+			put(t, inner, key, value)
+		}
+		page, err := inner.Range(t.Context(), metadata.RangeRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
+		var all sync.WaitGroup
+		for id := range ident.BrokerID(3) {
+			all.Go(func() { restoreFrom(t, store, metadata.FromJournal, id+1, sharedAt(t, 96, state, nil)) })
+		}
+		all.Wait()
+		restoreFrom(t, store, metadata.FromJournal, 4, sharedAt(t, 97, state, nil))
+		if got := partitionIn(t, store); got.Leader != 1 || got.Inquiry != metadata.NoInquiry {
+			t.Errorf("it is %+v", got)
+		}
+	})
+}

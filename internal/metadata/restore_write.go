@@ -237,6 +237,9 @@ func (w *writing) partition(kv KV, found bool, known *Partition, since Revision)
 	if later(known, theirs) && (!w.beside() || hasAll(known, theirs)) {
 		next = known
 	}
+	if w.late && next == theirs {
+		return nil // what was in doubt of it the first one has seen
+	}
 	if w.inDoubt(next) && kv.Modified < since {
 		return inquired(next)
 	}
