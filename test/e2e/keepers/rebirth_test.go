@@ -164,6 +164,7 @@ func TestAllKeepersWipedWhileBrokersAreDown(t *testing.T) {
 	for _, k := range e.keepers {
 		e.wipe(k)
 	}
+	began := time.Now()
 	e.launchAll()
 	for _, b := range e.brokers {
 		e.launchBroker(b)
@@ -171,6 +172,7 @@ func TestAllKeepersWipedWhileBrokersAreDown(t *testing.T) {
 	for _, b := range e.brokers {
 		e.ready(b)
 	}
+	t.Logf("all are ready again after %s", time.Since(began).Round(time.Millisecond))
 	after := e.describe(admin)
 	if got := e.cluster(admin); got != cluster || after.ID != before.ID {
 		t.Errorf("cluster %s with topic %v, it was %s with %v", got, after.ID, cluster, before.ID)
