@@ -19,6 +19,9 @@ import (
 // answer answers another member's question.
 func (m *Member) answer(ctx context.Context, q question, from string) answer {
 	self := m.standing()
+	if server := m.running(); server != nil && self.Log.Leads() && q.From.Log != nil && !q.From.Running {
+		self.Had = progressOf(server, q.From.Log.Member)
+	}
 	a := answer{Self: &self, Seen: from}
 	if q.Number != m.options.Number {
 		a.Refused = fmt.Sprintf("this is keeper %d: the address that was given for keeper %d leads here", m.options.Number, q.Number)

@@ -42,6 +42,10 @@ func (h *Hall) led(n int) Decision {
 	case !other.descends(own):
 		return Decision{Do: Refuse, Why: fmt.Sprintf(
 			"the directory belongs to another ensemble (%s) than keeper %d and its followers do (%s)", own.Ensemble, n, other.Ensemble)}
+	case other.Ensemble == own.Ensemble && other.Has(own.Member) && !h.Self.Running && h.Heard[n].Had > own.Index:
+		// What it has acknowledged counts on it, and raft can't go on with a member that forgets.
+		return Decision{Do: Discard, Via: n, Why: fmt.Sprintf(
+			"this log is an old one: it ends at %d, and keeper %d, which leads, knows that it went to %d", own.Index, n, h.Heard[n].Had)}
 	case other.Ensemble == own.Ensemble && other.Has(own.Member):
 		return Decision{Do: Start, Why: fmt.Sprintf("the ensemble lives, keeper %d leads it", n)}
 	}

@@ -21,8 +21,8 @@ import (
 //	silent N WHY                why another one did not answer
 //	decide                      what is to be done
 //
-// LOG is [runs] NAME[<ANCESTOR][*] TERM/INDEX of 1,2,3 [as 3'] [leader N]: members with a ~ are learners, a
-// log with a * is newborn, and an engine runs on it or not.
+// LOG is [runs] NAME[<ANCESTOR][*] TERM/INDEX of 1,2,3 [as 3'] [leader N] [had N]: members with a ~ are learners, a
+// log with a * is newborn, and an engine runs on it or not. A leader may know how far the log of the one that asks has been.
 type stage struct {
 	configured []int
 	hall       Hall
@@ -100,6 +100,8 @@ func (s *stage) standing(words []string) Standing {
 			l.Member = identity(words[i+1])
 		case "leader":
 			l.Leader = identity(words[i+1])
+		case "had":
+			st.Had = uint64(number(words[i+1]))
 		}
 	}
 	st.Log = l

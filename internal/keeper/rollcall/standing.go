@@ -26,6 +26,8 @@ type Standing struct {
 	Leaving bool `json:"leaving,omitempty"`
 	// Running says that its engine runs on the log: it may vote, and may be voted for.
 	Running bool `json:"running,omitempty"`
+	// Had is, in what a leader answers, how far the log of the one that asks has been, 0 where it does not know.
+	Had uint64 `json:"had,omitempty"`
 }
 
 // Log is a member's log and what it knows of the ensemble by it.

@@ -41,6 +41,37 @@ func TestOldLog(t *testing.T) {
 	w.check()
 }
 
+// A keeper's disk is put back as it was some time ago, while the ensemble knows that the keeper has had more: its vote would be for
+// what it no longer has. The log is put aside, and the keeper joins anew.
+func TestDiskPutBack(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	w := e.write()
+	w.goesOn()
+	leader, k := e.leader(e.keepers...), e.keepers[0]
+	if k == leader {
+		k = e.keepers[1]
+	}
+	k.kill()
+	old := t.TempDir() + "/copy"
+	if err := os.CopyFS(old, os.DirFS(k.dir)); err != nil {
+		t.Fatal(err)
+	}
+	e.launch(k)
+	e.ready(k)
+	w.goesOn()
+	k.kill()
+	k.dir = old
+	e.launch(k)
+	e.ready(k)
+	w.goesOn()
+	leader.kill() // and its log, not the one that was put back, decides what is left
+	w.goesOn()
+	e.launch(leader)
+	e.allReady()
+	w.check()
+}
+
 // A directory of another ensemble is refused, and left as it is.
 func TestDirectoryOfAnotherEnsemble(t *testing.T) {
 	t.Parallel()
