@@ -23,6 +23,12 @@ func explain(err error, c *config.Broker) error {
 		advice = "the user that runs the broker may not: ports below 1024 and directories of others need permission"
 	case errors.Is(err, errRealZooKeeper):
 		advice = "Barnabas keeps its metadata in keepers of its own: run `barnabas keeper` in ZooKeeper's place, or leave zookeeper.connect out"
+	case errors.Is(err, keeper.ErrLogin):
+		advice = "correct keeper.user and keeper.password, or the user and the password in zookeeper.connect=etcd://user:password@host:2379"
+	case errors.Is(err, metadata.ErrDenied):
+		advice = fmt.Sprintf("grant the user of the etcd cluster reading and writing of all keys below %s: etcdctl role grant-permission ROLE readwrite --prefix=true %[1]s", keeper.Root(c.Keepers.Chroot))
+	case errors.Is(err, metadata.ErrFull):
+		advice = "the keepers take no more: raise their keeper.quota.bytes (ZOO_QUOTA_BYTES), or --quota-backend-bytes of an etcd of your own, and disarm its alarm"
 	case errors.Is(err, keeper.ErrAddrInUse):
 		advice = "another process listens there: stop it, or choose another address with keeper.listener="
 	case errors.Is(err, storage.ErrDirectoryInUse), errors.Is(err, keeper.ErrDirInUse):

@@ -68,8 +68,16 @@ const (
 
 // patiently repeats what the metadata store could not do because nobody answers: keepers may start after brokers.
 func (b *Broker) patiently(ctx context.Context, do func() error) error {
+	return b.patientlyWith(ctx, b.meta, do)
+}
+
+// patientlyWith does so with a store that is about to be the broker's.
+func (b *Broker) patientlyWith(ctx context.Context, meta *metadataAccess, do func() error) error {
 	waiting := time.AfterFunc(silence, func() {
-		because := b.meta.waitsFor(ctx)
+		if meta.answers(ctx) {
+			return // who founds a cluster listens for a while whether others bring one back
+		}
+		because := meta.waitsFor(ctx)
 		b.logger.Warn("waiting for the keepers: none has answered yet", "keepers", b.config.Keepers.Servers, "because", because)
 		b.ready.waits(fmt.Errorf("%w: waiting for the keepers: %v", errStarting, because))
 	})
@@ -78,10 +86,10 @@ func (b *Broker) patiently(ctx context.Context, do func() error) error {
 	looked := false
 	for began := time.Now(); ; {
 		err := do()
-		if !errors.Is(err, metadata.ErrUnavailable) || ctx.Err() != nil {
+		if !errors.Is(err, metadata.ErrUnavailable) || errors.Is(err, metadata.ErrDenied) || ctx.Err() != nil {
 			return err
 		}
-		if ended := b.meta.ended(); ended != nil {
+		if ended := meta.ended(); ended != nil {
 			return ended
 		}
 		if at := b.config.Keepers; !looked && !at.Etcd && time.Since(began) > silence {

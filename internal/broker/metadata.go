@@ -2,9 +2,9 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -20,6 +20,7 @@ type metadataAccess struct {
 	keeper *keeper.Keeper // one that is alone; nil if the keepers are elsewhere
 	member *keeper.Member // one of an ensemble's members; nil if there is none in this process
 	remote []string       // where the keepers are, if they are elsewhere
+	tls    *tls.Config    // what is spoken there, nil for plain text
 }
 
 // metadataAccess reaches the metadata store, starting a keeper here if none is named.
@@ -30,6 +31,12 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 	}
 	if at := b.config.Keepers; len(at.Servers) > 0 {
 		access := &metadataAccess{remote: at.Servers}
+		if at.TLS != nil {
+			var err error
+			if access.tls, err = keeper.TLSFiles(*at.TLS).Config(); err != nil {
+				return nil, fmt.Errorf("keeper.tls: %w", err)
+			}
+		}
 		if b.config.Member != nil {
 			options := keeper.MemberOptionsOf(b.config.Member, b.logger)
 			options.Tell = func(t keeper.Tiding) { b.say(kubernetes.KindOf(t.Grave), t.Reason, "%s", t.Message) }
@@ -38,17 +45,25 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 				return nil, err
 			}
 		}
-		store, err := dialKeepers(at, b.logger)
+		var store metadata.Store
+		err := b.patientlyWith(ctx, access, func() (err error) {
+			store, err = keeper.Dial(keeper.Remote{
+				Servers: at.Servers, Chroot: at.Chroot, TLS: access.tls, Username: at.User, Password: at.Password, Logger: b.logger,
+			})
+			return err
+		})
 		if err != nil {
 			access.stopMember()
 			return nil, err
 		}
-		access.store = store
-		return access, nil
+		reached := *access // and what says meanwhile for whom this waits has its own
+		reached.store = store
+		return &reached, nil
 	}
 	inside, err := keeper.Start(keeper.Options{
 		Dir:      filepath.Join(b.config.LogDirs[0], keeper.DirName),
 		Listener: config.KeeperListener.In(b.config.View()),
+		Quota:    config.KeeperQuota.In(b.config.View()),
 		Logger:   b.logger,
 	})
 	if err != nil {
@@ -59,20 +74,6 @@ func (b *Broker) metadataAccess(ctx context.Context) (*metadataAccess, error) {
 		return nil, err
 	}
 	return &metadataAccess{store: inside.Store(""), keeper: inside}, nil
-}
-
-func dialKeepers(at config.Keepers, logger *slog.Logger) (metadata.Store, error) {
-	remote := keeper.Remote{
-		Servers: at.Servers, Chroot: at.Chroot, Username: at.User, Password: at.Password, Logger: logger,
-	}
-	if at.TLS != nil {
-		c, err := keeper.TLSFiles(*at.TLS).Config()
-		if err != nil {
-			return nil, fmt.Errorf("keeper.tls: %w", err)
-		}
-		remote.TLS = c
-	}
-	return keeper.Dial(remote)
 }
 
 // watchKeeper says so when the keeper in this process ends by itself.
@@ -121,6 +122,17 @@ func (m *metadataAccess) stopMember() {
 	m.member.Stop(ctx)
 }
 
+// answers tells whether the store can be read.
+func (m *metadataAccess) answers(ctx context.Context) bool {
+	if m.store == nil {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	_, _, err := m.store.Get(ctx, metadata.FormatKey())
+	return err == nil
+}
+
 // waitsFor says for whom the keepers wait, as far as that is known here, or why none of them answers.
 func (m *metadataAccess) waitsFor(ctx context.Context) string {
 	if m.member != nil {
@@ -128,7 +140,7 @@ func (m *metadataAccess) waitsFor(ctx context.Context) string {
 			return err.Error()
 		}
 	}
-	return keeper.WhySilent(ctx, m.remote)
+	return keeper.WhySilent(ctx, m.remote, m.tls)
 }
 
 // ended is why the member in this process can't go on, nil while it can.

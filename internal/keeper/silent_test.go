@@ -15,7 +15,7 @@ func TestWhySilent(t *testing.T) {
 	}
 	defer silent.Close()
 	gone := loopback.Free(t)
-	got := WhySilent(t.Context(), []string{silent.Addr().String(), gone, "keeper.invalid:2181"})
+	got := WhySilent(t.Context(), []string{silent.Addr().String(), gone, "keeper.invalid:2181"}, nil)
 	for _, want := range []string{"it takes connections, and does not serve yet), ", gone + " (it refuses connections), ",
 		"keeper.invalid:2181 (the name keeper.invalid is not known yet)"} {
 		if !strings.Contains(got, want) {

@@ -3,6 +3,7 @@ package metadata
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -11,6 +12,8 @@ var (
 	ErrCompacted = errors.New("metadata: the revision asked for has been compacted")
 	// ErrUnavailable says that the store did not answer; whether a transaction took place is unknown.
 	ErrUnavailable = errors.New("metadata: the store is unavailable")
+	// ErrDenied is the ErrUnavailable of a store that answers, and does not let this user do what was asked.
+	ErrDenied = fmt.Errorf("%w to this user", ErrUnavailable)
 	// ErrFull says that the store is over its quota and refuses writes.
 	ErrFull = errors.New("metadata: the store is full")
 	// ErrTooLarge says that a transaction holds more than MaxOps operations or too many bytes.

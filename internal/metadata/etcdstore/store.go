@@ -228,6 +228,8 @@ func (s *Store) wrap(ctx context.Context, what string, err error) error {
 		return ctx.Err()
 	case is(err, rpctypes.ErrGRPCCompacted):
 		reason = metadata.ErrCompacted
+	case is(err, rpctypes.ErrGRPCPermissionDenied):
+		reason = metadata.ErrDenied
 	case is(err, rpctypes.ErrGRPCNoSpace):
 		reason = metadata.ErrFull
 	case is(err, rpctypes.ErrGRPCTooManyOps), is(err, rpctypes.ErrGRPCRequestTooLarge):

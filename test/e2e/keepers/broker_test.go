@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // addBrokers prepares brokers on the ensemble, or, with inside, brokers that have its members inside.
@@ -24,10 +26,10 @@ func (e *ensemble) addBrokers(count int, inside bool) {
 
 func (e *ensemble) launchBroker(b *process) {
 	args := []string{"server"}
-	for _, s := range []string{
+	for _, s := range append([]string{
 		"broker.id=" + fmt.Sprint(b.number), "listeners=PLAINTEXT://" + b.address, "http.listener=" + b.http,
 		"log.dirs=" + b.dir, "group.initial.rebalance.delay.ms=0", "zookeeper.session.timeout.ms=" + fmt.Sprint(e.session.Milliseconds()),
-	} {
+	}, e.settings...) {
 		args = append(args, "--override", s)
 	}
 	env := []string{"KAFKA_ZOOKEEPER_CONNECT=" + strings.Join(e.addresses(), ",")}
@@ -220,8 +222,31 @@ func TestThreeNodesOfOneProcess(t *testing.T) {
 		p.goesOn()
 		e.launchBroker(b)
 		e.ready(b)
+		e.whole(b)
 		e.describe(admin)
 	}
 	p.goesOn()
 	p.check()
+}
+
+// whole wants a broker that says that it is ready to have all its replicas in sync.
+func (e *ensemble) whole(b *process) {
+	e.t.Helper()
+	request, name := kmsg.NewPtrMetadataRequest(), topic
+	wanted := kmsg.NewMetadataRequestTopic()
+	wanted.Topic = &name
+	request.Topics = append(request.Topics, wanted)
+	ctx, cancel := context.WithTimeout(e.t.Context(), patience)
+	defer cancel()
+	answer, err := e.client().Broker(b.number).RetriableRequest(ctx, request)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, told := range answer.(*kmsg.MetadataResponse).Topics {
+		for _, p := range told.Partitions {
+			if slices.Contains(p.Replicas, int32(b.number)) && !slices.Contains(p.ISR, int32(b.number)) {
+				e.t.Errorf("%s is ready, and out of sync in partition %d: %v", b.name, p.Partition, p.ISR)
+			}
+		}
+	}
 }

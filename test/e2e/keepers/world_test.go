@@ -47,10 +47,14 @@ type ensemble struct {
 	names []string
 	// outside is an etcd in the keepers' place.
 	outside string
+	// settings are those of brokers, beside the usual ones.
+	settings []string
 	// heartbeat is the keepers' own, in milliseconds.
 	heartbeat int
 	// session is how long brokers' registrations last without a word from them.
 	session time.Duration
+	// quota is the most that the metadata may take, in bytes; 0 for what keepers take without being told.
+	quota int
 }
 
 // process is a keeper or a broker; its addresses and its directory stay when it is started again.
@@ -135,10 +139,14 @@ func (e *ensemble) launchAll() {
 
 // launch starts a keeper.
 func (e *ensemble) launch(k *process) {
-	e.run(k, []string{
+	env := []string{
 		"ZOO_MY_ID=" + fmt.Sprint(k.number), "ZOO_SERVERS=" + e.servers(k), "ZOO_DATA_DIR=" + k.dir,
 		"ZOO_HTTP_LISTENER=" + k.http, "ZOO_HEARTBEAT_MS=" + fmt.Sprint(e.heartbeat),
-	}, "keeper")
+	}
+	if e.quota > 0 {
+		env = append(env, "ZOO_QUOTA_BYTES="+fmt.Sprint(e.quota))
+	}
+	e.run(k, env, "keeper")
 }
 
 func (e *ensemble) run(p *process, env []string, args ...string) {
@@ -156,8 +164,11 @@ func (e *ensemble) run(p *process, env []string, args ...string) {
 }
 
 // readiness is what /readyz says: "ok", or why not.
-func (p *process) readiness() string {
-	response, err := http.Get("http://" + p.http + "/readyz")
+func (p *process) readiness() string { return p.page("/readyz") }
+
+// page is what a process answers over HTTP.
+func (p *process) page(path string) string {
+	response, err := http.Get("http://" + p.http + path)
 	if err != nil {
 		return err.Error()
 	}
