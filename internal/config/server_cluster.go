@@ -25,7 +25,7 @@ var (
 // The keeper: the ensemble that holds the cluster's metadata, in ZooKeeper's place.
 var (
 	KeeperConnect = listSetting(Row{Name: "zookeeper.connect", Aliases: []string{"keeper.connect"}, Null: true, Room: inKeeper,
-		Doc: "The keepers, as `host:2181,host:2181/chroot`; or an etcd cluster of your own, as `etcd://host:2379,host:2379/prefix`, with `user:password@` before the first host where it wants that. Empty runs a keeper inside the broker, alone or, with keeper.servers, as a member of an ensemble."})
+		Doc: "The keepers, as `host:2181,host:2181/chroot`; or an etcd cluster of your own, as `etcd://host:2379,host:2379/prefix`, with `user:password@` before the first host where it wants that, and which has to drop its history by itself (`--auto-compaction-mode=revision --auto-compaction-retention=10000`). Empty runs a keeper inside the broker, alone or, with keeper.servers, as a member of an ensemble."})
 
 	KeeperUser = stringSetting(Row{Name: "keeper.user", Room: inKeeper,
 		Doc: "The user in the etcd cluster that zookeeper.connect names, where it has authentication."})

@@ -27,7 +27,7 @@ var (
 		Doc: "How often members of the ensemble tell each other that they live. A leader that is not heard of is replaced after six to twelve times that."})
 
 	KeeperQuota = longSetting(Row{Name: "keeper.quota.bytes", Default: "2147483648", Room: inKeeper, check: atLeast[int64](16 << 20),
-		Doc: "The most that the metadata may take on the disk, in bytes. Beyond it the keeper mends itself if it can, and otherwise raises an alarm and takes no more."})
+		Doc: "The most that the metadata may take on the disk, in bytes. Near it the keeper drops their history; from 80 % on no topics and partitions are added, so that elections and all else go on, and the log and the metric barnabas_keeper_quota_alarm say so."})
 )
 
 // keeperVariables are the variables of ZooKeeper's image that a broker with a member inside is given, by setting.

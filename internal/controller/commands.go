@@ -14,7 +14,7 @@ func (c *Controller) CreateTopics(ctx context.Context, topics []NewTopic, valida
 	if err := c.knowBrokers(ctx); err != nil {
 		return nil, err
 	}
-	return ask(ctx, c, func(s *state) ([]CreatedTopic, changes) {
+	return askToAdd(ctx, c, func(s *state) ([]CreatedTopic, changes) {
 		outcomes, made := planCreateTopics(s, topics)
 		if validateOnly {
 			made = changes{}
@@ -34,7 +34,7 @@ func (c *Controller) CreatePartitions(ctx context.Context, topics []MorePartitio
 	if err := c.knowBrokers(ctx); err != nil {
 		return nil, err
 	}
-	return ask(ctx, c, func(s *state) ([]error, changes) {
+	return askToAdd(ctx, c, func(s *state) ([]error, changes) {
 		outcomes, made := planMorePartitions(s, topics)
 		if validateOnly {
 			made = changes{}

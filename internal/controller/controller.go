@@ -49,6 +49,8 @@ type Controller struct {
 	away bool
 	// waits are the brokers of which has been said that partitions wait for them. They are of the goroutine.
 	waits map[ident.BrokerID]bool
+	// additions are those of the last moments. They are of the goroutine.
+	additions []addition
 	// unreachable is of one that stands for the controller elsewhere.
 	unreachable error
 }

@@ -39,6 +39,8 @@ func unavailable(err error) error {
 		return nil
 	case errors.Is(err, metadata.ErrUnavailable):
 		return fmt.Errorf("%w, for the keepers do not answer; try again once most of them do: %w", ErrUnavailable, err)
+	case errors.Is(err, metadata.ErrFull):
+		return fmt.Errorf("%w, for the keepers have no room left: raise their keeper.quota.bytes (ZOO_QUOTA_BYTES): %w", ErrUnavailable, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: it was not done within the time that the request gives, and may be done yet: %w", ErrUnavailable, err)
 	}

@@ -19,6 +19,9 @@ func planMorePartitions(s *state, topics []MorePartitions) ([]error, changes) {
 			continue
 		}
 		ops, err := morePartitions(s, t)
+		if err == nil {
+			err = s.room.take(ops)
+		}
 		if err != nil {
 			outcomes[i] = err
 			continue

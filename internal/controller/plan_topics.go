@@ -31,6 +31,9 @@ func planCreateTopics(s *state, topics []NewTopic) ([]CreatedTopic, changes) {
 			continue
 		}
 		created, ops, err := createTopic(s, t)
+		if err == nil {
+			err = s.room.take(ops)
+		}
 		if err != nil {
 			outcomes[i].Err = err
 			continue

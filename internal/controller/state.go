@@ -20,6 +20,7 @@ type state struct {
 	random     *rand.Rand
 	newTopicID func() ident.TopicID
 	policy     func(NewTopic) error
+	room       *room
 }
 
 // changes are the effects of a plan, in order.

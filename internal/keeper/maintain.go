@@ -7,6 +7,8 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/etcdserver"
+
+	"barnabas/internal/metadata"
 )
 
 const (
@@ -14,18 +16,27 @@ const (
 	tendEvery = time.Second
 	// spareBytes is how much of the file may be empty whatever its size.
 	spareBytes = 16 << 20
+	// tight is the share of the quota, in percent, above which history goes before its time, every forgetEvery at most: whoever
+	// watches and is behind has to read everything anew.
+	tight       = 70
+	forgetEvery = 5 * time.Second
 	// roomy is the share of the quota, in percent, below which an alarm is taken back.
 	roomy = 90
+	// complainEvery is how often the log says that nothing can be added.
+	complainEvery = time.Minute
 	// tendWithin bounds each step.
 	tendWithin = 10 * time.Second
 )
 
 // maintenance keeps the key space's file small. History is compacted by etcd itself; what that frees is given back
-// here, once half of the file is empty. A file that has reached its quota raises an alarm, by which nothing is written
+// here, once half of the file is empty. Where the metadata come near their quota all history goes; brokers add nothing any more
+// above a share of it (metadata.Usage). A file that has reached its quota all the same raises an alarm, by which nothing is written
 // any more: all history is compacted then, the file is packed, and if that has made room the alarm is taken back. It
 // belongs to the goroutine that looks after the server.
 type maintenance struct {
 	next, said time.Time
+	forgot     time.Time // when history went before its time
+	complained time.Time // when it was last said that nothing can be added
 	quota      int64
 	logger     *slog.Logger
 	pages      pages
@@ -46,10 +57,15 @@ func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
 	ctx, cancel := context.WithTimeout(ctx, tendWithin)
 	defer cancel()
 	alarmed := full(server)
-	if len(alarmed) > 0 && leads {
+	crowded := server.Backend().SizeInUse() > t.quota/100*tight && now.Sub(t.forgot) > forgetEvery
+	if leads && (len(alarmed) > 0 || crowded) {
+		t.forgot = now
 		t.forget(ctx, server)
 	}
 	size, used := server.Backend().Size(), server.Backend().SizeInUse()
+	if leads {
+		t.complain(now, metadata.Usage{Bytes: used, Quota: t.quota})
+	}
 	if alarmed[uint64(server.MemberID())] && used < size || size > spareBytes && used < size/2 {
 		began := time.Now()
 		if err := server.Backend().Defrag(); err != nil {
@@ -71,6 +87,16 @@ func (t *maintenance) look(ctx context.Context, server *etcdserver.EtcdServer) {
 		return
 	}
 	t.mapped = size
+}
+
+// complain says that brokers will add nothing to the metadata any more, or do so already.
+func (t *maintenance) complain(now time.Time, usage metadata.Usage) {
+	if !usage.NearlyFull() || now.Sub(t.complained) < complainEvery {
+		return
+	}
+	t.complained = now
+	t.logger.Error("keeper: the metadata are near their quota, and from 80 % of it on no topics and partitions are added: delete topics, or raise keeper.quota.bytes (ZOO_QUOTA_BYTES)",
+		"bytes", usage.Bytes, "addedUntil", usage.GrowsUntil(), "quota", usage.Quota)
 }
 
 // full are the members whose file has reached its quota.
@@ -101,7 +127,7 @@ func (t *maintenance) disarm(ctx context.Context, server *etcdserver.EtcdServer)
 	if size > t.quota/100*roomy {
 		if time.Since(t.said) > sayEvery {
 			t.said = time.Now()
-			t.logger.Error("keeper: the metadata has reached its quota, and nothing is written any more: delete topics, or raise keeper.quota.bytes (ZOO_QUOTA_BYTES)",
+			t.logger.Error("keeper: the metadata has reached its quota, and nothing is written any more, no deletion either: raise keeper.quota.bytes (ZOO_QUOTA_BYTES)",
 				"bytes", size, "quota", t.quota)
 		}
 		return

@@ -39,3 +39,18 @@ func TestFullOfHistory(t *testing.T) {
 		}
 	}
 }
+
+// How full the store is is told in the process, over the network, and by an etcd of somebody else's to a user who may do little.
+func TestUsage(t *testing.T) {
+	k := start(t, keeper.Options{Dir: t.TempDir(), Listener: "127.0.0.1:0", Quota: 64 << 20})
+	for name, s := range map[string]metadata.Store{"in the process": k.Store("/some"), "over the network": dial(t, k)} {
+		usage, err := metadata.UsageOf(bounded(t), s)
+		if err != nil || usage.Quota != 64<<20 || usage.Bytes <= 0 || usage.NearlyFull() {
+			t.Errorf("%s: %+v, %v", name, usage, err)
+		}
+	}
+	usage, err := metadata.UsageOf(bounded(t), startOutside(t).dial(t, outsidePassword))
+	if err != nil || usage.Quota <= 0 || usage.Bytes <= 0 {
+		t.Errorf("outside: %+v, %v", usage, err)
+	}
+}

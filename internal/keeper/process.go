@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"barnabas/internal/config"
+	"barnabas/internal/metadata"
 	"barnabas/internal/probes"
 )
 
@@ -83,9 +84,22 @@ func (m *Member) metrics(version string) prometheus.Gatherer {
 	}, func() float64 { return 1 }))
 	gauge("barnabas_keeper_ready", "Whether the keeper serves clients.", func() float64 { return yes(m.Ready() == nil) })
 	gauge("barnabas_keeper_leader", "Whether the keeper leads the ensemble.", func() float64 { return yes(m.held().Leads()) })
-	gauge("barnabas_keeper_quota_alarm", "Whether the metadata has reached its quota here, so that nothing is written.", func() float64 {
+	gauge("barnabas_keeper_quota_alarm", "1 where the metadata take more than 75 % of their quota (from 80 % on no topics and partitions are added), 2 where they have reached it and nothing is written.", func() float64 {
 		server := m.running()
-		return yes(server != nil && full(server)[uint64(server.MemberID())])
+		switch {
+		case server == nil:
+			return 0
+		case full(server)[uint64(server.MemberID())]:
+			return 2
+		}
+		return yes(metadata.Usage{Bytes: server.Backend().SizeInUse(), Quota: m.options.Quota}.NearlyFull())
+	})
+	gauge("barnabas_keeper_quota_bytes", "What the metadata's file may take.", func() float64 { return float64(m.options.Quota) })
+	gauge("barnabas_keeper_database_in_use_bytes", "What the metadata and their history take of their file.", func() float64 {
+		if server := m.running(); server != nil {
+			return float64(server.Backend().SizeInUse())
+		}
+		return 0
 	})
 	gauge("barnabas_keeper_database_bytes", "The size of the metadata's file.", func() float64 {
 		if server := m.running(); server != nil {
