@@ -221,6 +221,9 @@ func (b *Broker) sayProof(p *proof) {
 // warnings are what is wrong and does not keep the broker from being ready: a restart would not help.
 func (b *Broker) warnings() []string {
 	var list []string
+	if gone := b.gone.Load(); gone != nil {
+		list = append(list, gone.String())
+	}
 	if l := b.outsideListener(); l != nil && b.around.outside.Load() == nil {
 		if why := b.unknown.Load(); why != nil {
 			list = append(list, fmt.Sprintf("listener %s is not advertised: %s", l.Name, *why))
@@ -233,6 +236,9 @@ func (b *Broker) warnings() []string {
 	}
 	return append(append(list, b.secrets.warnings()...), b.declared.warnings()...)
 }
+
+// Registered implements metrics.PodSource.
+func (b *Broker) Registered() bool { return b.gone.Load() == nil }
 
 // AdvertisedAddresses implements metrics.PodSource.
 func (b *Broker) AdvertisedAddresses() []metrics.Address {

@@ -75,6 +75,7 @@ type Broker struct {
 	partitions *replication.Manager
 	proposer   *proposer
 	session    *session
+	gone       atomic.Pointer[absence] // nil while the registration stands
 	fetchers   *fetchers
 	pulses     *pulses
 	answers    *answers

@@ -21,6 +21,9 @@ func (b *Broker) clusterHandler() http.Handler {
 	mux.HandleFunc("GET /cluster/status", func(w http.ResponseWriter, _ *http.Request) {
 		status := statusOf(b.feed.Current(), b.settings)
 		status.Declared = b.declared.current()
+		if gone := b.gone.Load(); gone != nil {
+			status.Keepers = gone.String()
+		}
 		writeJSON(w, http.StatusOK, status)
 	})
 	mux.HandleFunc("GET /cluster/losses", func(w http.ResponseWriter, _ *http.Request) {

@@ -17,7 +17,7 @@ func (b *Broker) newSession() *session {
 	return &session{
 		store: b.meta.store, ttl: config.KeeperSessionTimeout.In(b.config.View()), logger: b.logger,
 		current: b.registration, evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1), readmit: b.awaitReturn,
-		known: func() metadata.Revision { return b.feed.Current().Revision() },
+		known: func() metadata.Revision { return b.feed.Current().Revision() }, gone: b.gone.Store,
 	}
 }
 

@@ -23,6 +23,8 @@ type session struct {
 	evicted chan struct{} // one place: others may have ended the registration
 	// readmit, if given, returns when a broker whose registration others have ended may make it anew.
 	readmit func(context.Context)
+	// gone, if given, is told that the broker is not registered any more, and with nil that it is again.
+	gone func(*absence)
 
 	// writing is held, as a place in a channel, while the registration is composed and written: of two writers the one that
 	// composed first could be written last, and what changed in between would never be heard of.
@@ -164,8 +166,8 @@ func (s *session) keep(ctx context.Context) {
 			if s.isClosed() {
 				return
 			}
-			s.logger.Warn("the registration was lost: the metadata store has not heard of this broker for too long",
-				"timeout", s.ttl.String())
+			s.logger.Warn("the registration was lost: the keepers have not heard of this broker for too long. It serves on what it leads, until "+
+				"it hears of other leaders; topics, settings, in-sync sets and leaders can't change before the keepers answer", "timeout", s.ttl.String())
 		case <-s.evicted:
 			if s.isClosed() || !s.isEvicted(ctx) {
 				continue
@@ -183,21 +185,59 @@ func (s *session) keep(ctx context.Context) {
 		if s.isClosed() {
 			return
 		}
-		for told := false; ctx.Err() == nil; pause(ctx, sessionRetry) {
-			err := s.open(ctx)
-			if err == nil {
-				break
-			}
-			if errors.Is(err, errPast) && !told {
-				told = true
-				s.logger.Error("this broker goes on with what it knows, and does not register", "error", err)
-			}
-		}
-		if ctx.Err() == nil {
-			s.logger.Info("registered again")
+		if s.reopen(ctx) {
 			revoke(ctx, old)
 		}
 	}
+}
+
+// absence is that a broker was registered and is not any more.
+type absence struct {
+	since time.Time
+	err   error // why it can't register, nil before it has tried
+}
+
+// String says it for people.
+func (a *absence) String() string {
+	length := time.Since(a.since).Round(time.Second)
+	if a.err != nil && !errors.Is(a.err, metadata.ErrUnavailable) {
+		return fmt.Sprintf("this broker has not been registered for %s: %v", length, a.err)
+	}
+	return fmt.Sprintf("the keepers have not answered for %s: records are written and read, but topics, settings, in-sync sets and leaders "+
+		"do not change until most keepers answer", length)
+}
+
+// sayAbsence is how often the log says that the broker is still not registered.
+const sayAbsence = time.Minute
+
+// reopen registers until that succeeds; false where ctx ended first.
+func (s *session) reopen(ctx context.Context) bool {
+	now := absence{since: time.Now()}
+	tell := func(a *absence) {
+		if s.gone != nil {
+			s.gone(a)
+		}
+	}
+	tell(&now)
+	defer tell(nil)
+	said, past := now.since, false
+	for ; ctx.Err() == nil; pause(ctx, sessionRetry) {
+		err := s.open(ctx)
+		if err == nil {
+			s.logger.Info("registered again", "after", time.Since(now.since).Round(time.Millisecond).String())
+			return true
+		}
+		tell(&absence{now.since, err})
+		switch {
+		case errors.Is(err, errPast) && !past:
+			past = true
+			s.logger.Error("this broker goes on with what it knows, and does not register", "error", err)
+		case time.Since(said) >= sayAbsence && ctx.Err() == nil:
+			said = time.Now()
+			s.logger.Warn((&absence{now.since, err}).String(), "error", err)
+		}
+	}
+	return false
 }
 
 // update tells the cluster of a change of this broker, such as the stores that are online. It tries for as long as the

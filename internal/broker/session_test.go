@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,4 +150,46 @@ func testTheLastWordHolds(t *testing.T, before func(*session) error, write func(
 	if b, _ := s.said(); b.Torn {
 		t.Error("and the broker takes that for what it has said")
 	}
+}
+
+// The keepers are away for ten minutes. The broker says so, each minute again, and what does not change meanwhile; then it registers.
+func TestTenMinutesWithoutKeepers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memstore.New().Open(memstore.Faults{})
+		defer store.Close()
+		var said bytes.Buffer
+		var gone atomic.Pointer[absence]
+		s := &session{
+			store: store, ttl: 9 * time.Second, logger: slog.New(slog.NewTextHandler(&said, nil)), evicted: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+			current: func() metadata.Broker {
+				return metadata.Broker{ID: 1, Stores: []ident.StoreID{ident.NewStoreID()}}
+			},
+			gone: gone.Store,
+		}
+		if err := s.open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		kept := make(chan struct{})
+		go func() {
+			s.keep(ctx)
+			close(kept)
+		}()
+		first := s.epoch()
+		store.Cut()
+		time.Sleep(10 * time.Minute)
+		if a := gone.Load(); a == nil || !strings.Contains(a.String(), "the keepers have not answered for 9m5") {
+			t.Errorf("after ten minutes it says %v", a)
+		}
+		store.Mend()
+		time.Sleep(10 * time.Second)
+		if a := gone.Load(); a != nil || s.epoch() == first {
+			t.Errorf("with the keepers back it says %v; its epoch is %d, it was %d", a, s.epoch(), first)
+		}
+		cancel()
+		<-kept
+		if n := strings.Count(said.String(), "do not change until most keepers answer"); n < 8 || n > 10 {
+			t.Errorf("it was said %d times:\n%s", n, said.String())
+		}
+	})
 }

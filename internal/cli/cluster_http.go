@@ -104,6 +104,9 @@ func clusterQuestions(m *modern) []*cobra.Command {
 
 func printStatus(w io.Writer, s *overview.Status) {
 	fmt.Fprintf(w, "CLUSTER\t%s\n", s.Cluster)
+	if s.Keepers != "" {
+		fmt.Fprintf(w, "KEEPERS\t%s; this is what was known before\n", s.Keepers)
+	}
 	fmt.Fprintf(w, "CONTROLLER\t%d\n", s.Controller)
 	fmt.Fprintf(w, "TOPICS\t%d\n", s.Topics)
 	fmt.Fprintf(w, "PARTITIONS\t%d\n", s.Partitions)

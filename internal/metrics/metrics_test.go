@@ -105,6 +105,8 @@ func (fixture) DeclaredTopics() (Declared, bool) { return Declared{3, 1, 2}, tru
 
 func (fixture) DroppedEvents() int64 { return 5 }
 
+func (fixture) Registered() bool { return true }
+
 // filled is a registry in which everything there is has been counted.
 func filled() *Registry {
 	r := New("1.2.3")

@@ -29,6 +29,8 @@ type PodSource interface {
 	// DeclaredTopics is false where there are no documents.
 	DeclaredTopics() (Declared, bool)
 	DroppedEvents() int64
+	// Registered is false from when the keepers have not heard of the broker for too long until they have again.
+	Registered() bool
 }
 
 // AddPod shows the place of source at every scrape.
@@ -52,6 +54,9 @@ func (c pod) Collect(w *Writer) {
 	}
 	w.Family("barnabas_kubernetes_events_dropped_total", CounterType, "Kubernetes Events that came faster than they may be written.")
 	w.Count(c.source.DroppedEvents())
+	w.Family("barnabas_registered", GaugeType, "0 where the keepers have not answered for longer than zookeeper.session.timeout.ms: topics, settings, "+
+		"in-sync sets and leaders do not change meanwhile.")
+	w.Count(one(c.source.Registered()))
 	declared, any := c.source.DeclaredTopics()
 	if !any {
 		return

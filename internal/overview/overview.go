@@ -6,7 +6,9 @@ import "time"
 
 // Status is GET /cluster/status.
 type Status struct {
-	Cluster    string `json:"cluster"`
+	Cluster string `json:"cluster"`
+	// Keepers says that they don't answer, where that is so: all else is what was known before.
+	Keepers    string `json:"keepers,omitempty"`
 	Controller int32  `json:"controller"` // -1 while there is none
 	Topics     int    `json:"topics"`
 	Partitions int    `json:"partitions"`

@@ -117,6 +117,10 @@ func TestQuorumAwayForLong(t *testing.T) {
 	}
 	for _, b := range e.brokers {
 		e.await(b.name+" to have lost its registration", func() bool { return b.output.Says("the registration was lost") })
+		e.await(b.name+" to say what does not change", func() bool {
+			return strings.Contains(b.page("/readyz"), "ok\nwarning: the keepers have not answered for ") &&
+				strings.Contains(b.page("/cluster/status"), "do not change until most keepers answer")
+		})
 	}
 	p.goesOn()
 	reader := e.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -134,14 +138,18 @@ func TestQuorumAwayForLong(t *testing.T) {
 		t.Error("a topic was created without keepers")
 	}
 	p.goesOn()
+	e.brokers[2].kill() // and nobody is there to elect others
 	for _, k := range e.keepers[:2] {
 		e.launch(k)
 	}
 	e.allReady()
-	for _, b := range e.brokers {
+	for _, b := range e.brokers[:2] {
 		e.await(b.name+" to be registered again", func() bool { return b.output.Says("registered again") })
 		e.ready(b)
 	}
+	p.goesOn()
+	e.launchBroker(e.brokers[2])
+	e.ready(e.brokers[2])
 	e.another(admin)
 	p.goesOn()
 	if after := e.describe(admin); after.ID != before.ID {
