@@ -239,6 +239,32 @@ func TestMinISRRefusesBeforeAppend(t *testing.T) {
 	}
 }
 
+// The records were written by all that were in sync, and by the time that they are acknowledged those are too few.
+func TestMinISRIsLookedAtAfterAppend(t *testing.T) {
+	b := newBench(t)
+	b.settings.MinISR = func(int) int { return 2 }
+	follower := metadata.Member{Broker: 2, Store: ident.StoreID{2}}
+	state := b.led(0, follower)
+	p := b.topic(state)
+	at := b.append(p, 1)
+	fetch := ReadRequest{
+		Offset: 1, MaxBytes: 1 << 20, UpTo: AtLogEnd, CurrentEpoch: 0, LastFetchedEpoch: record.NoEpoch,
+		Follower: &FollowerFetch{Member: follower},
+	}
+	if _, err := p.Read(fetch); err != nil {
+		t.Fatal(err)
+	}
+	late := b.append(p, 1)
+	state.ISR, state.Epoch = state.ISR[:1], state.Epoch+1
+	b.change(put(metadata.PartitionKey(topicID, 0), metadata.EncodePartition(&state)))
+	if done, err := p.Committed(at.Epoch, at.LastOffset+1); !done || !errors.Is(err, ErrNotEnoughReplicasAfterAppend) {
+		t.Errorf("what all had: Committed = %v, %v", done, err)
+	}
+	if done, err := p.Committed(late.Epoch, late.LastOffset+1); done {
+		t.Errorf("what the leader alone has: Committed = %v, %v", done, err) // it is waited for, until the request's time is over (KIP-966)
+	}
+}
+
 func TestMinISRIsCappedByReplicas(t *testing.T) {
 	b := newBench(t)
 	b.settings.MinISR = func(int) int { return 3 }

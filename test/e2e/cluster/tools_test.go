@@ -59,8 +59,17 @@ func replicasOf(t *testing.T, admin *kadm.Client, topic string) [][]int32 {
 // TestToolsOfAnOperator goes through what an operator does to a cluster of several brokers, with the tools alone: looks at it, moves
 // replicas, throttled and called off, elects leaders, empties a broker, stops it and has it forgotten.
 func TestToolsOfAnOperator(t *testing.T) {
-	c := startWithKeeper(t, 3)
-	c.settings = []string{"auto.leader.rebalance.enable=false"}
+	c := startWithKeeper(t, 0)
+	in := func(rack string) []string {
+		return []string{"broker.rack=" + rack, "auto.leader.rebalance.enable=false"}
+	}
+	for id, rack := range []string{"east", "east", "west"} {
+		c.settings = in(rack)
+		c.nodes = append(c.nodes, c.add(id, startService(t)))
+	}
+	for _, n := range c.nodes {
+		c.ready(n)
+	}
 	servers := strings.Join(c.addresses(), ",")
 	client := newClient(t, c)
 	admin := kadm.NewClient(client)
@@ -86,7 +95,7 @@ func TestToolsOfAnOperator(t *testing.T) {
 
 	c.says(true, `(?s)LeaderId: +[012]\n.*CurrentVoters: `, at("kafka-metadata-quorum.sh", "describe", "--status")...)
 	c.says(true, `^[012]\s.*Leader`, at("kafka-metadata-quorum.sh", "describe", "--replication")...)
-	c.says(true, `(?s)under-replicated +0\n.*^1 +up +\S+ +1 +1 +2 `, "cluster", "status", "--http", c.nodes[0].http)
+	c.says(true, `(?s)under-replicated +0\n.*^1 +up +\S+ +east +1 +1 +2 `, "cluster", "status", "--http", c.nodes[0].http)
 	c.says(true, `^Nothing was lost`, "cluster", "losses", "--http", c.nodes[0].http)
 	c.says(false, `^one\s+0\s+no other broker holds all its records`, at("cluster", "safe-to-stop", "1")...)
 	c.says(true, `^Broker 2 can be stopped`, at("cluster", "safe-to-stop", "2")...)
@@ -94,6 +103,8 @@ func TestToolsOfAnOperator(t *testing.T) {
 	plan := file("plan.json", `{"version":1,"partitions":[{"topic":"two","partition":0,"replicas":[0,2]}]}`)
 	c.says(true, `Successfully started partition reassignment for two-0`,
 		at("kafka-reassign-partitions.sh", "--execute", "--reassignment-json-file", plan, "--throttle", "1000")...)
+	c.says(true, `two-0: .*adding: 2`, at("kafka-reassign-partitions.sh", "--list")...)
+	c.says(true, `"partition":"two-0","size":[1-9]\d{0,6},`, at("kafka-log-dirs.sh", "--describe", "--topic-list", "two", "--broker-list", "2")...) // something of it
 	c.says(true, `two-0: .*adding: 2`, at("kafka-reassign-partitions.sh", "--list")...)
 	c.says(true, `Successfully cancelled partition reassignment for: two-0`,
 		at("kafka-reassign-partitions.sh", "--cancel", "--reassignment-json-file", plan)...)
@@ -108,7 +119,35 @@ func TestToolsOfAnOperator(t *testing.T) {
 		t.Errorf("moved, and the replicas are %v", got)
 	}
 
+	more := file("more.json", `{"version":1,"partitions":[{"topic":"two","partition":0,"replicas":[0,2,1]}]}`)
+	c.says(false, `replication factor`, at("kafka-reassign-partitions.sh", "--execute", "--reassignment-json-file", more, "--disallow-replication-factor-change")...)
+	for _, size := range []string{more, plan} {
+		c.says(true, `Successfully started partition reassignment for two-0`,
+			at("kafka-reassign-partitions.sh", "--execute", "--reassignment-json-file", size)...)
+		c.says(true, `Reassignment of partition two-0 is completed`,
+			at("kafka-reassign-partitions.sh", "--verify", "--reassignment-json-file", size)...)
+		if size == more {
+			c.says(true, `two\s+Partition: 0\s+Leader: 0\s+Replicas: 0,2,1\s+Isr: [012],[012],[012]`, at("kafka-topics.sh", "--describe", "--topic", "two")...)
+		}
+	}
+
+	c.says(true, "Created topic plain", at("kafka-topics.sh", "--create", "--topic", "plain")...) // and nobody says anything of safety
+	c.says(true, `Topic: plain\s.*ReplicationFactor: 3\s`, at("kafka-topics.sh", "--describe", "--topic", "plain")...)
+	c.says(true, `min.insync.replicas=2 `, at("kafka-configs.sh", "--describe", "--all", "--entity-type", "topics", "--entity-name", "plain")...)
+	c.says(true, "", at("kafka-topics.sh", "--delete", "--topic", "plain")...)
+
+	c.says(true, "Created topic racks", at("kafka-topics.sh", "--create", "--topic", "racks", "--partitions", "4", "--replication-factor", "2")...)
+	var placed [][]int32
+	c.await("the topic's replicas", func() bool { placed = replicasOf(t, admin, "racks"); return len(placed) == 4 })
+	for n, replicas := range placed {
+		if !slices.Contains(replicas, 2) {
+			t.Errorf("both replicas of racks-%d are in one rack: %v", n, replicas)
+		}
+	}
+	c.says(true, "", at("kafka-topics.sh", "--delete", "--topic", "racks")...)
+
 	c.stop(c.nodes[0])
+	c.settings = in("east")
 	c.again(c.nodes[0])
 	c.says(true, `two\s+Partition: 0\s+Leader: 2\s+Replicas: 0,2\s+Isr: (0,2|2,0)`, at("kafka-topics.sh", "--describe", "--topic", "two")...)
 	c.says(true, `Successfully completed leader election \(PREFERRED\) for partitions two-0`,

@@ -180,3 +180,57 @@ func TestAllKeepersWipedWhileBrokersAreDown(t *testing.T) {
 	e.checkSetting(admin)
 	p.check()
 }
+
+// Two of the keepers are wiped at once, and the third has been away while things changed: of the logs its old one is the furthest. Brokers
+// know more, and what they know is put back.
+func TestOldLogIsAllThatIsLeft(t *testing.T) {
+	t.Parallel()
+	e := startEnsemble(t, 3)
+	e.startBrokers(3, false)
+	admin := kadm.NewClient(e.client())
+	before := e.createTopic(admin)
+	p := e.produce()
+	p.goesOn()
+	e.keepers[2].kill()
+	e.another(admin)
+	made := e.idOf(admin, "another")
+	e.brokers[2].kill() // and leaders change
+	p.goesOn()
+	e.launchBroker(e.brokers[2])
+	e.ready(e.brokers[2])
+	e.wipe(e.keepers[0])
+	e.wipe(e.keepers[1])
+	e.launchAll()
+	e.allReady()
+	e.await("the old log to be what the keepers go on from", func() bool { return e.keepers[2].output.Says("is recovered from this log") })
+	p.goesOn()
+	if after := e.describe(admin); after.ID != before.ID {
+		t.Errorf("the topic is %v, it was %v", after.ID, before.ID)
+	}
+	if after := e.idOf(admin, "another"); after != made {
+		t.Errorf("the topic that was made while keeper 3 was away is %v, it was %v", after, made)
+	}
+	p.check()
+}
+
+// idOf is a topic's, once its partitions are led.
+func (e *ensemble) idOf(admin *kadm.Client, name string) kadm.TopicID {
+	e.t.Helper()
+	var id kadm.TopicID
+	e.await("topic "+name, func() bool {
+		ctx, cancel := context.WithTimeout(e.t.Context(), 5*time.Second)
+		defer cancel()
+		topics, err := admin.ListTopics(ctx, name)
+		if err != nil || topics[name].Err != nil {
+			return false
+		}
+		id = topics[name].ID
+		for _, p := range topics[name].Partitions {
+			if p.Err != nil || p.Leader < 0 {
+				return false
+			}
+		}
+		return len(topics[name].Partitions) > 0
+	})
+	return id
+}

@@ -109,6 +109,9 @@ func TestThreeSuccessorsAtOnce(t *testing.T) {
 	}
 	// A newcomer that is ready is known to its incumbent, which may be told to stop from then on.
 	e.allReady()
+	for _, n := range e.keepers[3:] {
+		e.await(n.name+" to say for whom it waits", func() bool { return n.output.Says("to be told to stop: it serves in this one's place") })
+	}
 	for _, k := range old {
 		e.ready(k) // while its successor waits; an election on a busy machine may hold that up for a moment
 	}
