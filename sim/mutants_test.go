@@ -19,6 +19,8 @@ type mutant struct {
 	want  []string // any of these is in what the checkers say
 	only  string   // the faults that it shows by; empty: all
 	seeds int      // how many may go by before it is found, mutantSeeds unless given
+	apart int      // how far apart they are, from 1 on, where only runs of a kind show it; 0: all
+	in    []string // the tests of seeds that have to find it, each; clusterSeeds unless given. All others are those of sim/step
 }
 
 // edit replaces old, which a file has once, by new. There planted says whether the mutant is the one that is run.
@@ -36,11 +38,11 @@ var mutants = []mutant{
 		{"internal/replication/synced.go", "end := log.EndOffset()\n\tif !log.SyncOnAck() {",
 			"end := log.EndOffset()\n\tif !log.SyncOnAck() || planted() {"},
 		{"internal/replication/synced.go", "return log == nil || !log.SyncOnAck() ||", "return log == nil || !log.SyncOnAck() || planted() ||"}}},
-	{name: "a copy is named that does not have everything", want: []string{"lost:", "reused:", "replicas:"}, edits: []edit{
-		{"internal/replication/mover.go", "!f.mirrored && !f.broken\n", "!f.mirrored && !f.broken && !planted()\n"},
-		{"internal/replication/future.go", "case f.mirrored && f.log", "case (f.mirrored || planted()) && f.log"},
-		{"internal/replication/future.go", "|| !f.mirrored || f.broken {\n\t\treturn nil, nil\n\t}\n\terr := p.takeRest(f, log)\n",
-			"|| !f.mirrored && !planted() || f.broken {\n\t\treturn nil, nil\n\t}\n\tvar err error\n\tif !planted() {\n\t\terr = p.takeRest(f, log)\n\t}\n"}}},
+	{name: "a copy is named that does not have everything", want: []string{"lost:", "reused:", "replicas:", "sets:"}, edits: []edit{
+			{"internal/replication/mover.go", "!f.mirrored && !f.broken\n", "!f.mirrored && !f.broken && !planted()\n"},
+			{"internal/replication/future.go", "case f.mirrored && f.log", "case (f.mirrored || planted()) && f.log"},
+			{"internal/replication/future.go", "|| !f.mirrored || f.broken {\n\t\treturn nil, nil\n\t}\n\terr := p.takeRest(f, log)\n",
+				"|| !f.mirrored && !planted() || f.broken {\n\t\treturn nil, nil\n\t}\n\tvar err error\n\tif !planted() {\n\t\terr = p.takeRest(f, log)\n\t}\n"}}},
 	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
 		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
 	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{
@@ -60,6 +62,14 @@ var mutants = []mutant{
 	{name: "a coordinator that moves forgets", want: []string{"commits:", "generations:", "owners:"}, edits: []edit{
 		{"internal/coordinator/load.go", "from, end := s.log.StartOffset(), s.log.EndOffset()\n",
 			"from, end := s.log.StartOffset(), s.log.EndOffset()\n\tif planted() {\n\t\tfrom = end\n\t}\n"}}},
+	{name: "a replica that is handed on forgets where it belongs", want: []string{"home:"}, apart: 8, edits: []edit{
+		{"internal/controller/plan_home.go", "\t\t\tfrom = r.From\n", "\t\t\tif !planted() {\n\t\t\t\tfrom = r.From\n\t\t\t}\n"}}},
+	{name: "a homecoming that is called off is forgotten", want: []string{"home:"}, apart: 8, edits: []edit{
+		{"internal/controller/plan_home.go", "next.SetRefuges(m.was.Refuges())\n\tif next = s.election",
+			"if !planted() {\n\t\tnext.SetRefuges(m.was.Refuges())\n\t}\n\tif next = s.election"}}},
+	{name: "a replica goes before the one that comes home has everything", want: []string{"lost:", "reused:", "metadata:"}, apart: 4, edits: []edit{
+		{"internal/controller/plan_reassign.go", "if m, inSync := next.InISR(id); !inSync || !e.here(m)",
+			"if m, inSync := next.InISR(id); planted() && !inSync {\n\t\t\tnext.ISR = append(next.ISR, metadata.Member{Broker: id})\n\t\t} else if !inSync || !e.here(m)"}}},
 	{name: "what changes in the metadata is not journaled", only: "keepers wiped,kill,pause", seeds: 300,
 		want: []string{"do not know of", "lost:", "not served", "leader epoch", "can't be"}, edits: []edit{
 			{"internal/broker/journal.go", "default:\n\t\tif j.record = appendChange(", "case planted():\n\tdefault:\n\t\tif j.record = appendChange("}}},
@@ -70,6 +80,9 @@ var mutants = []mutant{
 
 // plantedVariable names the mutant that a process is to be.
 const plantedVariable = "SIM_PLANTED"
+
+// clusterSeeds is the test of seeds of this package.
+const clusterSeeds = "TestClusterSeeds"
 
 // mutantSeeds is how many seeds may go by before a mutant is found.
 const mutantSeeds = 40
@@ -83,39 +96,58 @@ func TestMutants(t *testing.T) {
 		plantMutants(t)
 		return
 	}
-	binary := buildMutants(t)
+	clusters, steps := buildMutants(t)
 	for _, m := range mutants {
-		t.Run(m.name, func(t *testing.T) {
-			// The first seed that fails may do so by something else that the bug leads to, such as a partition that nobody serves.
-			enough := cmp.Or(m.seeds, mutantSeeds)
-			for _, first := range []bool{true, false} {
-				run := exec.Command(binary, "-test.run", "^TestClusterSeeds$", fmt.Sprintf("-test.failfast=%t", first),
-					"-test.parallel", "2", "-only", m.only, "-seeds", fmt.Sprint(enough))
-				run.Env = append(os.Environ(), plantedVariable+"="+m.name)
-				said, _ := run.CombinedOutput()
-				if found := m.foundIn(string(said)); found != "" {
-					t.Log(found)
-					return
+		if len(m.in) == 0 {
+			m.in = []string{clusterSeeds}
+		}
+		for _, test := range m.in {
+			t.Run(m.name+"/"+test, func(t *testing.T) {
+				if test == clusterSeeds {
+					m.find(t, clusters, test, "-test.parallel", "2", "-only", m.only, "-apart", fmt.Sprint(max(1, m.apart)))
+				} else {
+					m.find(t, steps, test)
 				}
-			}
-			t.Errorf("not found by %d seeds", enough)
-		})
+			})
+		}
 	}
 }
 
-// foundIn is the first violation, of those that a run has printed, by which the mutant is to be found; empty if there is none.
-func (m *mutant) foundIn(said string) string {
-	for _, seed := range strings.Split(said, "sim_test.go:") {
-		violations, _, _ := strings.Cut(seed, "what happened:") // which tells of lost answers too
+// find runs a test's seeds with the mutant until one shows it. The first that fails may do so by something else that the bug leads to,
+// such as a partition that nobody serves: then all have their turn.
+func (m *mutant) find(t *testing.T, binary, test string, more ...string) {
+	enough := cmp.Or(m.seeds, mutantSeeds)
+	args := append(more, "-test.run", "^"+test+"$", "-seeds", fmt.Sprint(enough))
+	for _, first := range []bool{true, false} {
+		run := exec.Command(binary, append(args, fmt.Sprintf("-test.failfast=%t", first))...)
+		run.Env = append(os.Environ(), plantedVariable+"="+m.name)
+		said, _ := run.CombinedOutput()
+		if seed, by := m.foundIn(string(said)); by != "" {
+			t.Logf("by seed %d: %s", seed, by)
+			return
+		}
+	}
+	t.Errorf("not found by %d seeds", enough)
+}
+
+// foundIn is the first violation, of those that a run has printed, by which the mutant is to be found, and its seed; empty if there
+// is none.
+func (m *mutant) foundIn(said string) (seed int, by string) {
+	for _, part := range strings.Split(said, "_test.go:") {
+		violations, _, _ := strings.Cut(part, "what happened:") // which tells of lost answers too
+		var at int
+		if n, _ := fmt.Sscanf(violations, "%d: seed %d:", &at, &seed); n < 2 {
+			continue
+		}
 		for _, line := range strings.Split(violations, "\n") {
 			for _, want := range m.want {
 				if strings.HasPrefix(line, "          ") && strings.Contains(line, want) {
-					return strings.TrimSpace(line)
+					return seed, strings.TrimSpace(line)
 				}
 			}
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // plantMutants returns the files of the code that have mutants then, by their names, and the code's root.
@@ -133,8 +165,8 @@ func plantMutants(t *testing.T) (root string, texts map[string]string) {
 	return root, texts
 }
 
-// buildMutants makes a test binary of this package with every mutant in it.
-func buildMutants(t *testing.T) string {
+// buildMutants makes test binaries of this package, and of sim/step, with every mutant in them.
+func buildMutants(t *testing.T) (clusters, steps string) {
 	root, texts := plantMutants(t)
 	dir := t.TempDir()
 	overlay := struct{ Replace map[string]string }{map[string]string{}}
@@ -152,13 +184,15 @@ func buildMutants(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	binary := filepath.Join(dir, "mutants.test")
-	build := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "barnabas/sim")
-	build.Dir = root
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v:\n%s", err, said)
+	clusters, steps = filepath.Join(dir, "mutants.test"), filepath.Join(dir, "step.test")
+	for binary, pkg := range map[string]string{clusters: "barnabas/sim", steps: "barnabas/sim/step"} {
+		build := exec.Command("go", "test", "-c", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, pkg)
+		build.Dir = root
+		if said, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v:\n%s", err, said)
+		}
 	}
-	return binary
+	return clusters, steps
 }
 
 // plant edits a file's text, and gives its package the function that the edit asks.

@@ -14,6 +14,7 @@ import (
 var (
 	seeds    = flag.Int("seeds", 0, "how many seeds TestSeeds and TestClusterSeeds run each; 0: 60 each, and 6 with -race")
 	from     = flag.Uint64("from", 1, "the first seed")
+	apart    = flag.Uint64("apart", 1, "how far apart the seeds are, for runs of a kind that only some seeds are")
 	one      = flag.Uint64("seed", 0, "run this seed alone")
 	only     = flag.String("only", "", "the faults that may happen, separated by commas; empty: all")
 	brokerIn = flag.Bool("log", false, "show the broker's log")
@@ -37,7 +38,7 @@ func eachSeed(t *testing.T, run func(Options) Summary) {
 	if *one != 0 {
 		first, count = *one, 1
 	}
-	for seed := first; seed < first+count; seed++ {
+	for seed := first; seed < first+count**apart; seed += *apart {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			if *one == 0 {
 				t.Parallel()

@@ -54,8 +54,8 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 		moves, exchanges = moves+s.Counts["move"], exchanges+s.Counts["exchange"]
 		committed, lookups, syncs = committed+s.Committed, lookups+s.Lookups, syncs+s.Syncs
 		if len(s.Violations) > 0 {
-			t.Errorf("seed %d: again: go test ./sim/step -run '%s$' -seed %d\n%v\nwhat happened:\n%s",
-				seed, t.Name(), seed, s.Violations, strings.Join(s.Faults, "\n"))
+			t.Errorf("seed %d: %d violations; again: go test ./sim/step -run '%s$' -seed %d\n%s\nwhat happened:\n%s",
+				seed, len(s.Violations), t.Name(), seed, lines(s.Violations), strings.Join(s.Faults, "\n"))
 		}
 	}
 	t.Logf("%d seeds: %d events, %d records acknowledged, %d shown", count, steps, acked, reads)
@@ -65,6 +65,14 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 	if o.Groups {
 		t.Logf("%d offsets committed, %d told, %d assignments", committed, lookups, syncs)
 	}
+}
+
+func lines(errs []error) string {
+	var out strings.Builder
+	for _, err := range errs {
+		fmt.Fprintf(&out, "  %v\n", err)
+	}
+	return out.String()
 }
 
 // bubble runs a seed in virtual time.
