@@ -38,11 +38,16 @@ var mutants = []mutant{
 		{"internal/replication/synced.go", "end := log.EndOffset()\n\tif !log.SyncOnAck() {",
 			"end := log.EndOffset()\n\tif !log.SyncOnAck() || planted() {"},
 		{"internal/replication/synced.go", "return log == nil || !log.SyncOnAck() ||", "return log == nil || !log.SyncOnAck() || planted() ||"}}},
-	{name: "a copy is named that does not have everything", want: []string{"lost:", "reused:", "replicas:", "sets:"}, edits: []edit{
+	{name: "a copy is named that does not have everything", want: []string{"lost:", "reused:", "replicas:", "sets:"},
+		in: []string{clusterSeeds, "TestDirectorySeeds"}, edits: []edit{
 			{"internal/replication/mover.go", "!f.mirrored && !f.broken\n", "!f.mirrored && !f.broken && !planted()\n"},
 			{"internal/replication/future.go", "case f.mirrored && f.log", "case (f.mirrored || planted()) && f.log"},
 			{"internal/replication/future.go", "|| !f.mirrored || f.broken {\n\t\treturn nil, nil\n\t}\n\terr := p.takeRest(f, log)\n",
 				"|| !f.mirrored && !planted() || f.broken {\n\t\treturn nil, nil\n\t}\n\tvar err error\n\tif !planted() {\n\t\terr = p.takeRest(f, log)\n\t}\n"}}},
+	{name: "what a replica gets is not mirrored", want: []string{"lost:", "sets:"}, in: []string{"TestDirectorySeeds"}, edits: []edit{
+		{"internal/replication/future.go", "if f == nil || !f.mirrored && !f.broken {", "if f == nil || !f.mirrored && !f.broken || planted() {"}}},
+	{name: "the copy that is being made is taken for the replica after a crash", want: []string{"lost:", "sets:"}, in: []string{"TestDirectorySeeds"}, edits: []edit{
+		{"internal/replication/future.go", "case ok && named == future.Directory().ID() || gone:", "case ok && named == future.Directory().ID() || gone || planted():"}}},
 	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
 		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
 	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{

@@ -75,8 +75,23 @@ func (w *world) move() {
 	}
 	err := m.parts.MoveReplica(partitionName, v.path)
 	w.note("moves", m.id, v.path, err)
-	if err == nil {
-		w.counts["move"]++
+	if err != nil {
+		return
+	}
+	w.counts["move"]++
+	if w.options.Bugs.NamesEarly {
+		m.nameEarly(v)
+	}
+}
+
+// nameEarly is a planted bug.
+func (m *machine) nameEarly(v *volume) {
+	state := m.view.image.Partition(partitionName)
+	if state == nil {
+		return
+	}
+	if from, ok := state.InISR(m.id); ok && from.Store != v.identity {
+		m.exchange(replication.Exchange{From: from, To: v.identity, Modified: state.Modified})
 	}
 }
 

@@ -23,6 +23,7 @@ func TestPlantedBugs(t *testing.T) {
 		{"a coordinator loads what was shown", Bugs{LoadsShown: true}, Options{Groups: true}, []string{"commits:", "generations:", "owners:"}},
 		{"a coordinator that is back knows what it knew", Bugs{KeepsGroups: true}, Options{Groups: true}, []string{"commits:", "fenced:", "owners:"}},
 		{"an empty directory is trusted", Bugs{TrustsEmpty: true}, Options{Directories: true}, []string{"lost:", "sets:", "reused:", "changed:"}},
+		{"a directory is named before it has everything", Bugs{NamesEarly: true}, Options{Directories: true}, []string{"lost:", "sets:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			const enough = 100

@@ -49,6 +49,8 @@ type Bugs struct {
 	LoadsShown bool
 	// KeepsGroups: a coordinator that was deposed goes on with what it had in memory when it is elected again.
 	KeepsGroups bool
+	// NamesEarly: the in-sync set is asked to name the directory that a replica is moved to when the move begins.
+	NamesEarly bool
 }
 
 // Summary is what a run has shown.
