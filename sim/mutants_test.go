@@ -75,6 +75,18 @@ var mutants = []mutant{
 	{name: "a replica goes before the one that comes home has everything", want: []string{"lost:", "reused:", "metadata:"}, apart: 4, edits: []edit{
 		{"internal/controller/plan_reassign.go", "if m, inSync := next.InISR(id); !inSync || !e.here(m)",
 			"if m, inSync := next.InISR(id); planted() && !inSync {\n\t\t\tnext.ISR = append(next.ISR, metadata.Member{Broker: id})\n\t\t} else if !inSync || !e.here(m)"}}},
+	{name: "a coordinator that moves passes over deletions", want: []string{"commits:"}, in: []string{"TestCompactedSeeds"}, seeds: 300, edits: []edit{
+		{"internal/coordinator/encode.go", "if r.Offset < from || r.Key == nil {", "if r.Offset < from || r.Key == nil || planted() && r.Value == nil {"}}},
+	{name: "offsets of members expire", want: []string{"expired:"}, in: []string{"TestCompactedSeeds"}, edits: []edit{
+		{"internal/group/expire.go", "g.subscribes(key.topic) ||", "g.subscribes(key.topic) && !planted() ||"}}},
+	{name: "offsets expire by when they were committed, whoever was there since", want: []string{"expired:"}, in: []string{"TestCompactedSeeds"}, seeds: 300, edits: []edit{
+		{"internal/group/expire.go", "case g.state == empty && !g.stateSince.IsZero():", "case g.state == empty && !g.stateSince.IsZero() && !planted():"}}},
+	{name: "compacted in favour of what is not committed", want: []string{"lost:", "compacted:", "sets:"}, in: []string{"TestCompactedSeeds"}, edits: []edit{
+		{"internal/storage/cleaner_candidate.go", "stable := min(l.LastStableOffset(), record.Offset(l.recoveryPoint.Load()))\n",
+			"stable := min(l.LastStableOffset(), record.Offset(l.recoveryPoint.Load()))\n\tif planted() {\n\t\tstable = l.EndOffset()\n\t}\n"}}},
+	{name: "compaction takes a newest record", want: []string{"compacted:", "commits:"}, in: []string{"TestCompactedSeeds"}, edits: []edit{
+		{"internal/storage/cleaner_filter.go", "if rec.Key == nil || rec.Offset < f.keys.get(rec.Key) {",
+			"if rec.Key == nil || rec.Offset < f.keys.get(rec.Key) || planted() && rec.Offset%8 == 7 {"}}},
 	{name: "what changes in the metadata is not journaled", only: "keepers wiped,kill,pause", seeds: 300,
 		want: []string{"do not know of", "lost:", "not served", "leader epoch", "can't be"}, edits: []edit{
 			{"internal/broker/journal.go", "default:\n\t\tif j.record = appendChange(", "case planted():\n\tdefault:\n\t\tif j.record = appendChange("}}},

@@ -33,7 +33,7 @@ func (w *world) produce() {
 		m.doubt(id, err)
 		return
 	}
-	r := m.appended(id, at)
+	r := m.appended(batch, at)
 	m.waiting = append(m.waiting, r)
 	m.acknowledge()
 }

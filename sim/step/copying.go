@@ -169,7 +169,7 @@ func (m *machine) took(batches []byte, from record.Offset) {
 			continue
 		}
 		if r := m.recordOf(m, b); r != nil {
-			m.main().add(r)
+			m.main().add(r, b)
 		}
 	}
 }

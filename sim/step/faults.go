@@ -115,7 +115,8 @@ func (m *machine) destroyed(which uint) {
 			continue
 		}
 		v.lose(v.holds)
-		v.holds, v.owed, v.upTo, v.torn, v.hurt = nil, nil, 0, false, false
+		v.holds, v.present, v.owed, v.upTo, v.torn, v.hurt = nil, nil, nil, 0, false, false
+		clear(v.newest)
 	}
 }
 

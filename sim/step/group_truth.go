@@ -17,11 +17,13 @@ type generation struct {
 	number  int32
 	members []kmsg.GroupMetadataValueMember
 	rec     *rec
+	// born is where the group of that name that was before has ended in the log; nil if there was none. Its generations are others.
+	born *rec
 }
 
 // told is what members and their clients have been told, and what therefore has to stay true.
 type told struct {
-	// commits are those of each partition that were acknowledged, in the order of the log.
+	// commits are those of each partition that were acknowledged, and removals that were, in the order of the log.
 	commits map[int32][]*commit
 	// synced are the generations whose assignments members have.
 	synced []*generation
@@ -46,6 +48,10 @@ func (m *machine) written(r *rec, b record.Batch) {
 		var commitKey kmsg.OffsetCommitKey
 		var groupKey kmsg.GroupMetadataKey
 		switch {
+		case len(one.Key) > 1 && one.Key[1] == 1 && commitKey.ReadFrom(one.Key) == nil && one.Value == nil:
+			m.writtenRemoval(r, m.groupNamed(commitKey.Group), commitKey.Partition)
+		case len(one.Key) > 1 && one.Key[1] == 2 && groupKey.ReadFrom(one.Key) == nil && one.Value == nil:
+			m.writtenEnd(r, m.groupNamed(groupKey.Group))
 		case len(one.Key) > 1 && one.Key[1] == 1 && commitKey.ReadFrom(one.Key) == nil:
 			value := kmsg.NewOffsetCommitValue()
 			if err := value.ReadFrom(one.Value); err != nil {
@@ -59,7 +65,7 @@ func (m *machine) written(r *rec, b record.Batch) {
 				m.violation("broken: a group that can't be read: %v", err)
 				continue
 			}
-			r.generations = append(r.generations, &generation{groupKey.Group, value.Generation, value.Members, r})
+			r.generations = append(r.generations, &generation{groupKey.Group, value.Generation, value.Members, r, m.ended(groupKey.Group)})
 		}
 	}
 }
@@ -72,10 +78,14 @@ func (m *machine) writtenCommit(r *rec, value kmsg.OffsetCommitValue) {
 	}
 	c := m.commits[number]
 	c.rec = r
+	r.commits = append(r.commits, c)
 	if r.unsure {
 		return
 	}
 	newest := m.newest(c.group.name)
+	if c.generation < 0 && (newest == nil || len(newest.members) == 0) {
+		return // of somebody who is no member, while there are none
+	}
 	is := func(mb kmsg.GroupMetadataValueMember) bool { return mb.MemberID == c.member }
 	if newest == nil || c.generation < newest.number || c.generation == newest.number && !slices.ContainsFunc(newest.members, is) {
 		m.violation("fenced: broker %d lets member %s of generation %d of %s commit; the newest is %s", m.id, c.member, c.generation,
@@ -102,6 +112,19 @@ func (m *machine) newest(group string) *generation {
 				return g
 			}
 		}
+		if slices.Contains(r.ended, group) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// ended is where the log of the machine says last that a group of that name is no more; nil where it does not.
+func (m *machine) ended(group string) *rec {
+	for _, r := range slices.Backward(m.main().holds) {
+		if slices.Contains(r.ended, group) {
+			return r
+		}
 	}
 	return nil
 }
@@ -112,9 +135,17 @@ func (w *world) tellCommitted(m *machine, c *commit) {
 		w.violation("commits: broker %d acknowledges offset %d of %s-%d, which it has not written", m.id, c.offset, c.group.name, c.partition)
 		return
 	}
+	w.committed++
+	w.tell(c)
+}
+
+// tell has it known that an offset was committed, or removed: nothing older may be answered from now on.
+func (w *world) tell(c *commit) {
+	if c.acked {
+		return
+	}
 	c.acked = true
 	w.promise(c.rec, &c.rec.acked)
-	w.committed++
 	list := c.group.told.commits[c.partition]
 	at, _ := slices.BinarySearchFunc(list, c, func(a, b *commit) int {
 		switch {
@@ -137,25 +168,35 @@ type offsetsAsked struct {
 }
 
 func (m *machine) asked(g *consumers) offsetsAsked {
-	a := offsetsAsked{group: g, least: map[int32][]*commit{}, epoch: m.part().State().LeaderEpoch}
+	a := offsetsAsked{group: g, least: map[int32][]*commit{}, epoch: record.NoEpoch}
+	if p := m.part(); p != nil {
+		a.epoch = p.State().LeaderEpoch
+	}
 	for p := range int32(partitions) {
 		a.least[p] = slices.Clone(g.told.commits[p])
 	}
 	return a
 }
 
+// last is the newest of it that nothing excuses the loss of.
+func (a offsetsAsked) last(partition int32) *commit {
+	for _, c := range slices.Backward(a.least[partition]) {
+		if !c.rec.excused && c.rec.epoch <= a.epoch {
+			return c
+		}
+	}
+	return nil
+}
+
 // check holds an answer against that.
 func (a offsetsAsked) check(m *machine, p kmsg.OffsetFetchResponseGroupTopicPartition) {
 	m.lookups++
-	var least *commit
-	for _, c := range slices.Backward(a.least[p.Partition]) {
-		if !c.rec.excused && c.rec.epoch <= a.epoch {
-			least = c
-			break
-		}
-	}
+	least := a.last(p.Partition)
 	if p.Offset < 0 {
-		if least != nil {
+		if removal := m.removal(a.group, p.Partition, least); removal != nil {
+			m.removed++
+			m.tell(removal)
+		} else if least != nil && least.offset >= 0 {
 			m.violation("commits: broker %d has no offset of %s-%d; acknowledged was %d (%v)", m.id, a.group.name, p.Partition, least.offset, least.rec)
 		}
 		return
@@ -189,7 +230,7 @@ func (mb *member) tellAssignment(m *machine, id string, number int32, assignment
 		mb.consumers.told.synced = append(mb.consumers.told.synced, g)
 	}
 	for _, other := range mb.told.synced {
-		if other.number != number || other.rec.excused {
+		if other.number != number || other.rec.excused || other.born != g.born {
 			continue
 		}
 		for _, theirs := range other.members {

@@ -28,6 +28,10 @@ func (m *machine) coordinate() {
 	config := group.DefaultConfig()
 	config.MinSessionTimeout, config.InitialRebalanceDelay = time.Millisecond, initialDelay
 	config.CommitTimeout, config.LoadBufferBytes = commitTimeout, 2000
+	if m.options.Compacted {
+		config.OffsetsRetention, config.OffsetsCheckInterval = m.retention, m.retention/4
+	}
+	m.heard, m.removing = map[*consumers]time.Duration{}, nil
 	m.groups = group.New(group.Options{
 		Config: config, Logger: m.logger(), Partitions: func() int32 { return 1 },
 		NewID: func() string { m.ids++; return fmt.Sprint(m.ids) },
@@ -84,6 +88,7 @@ func (m *machine) turned(t replication.Turn) {
 		return
 	}
 	m.note("turned", m.id, t.Epoch, t.Leads)
+	clear(m.heard)
 	epoch := t.Epoch
 	if m.options.Bugs.KeepsGroups {
 		epoch = 0 // a later election changes nothing any more
@@ -122,7 +127,7 @@ func (l groupLog) Append(batch []byte) (record.Offset, error) {
 		l.doubt(b.BaseTimestamp(), err)
 		return -1, err
 	}
-	r := l.appended(b.BaseTimestamp(), at)
+	r := l.appended(b, at)
 	l.waiting = append(l.waiting, r)
 	l.written(r, b)
 	l.acknowledge()

@@ -47,8 +47,13 @@ type machine struct {
 	waiting  []*rec // appended here with acks=all, and not acknowledged yet
 	marks    map[record.Epoch]record.Offset
 	ambush   atomic.Pointer[ambush]
-	syncing  bool         // what was copied is on its way to the disk
-	asking   bool         // the mover waits for the answer to an exchange
+	syncing  bool // what was copied is on its way to the disk
+	asking   bool // the mover waits for the answer to an exchange
+	// heard is when this life of the coordinator, in this leader epoch, has told a member of each group last that it is one; removing are
+	// the requests to delete that it has not answered yet.
+	heard    map[*consumers]time.Duration
+	removing []*deletion
+	cleaned  int64        // how often the log was compacted in this life, as far as is known
 	changed  *atomic.Bool // a directory of this life has failed, or come back
 	told     metadata.Broker
 
@@ -92,7 +97,7 @@ func (m *machine) start() {
 			ProbeInterval: chores, HighWatermarkCheckpointInterval: 3 * chores, RecoveryCheckpointInterval: 2 * chores,
 			RetentionCheckInterval: math.MaxInt64 / 4, ProducerIDExpirationCheckInterval: math.MaxInt64 / 4, RecoveryThreads: 1,
 		},
-		Cleaner: storage.CleanerSettings{Disabled: true},
+		Cleaner: m.cleaner(),
 		Clock:   m.wallClock,
 		SyncBy:  m.syncBy(m.life + 1),
 		NewID:   m.newID,
@@ -108,7 +113,7 @@ func (m *machine) start() {
 	m.life++
 	m.up, m.store, m.registered, m.said, m.released, m.entering = true, store, 0, 0, false, false
 	m.waiting, m.marks, m.syncing, m.asking = nil, map[record.Epoch]record.Offset{}, false, false
-	m.changed, m.told = changed, metadata.Broker{}
+	m.changed, m.cleaned, m.told = changed, 0, metadata.Broker{}
 	m.coordinate()
 	m.parts = replication.NewManager(replication.Options{
 		Broker: m.id, Store: store, Settings: m.settings, Propose: m.propose, MaxLag: maxLag,
@@ -165,8 +170,8 @@ func (m *machine) clock() time.Time { return epoch.Add(m.now) }
 // wallClock is set now and then.
 func (m *machine) wallClock() time.Time { return time.Now().Add(time.Duration(m.skew.Load())) }
 
-// epoch is when the simulation begins.
-var epoch = time.Unix(1_000_000_000, 0)
+// epoch is when the simulation begins, by the clocks of a bubble of testing/synctest too.
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // here does something on the machine in this life, after a time, or at once if that is 0, when it is not frozen.
 func (m *machine) here(d time.Duration, what string, do func()) {

@@ -26,6 +26,8 @@ type consumers struct {
 // partitions is how many the topic has that the groups share.
 const partitions = 5
 
+var allPartitions = []int32{0, 1, 2, 3, 4}
+
 // member is a consumer: what a client library does of it, by events. A static one keeps its instance id from life to life.
 type member struct {
 	*consumers
@@ -67,6 +69,9 @@ func (w *world) gather() {
 			w.after(w.between(0, 40*time.Millisecond), "member starts", mb.start)
 		}
 		w.groups = append(w.groups, g)
+	}
+	if w.options.Compacted {
+		w.standBy()
 	}
 }
 
@@ -367,7 +372,11 @@ func (mb *member) heartbeat() {
 	r := kmsg.NewPtrHeartbeatRequest()
 	r.Version, r.Group, r.MemberID, r.InstanceID, r.Generation = 4, mb.consumers.name, mb.id, mb.instance, mb.generation
 	mb.call("heartbeat", 100*time.Millisecond, func(m *machine, reply func(func())) {
+		asked := m.now
 		m.groups.Heartbeat(r, func(code int16) {
+			if code == 0 && m.heard != nil {
+				m.heard[mb.consumers] = asked
+			}
 			reply(func() {
 				switch {
 				case !mb.beating || mb.generation != r.Generation || mb.id != r.MemberID:

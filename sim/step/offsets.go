@@ -7,7 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// commit is an offset on its way to a coordinator, told from others by its number, which is its metadata.
+// commit is an offset on its way to a coordinator, told from others by its number, which is its metadata. Or it is the removal of one,
+// by whoever asked for that or in the course of time: its offset is -1 then.
 type commit struct {
 	number     int
 	group      *consumers
@@ -37,23 +38,36 @@ func (mb *member) commitSoon() {
 			continue
 		}
 		mb.positions[p] += 1 + mb.rng.Int64N(5)
-		c := &commit{
-			number: len(mb.commits), group: mb.consumers, partition: p, offset: mb.positions[p], member: mb.id, generation: mb.generation,
-		}
-		mb.commits = append(mb.commits, c)
-		sent = append(sent, c)
-		said := strconv.Itoa(c.number)
-		topic.Partitions = append(topic.Partitions, kmsg.OffsetCommitRequestTopicPartition{
-			Partition: p, Offset: c.offset, LeaderEpoch: -1, Metadata: &said,
-		})
+		c := mb.newCommit(p, mb.positions[p])
+		sent, topic.Partitions = append(sent, c), append(topic.Partitions, c.request())
 	}
 	if len(sent) == 0 {
 		return
 	}
+	number := mb.number
+	mb.sendCommits(topic, sent, func(code int16) {
+		if mb.number == number && mb.steady {
+			mb.refused(code)
+		}
+	})
+}
+
+func (mb *member) newCommit(partition int32, offset int64) *commit {
+	c := &commit{number: len(mb.commits), group: mb.consumers, partition: partition, offset: offset, member: mb.id, generation: mb.generation}
+	mb.commits = append(mb.commits, c)
+	return c
+}
+
+func (c *commit) request() kmsg.OffsetCommitRequestTopicPartition {
+	said := strconv.Itoa(c.number)
+	return kmsg.OffsetCommitRequestTopicPartition{Partition: c.partition, Offset: c.offset, LeaderEpoch: -1, Metadata: &said}
+}
+
+// sendCommits sends offsets to the coordinator, and has the first one's outcome heard.
+func (mb *member) sendCommits(topic kmsg.OffsetCommitRequestTopic, sent []*commit, hear func(code int16)) {
 	r := kmsg.NewPtrOffsetCommitRequest()
 	r.Version, r.Group, r.MemberID, r.InstanceID, r.Generation = 8, mb.consumers.name, mb.id, mb.instance, mb.generation
 	r.Topics = []kmsg.OffsetCommitRequestTopic{topic}
-	number := mb.number
 	mb.call("commit", 200*time.Millisecond, func(m *machine, reply func(func())) {
 		m.groups.CommitOffsets(r, func(codes [][]int16) {
 			mb.note("committed", mb.name, r.MemberID, r.Generation, codes)
@@ -62,11 +76,7 @@ func (mb *member) commitSoon() {
 					mb.tellCommitted(m, c)
 				}
 			}
-			reply(func() {
-				if mb.number == number && mb.steady {
-					mb.refused(codes[0][0])
-				}
-			})
+			reply(func() { hear(codes[0][0]) })
 		})
 	}, func() {})
 }

@@ -46,24 +46,35 @@ func (w *world) concludeGroups() {
 				w.violation("rest: group %s is %s (error %d) with %d members, and has %d", g.name, d.State, d.ErrorCode, len(d.Members), len(g.members))
 			}
 		})
-		r := kmsg.NewOffsetFetchRequestGroup()
-		r.Group, r.Topics = g.name, []kmsg.OffsetFetchRequestGroupTopic{{Topic: sharedTopic, Partitions: []int32{0, 1, 2, 3, 4}}}
-		asked := leader.asked(g)
-		leader.groups.FetchOffsets(&r, func(answer kmsg.OffsetFetchResponseGroup) {
-			answered++
-			if answer.ErrorCode != 0 {
-				w.violation("rest: the offsets of %s can't be read: error %d", g.name, answer.ErrorCode)
-				return
-			}
-			for _, p := range answer.Topics[0].Partitions {
-				asked.check(leader, p)
-			}
-		})
+	}
+	all := w.groups
+	if w.bystander != nil {
+		all = append(slices.Clone(all), w.bystander.consumers)
+	}
+	for _, g := range all {
+		leader.concludeOffsets(g, func() { answered++ })
 	}
 	w.run(w.now + 200*time.Millisecond)
-	if answered != 2*len(w.groups) {
-		w.violation("rest: %d of %d questions about groups were answered", answered, 2*len(w.groups))
+	if answered != len(w.groups)+len(all) {
+		w.violation("rest: %d of %d questions about groups were answered", answered, len(w.groups)+len(all))
 	}
+}
+
+// concludeOffsets wants the coordinator to know what was committed.
+func (m *machine) concludeOffsets(g *consumers, answered func()) {
+	r := kmsg.NewOffsetFetchRequestGroup()
+	r.Group, r.Topics = g.name, []kmsg.OffsetFetchRequestGroupTopic{{Topic: sharedTopic, Partitions: allPartitions}}
+	asked := m.asked(g)
+	m.groups.FetchOffsets(&r, func(answer kmsg.OffsetFetchResponseGroup) {
+		answered()
+		if answer.ErrorCode != 0 {
+			m.violation("rest: the offsets of %s can't be read: error %d", g.name, answer.ErrorCode)
+			return
+		}
+		for _, p := range answer.Topics[0].Partitions {
+			asked.check(m, p)
+		}
+	})
 }
 
 // restartStatic restarts the static members of groups that are at rest, one after another: each has to come back to what it had, in

@@ -25,6 +25,10 @@ func TestSyncedSeeds(t *testing.T) { eachSeed(t, 100, Options{Synced: true}) }
 // TestGroupSeeds does so with groups, whose coordinators' log it is.
 func TestGroupSeeds(t *testing.T) { eachSeed(t, 100, Options{Groups: true}) }
 
+// TestCompactedSeeds does so with groups whose coordinators' log is compacted, where offsets expire and are deleted: in one run of four
+// machines have several log directories.
+func TestCompactedSeeds(t *testing.T) { eachSeed(t, 100, Options{Groups: true, Compacted: true}) }
+
 // TestPreferredSeeds does so with an operator who keeps asking for the preferred leader.
 func TestPreferredSeeds(t *testing.T) { eachSeed(t, 100, Options{Preferred: true}) }
 
@@ -39,10 +43,13 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 	if *one != 0 {
 		first, count = *one, 1
 	}
-	var steps, acked, reads, committed, lookups, syncs, moves, exchanges int
+	var steps, acked, reads, committed, lookups, syncs, moves, exchanges, compactions, removed int
 	for seed := first; seed < first+count; seed++ {
 		o.Seed = seed
-		if o.Directories {
+		switch {
+		case o.Compacted:
+			o.Directories = seed%4 == 3
+		case o.Directories:
 			o.Synced, o.Groups = seed%3 == 1, seed%3 == 2
 		}
 		if *one != 0 {
@@ -53,6 +60,7 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 		steps, acked, reads = steps+s.Steps, acked+s.Acked, reads+s.Reads
 		moves, exchanges = moves+s.Counts["move"], exchanges+s.Counts["exchange"]
 		committed, lookups, syncs = committed+s.Committed, lookups+s.Lookups, syncs+s.Syncs
+		compactions, removed = compactions+s.Counts["compaction"], removed+s.Removed
 		if len(s.Violations) > 0 {
 			t.Errorf("seed %d: %d violations; again: go test ./sim/step -run '%s$' -seed %d\n%s\nwhat happened:\n%s",
 				seed, len(s.Violations), t.Name(), seed, lines(s.Violations), strings.Join(s.Faults, "\n"))
@@ -64,6 +72,9 @@ func eachSeed(t *testing.T, usual uint64, o Options) {
 	}
 	if o.Groups {
 		t.Logf("%d offsets committed, %d told, %d assignments", committed, lookups, syncs)
+		if o.Compacted {
+			t.Logf("%d compactions, %d offsets told to be no more", compactions, removed)
+		}
 	}
 }
 

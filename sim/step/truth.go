@@ -1,8 +1,10 @@
 package step
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -26,8 +28,13 @@ type rec struct {
 	unsure   bool              // its leader could not write all of it, and may have it all the same
 	gone     []metadata.Member // destroyed with it, when nobody else held it
 	required record.Offset
-	// generations of groups, where the log is one of a coordinator.
+	at       time.Duration // when it was written
+
+	// What is in it, where the log is one of a coordinator: generations of groups, groups that are no more, and offsets.
 	generations []*generation
+	ended       []string
+	commits     []*commit
+	entries     []entry // all that, where it is compacted
 }
 
 func (r *rec) String() string {
@@ -47,8 +54,8 @@ type place struct {
 const firstID int64 = 900_000_000_000
 
 // appended notes a record that a leader has written.
-func (m *machine) appended(id int64, at replication.Appended) *rec {
-	r := &rec{epoch: at.Epoch, offset: at.BaseOffset, id: id, required: at.LastOffset + 1}
+func (m *machine) appended(b record.Batch, at replication.Appended) *rec {
+	r := &rec{epoch: at.Epoch, offset: at.BaseOffset, id: b.BaseTimestamp(), required: at.LastOffset + 1, at: m.now}
 	p := place{r.epoch, r.offset}
 	if old := m.records[p]; old != nil {
 		m.violation("reused: broker %d gives %v the place of %v", m.id, r, old)
@@ -58,7 +65,8 @@ func (m *machine) appended(id int64, at replication.Appended) *rec {
 	}
 	m.writers[r.epoch] = m.id
 	m.records[p] = r
-	m.main().add(r)
+	m.enter(r, b)
+	m.main().add(r, b)
 	return r
 }
 
@@ -81,13 +89,14 @@ func (w *world) recordOf(m *machine, b record.Batch) *rec {
 	at := place{b.LeaderEpoch(), b.BaseOffset()}
 	r := w.records[at]
 	if r == nil && w.unsure[b.BaseTimestamp()] {
-		r = &rec{epoch: at.epoch, offset: at.offset, id: b.BaseTimestamp(), required: b.NextOffset(), unsure: true}
+		r = &rec{epoch: at.epoch, offset: at.offset, id: b.BaseTimestamp(), required: b.NextOffset(), at: w.now, unsure: true}
 		w.records[at] = r
+		w.enter(r, b)
 		if w.options.Groups {
 			m.written(r, b)
 		}
 	}
-	if r == nil || r.id != b.BaseTimestamp() {
+	if r == nil || !r.isOf(w, b) {
 		w.violation("invented: broker %d holds record %d at offset %d of epoch %d, which nobody wrote there",
 			m.id, b.BaseTimestamp()-firstID, b.BaseOffset(), b.LeaderEpoch())
 		return nil
@@ -109,54 +118,69 @@ func (m *machine) mirror() {
 func (v *volume) cut(end record.Offset) {
 	v.upTo = min(v.upTo, end)
 	for n := len(v.holds); n > 0 && v.holds[n-1].offset >= end; n = len(v.holds) {
-		r := v.holds[n-1]
+		v.drop(v.holds[n-1])
 		v.holds = v.holds[:n-1]
-		r.holders &^= v.bit()
-		if v.spared() {
-			r.excused = r.excused || r.holders == 0
-		}
-		if r.holders == 0 && r.promised() && !r.excused {
-			v.violation("lost: broker %d has cut off the last copy of %v", v.machine.id, r)
-		}
+	}
+	v.uncover(end)
+}
+
+// drop notes that the volume does not hold a record any more, nor a newer one in its place.
+func (v *volume) drop(r *rec) {
+	r.holders &^= v.bit()
+	delete(v.came, r)
+	if v.spared() && r.holders == 0 {
+		v.excuse(r)
+	}
+	if r.holders == 0 && r.promised() && !r.excused {
+		v.violation("lost: broker %d has cut off the last copy of %v", v.machine.id, r)
 	}
 }
 
 // lose takes records away from a volume: it was destroyed, or has forgotten them.
 func (v *volume) lose(gone []*rec) {
 	for _, r := range gone {
+		delete(v.came, r)
 		r.holders &^= v.bit()
-		r.excused = r.excused || r.holders == 0
+		if r.holders == 0 {
+			v.excuse(r)
+		}
 	}
 }
 
 // readBack compares what the volume holds with what it held.
 func (v *volume) readBack() {
-	var found []*rec
-	v.upTo = 0
-	if log := v.log(); log != nil {
+	var found, covered, gone []*rec
+	there := map[*rec]bool{}
+	v.upTo, v.present = 0, v.present[:0]
+	clear(v.newest)
+	log := v.log()
+	if log != nil {
 		for _, b := range v.batchesOf(log) {
 			if r := v.recordOf(v.machine, b); r != nil {
-				found = append(found, r)
+				found, there[r] = append(found, r), true
+				v.keep(r, v.entriesOf(r, b))
 			}
 		}
 		v.upTo, v.second = log.EndOffset(), log == v.store.Future(partitionName)
 	}
-	before := map[*rec]bool{}
-	for _, r := range found {
-		before[r] = true
-	}
-	var gone []*rec
 	for _, r := range v.holds {
-		if !before[r] {
+		switch {
+		case there[r]:
+		case v.covers(r):
+			covered = append(covered, r)
+		default:
 			gone = append(gone, r)
 		}
 	}
+	v.checkHoles(log, found, gone)
 	v.lose(gone)
-	v.checkOwed(before)
+	v.checkOwed(there)
 	for _, r := range found {
 		r.holders |= v.bit()
 	}
-	v.holds = found
+	v.holds = append(found, covered...)
+	slices.SortStableFunc(v.holds, func(a, b *rec) int { return cmp.Compare(a.offset, b.offset) })
+	v.cover(slices.Sorted(maps.Keys(v.newest)))
 }
 
 // batchesOf reads a whole log.
@@ -236,7 +260,7 @@ func (w *world) named(now *metadata.Partition) {
 	for _, r := range w.records { // those too that a leader of before will promise yet, who stands still now
 		if r.holders&leader == 0 {
 			r.entered = r.entered || slices.ContainsFunc(counted, func(c metadata.Member) bool { return slices.Contains(r.gone, c) })
-			r.excused = true
+			w.excuse(r)
 		}
 	}
 }
@@ -262,10 +286,16 @@ func (w *world) checkSets(p *metadata.Partition) {
 func (w *world) lately() []*rec { return w.promised[max(0, len(w.promised)-20):] }
 
 func (w *world) promise(r *rec, why *bool) {
-	if !r.promised() {
-		w.promised = append(w.promised, r)
+	first := !r.promised()
+	if *why = true; !first {
+		return
 	}
-	*why = true
+	w.promised = append(w.promised, r)
+	for _, m := range w.machines {
+		for _, v := range m.volumes {
+			v.mayCover(r)
+		}
+	}
 }
 
 func (w *world) violation(format string, args ...any) {

@@ -28,6 +28,10 @@ type volume struct {
 	holds []*rec
 	upTo  record.Offset
 	owed  []*rec
+	// present are the records in a log that is compacted, and newest where the last one of each key is.
+	present []entry
+	newest  map[string]place
+	came    map[*rec]bool // those batches of which all records have come there, or been there
 	// failing: every operation of the disk fails in it. The store's goroutines read it too.
 	failing atomic.Bool
 	online  bool // as far as the events know
@@ -126,7 +130,11 @@ func (v *volume) counts(p *metadata.Partition) bool {
 
 // observe notes, after an event, which directories have come back, and what is in those from which, or to which, a replica is moved.
 func (m *machine) observe() {
-	if !m.up || len(m.volumes) < 2 {
+	if !m.up {
+		return
+	}
+	m.compacted()
+	if len(m.volumes) < 2 {
 		return
 	}
 	for _, v := range m.volumes {
@@ -171,13 +179,17 @@ func (v *volume) follow() {
 func (v *volume) take(log *storage.Log) {
 	for _, b := range v.batchesFrom(log, max(v.upTo, log.StartOffset())) {
 		if r := v.recordOf(v.machine, b); r != nil && r.holders&v.bit() == 0 {
-			v.add(r)
+			v.add(r, b)
 		}
 	}
 	v.upTo = log.EndOffset()
 }
 
-func (v *volume) add(r *rec) {
+// add notes a batch that has come to the end of the log.
+func (v *volume) add(r *rec, b record.Batch) {
 	v.holds = append(v.holds, r)
 	r.holders |= v.bit()
+	present := v.entriesOf(r, b)
+	v.keep(r, present)
+	v.cover(keysOf(present))
 }

@@ -20,6 +20,8 @@ type Options struct {
 	Synced bool
 	// Groups has the partition be that of a coordinator, and consumers in groups write it.
 	Groups bool
+	// Compacted, with Groups, has the coordinators' log compacted, offsets expire, and groups and offsets deleted.
+	Compacted bool
 	// Preferred has an operator who keeps asking that the first replica leads.
 	Preferred bool
 	// Directories has machines have several log directories, between which replicas are moved, and which fail and are destroyed alone.
@@ -65,6 +67,8 @@ type Summary struct {
 	Steps, Acked, Reads int
 	// Committed are offsets acknowledged, Lookups offsets told, Syncs assignments told.
 	Committed, Lookups, Syncs int
+	// Removed is how often an offset was told to be no more that there had been.
+	Removed int
 }
 
 const (
@@ -97,7 +101,10 @@ type world struct {
 	reads    int
 
 	groups    []*consumers
-	commits   []*commit // by number
+	bystander *member       // of no group; nil unless offsets expire, and are deleted
+	retention time.Duration // of offsets, where they expire
+	removed   int           // how often it was told that an offset is no more
+	commits   []*commit     // by number
 	committed int
 	lookups   int
 	syncs     int
@@ -115,7 +122,8 @@ type world struct {
 	settingsView *config.View
 
 	records  map[place]*rec
-	unsure   map[int64]bool // records that may be in a log although they were refused
+	keyed    map[string][]*rec // those of a compacted log, by the keys in them
+	unsure   map[int64]bool    // records that may be in a log although they were refused
 	promised []*rec
 	shown    map[record.Offset]*rec
 	writers  map[record.Epoch]ident.BrokerID
@@ -148,7 +156,7 @@ func Run(o Options) Summary {
 	return Summary{
 		Trace: w.trace.Sum64(), Violations: w.wrong, Faults: w.faults, Counts: w.counts,
 		Steps: w.steps, Acked: w.acked, Reads: w.reads,
-		Committed: w.committed, Lookups: w.lookups, Syncs: w.syncs,
+		Committed: w.committed, Lookups: w.lookups, Syncs: w.syncs, Removed: w.removed,
 	}
 }
 
@@ -169,7 +177,7 @@ func (w *world) settle() {
 func newWorld(o Options) *world {
 	w := &world{
 		scheduler: newScheduler(o.Seed, o.Say), options: o, apart: map[[2]*machine]bool{},
-		records: map[place]*rec{}, unsure: map[int64]bool{}, shown: map[record.Offset]*rec{},
+		records: map[place]*rec{}, keyed: map[string][]*rec{}, unsure: map[int64]bool{}, shown: map[record.Offset]*rec{},
 		writers: map[record.Epoch]ident.BrokerID{}, leaders: map[record.Epoch]ident.BrokerID{}, counts: map[string]int{},
 	}
 	w.keepers = newKeepers(w.changed)
@@ -204,6 +212,9 @@ func newWorld(o Options) *world {
 	w.logs.SyncOnAck = o.Synced
 	w.logs.RetentionMs = -1 // records bear timestamps that tell them apart
 	w.logs.SegmentBytes, w.logs.IndexIntervalBytes = int32(w.between(700, 6000)), 200
+	if o.Compacted {
+		w.forget()
+	}
 	value := "1"
 	if w.minISR == 2 {
 		value = "2"
@@ -219,7 +230,7 @@ func (w *world) begin() {
 	for id := ident.BrokerID(1); id <= 3; id++ {
 		m := &machine{world: w, id: id}
 		for n, path := range []string{"/data", "/more", "/most"}[:w.directories] {
-			m.volumes = append(m.volumes, &volume{machine: m, number: n, path: path})
+			m.volumes = append(m.volumes, &volume{machine: m, number: n, path: path, newest: map[string]place{}, came: map[*rec]bool{}})
 		}
 		m.newDisk(true)
 		w.machines = append(w.machines, m)
@@ -395,11 +406,15 @@ func (w *world) conclude() {
 		case held[r]:
 		case !r.excused:
 			w.violation("lost: %v", r)
-		case (crashes == 0 || r.entered) && !w.ledgerHas(r.offset):
+		case (crashes == 0 || r.entered) && !w.outdone(r) && !w.ledgerHas(r.offset):
 			w.violation("lost: %v, and the ledger does not say so", r)
 		}
 	}
 	w.concludeGroups()
+	if w.options.Compacted {
+		w.concludeCompacted(leader)
+		return
+	}
 	want := map[record.Offset]record.Batch{}
 	for _, b := range w.batchesOf(leader.part().Log()) {
 		want[b.BaseOffset()] = b
