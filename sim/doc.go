@@ -19,7 +19,7 @@
 //
 // In some runs all machines of a cluster lose their power at once, twice (outage.go), the syncs that acknowledgements wait for
 // being slow: topics with fsync.on.ack lose nothing then. In one of five brokers have two log directories, between which
-// replicas are moved to and fro, and one of the two fails for a while.
+// replicas are moved to and fro, and one of the two fails for a while, or is destroyed alone.
 //
 // One run in four has mostly topics of one replica, and brokers that leave safely and come back (homes.go): an only replica has to be at home
 // again when all is well, unless an administrator moves replicas by hand.

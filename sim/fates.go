@@ -31,6 +31,7 @@ var blows = []blow{
 	{"restart", 4, (*clusterRun).restart},
 	{"disk error", 2, (*clusterRun).diskError},
 	{"directory fails", 4, (*clusterRun).directoryFails},
+	{"directory destroyed", 4, (*clusterRun).directoryDestroyed},
 	{"disk full", 1, (*clusterRun).diskFull},
 	{"slow keepers", 2, (*clusterRun).slowKeepers},
 	{"keepers gone", 2, (*clusterRun).keepersGone},
@@ -51,7 +52,7 @@ func (r *clusterRun) plague() {
 		if len(r.Only) > 0 && !slices.Contains(r.Only, b.name) {
 			continue
 		}
-		if b.name == "directory fails" && r.directories < 2 {
+		if strings.HasPrefix(b.name, "directory") && r.directories < 2 {
 			continue
 		}
 		weight := b.weight
@@ -163,8 +164,11 @@ func (r *clusterRun) up(n *node) {
 	}
 }
 
-// left is what a death leaves of the disk.
-type left struct{ torn, empty bool }
+// left is what a death leaves of the disk: all but what was not synced, nothing, or all but a log directory.
+type left struct {
+	torn, empty bool
+	without     string
+}
 
 // die takes a broker down. What that would destroy more than the run may is kept.
 func (r *clusterRun) die(n *node, how string, silent bool, leaves left) {
@@ -187,6 +191,10 @@ func (r *clusterRun) bury(n *node, leaves left, seed uint64) (all bool) {
 		n.Empty()
 		return false
 	}
+	if leaves.without != "" {
+		n.EmptyDirectory(leaves.without)
+		return false
+	}
 	r.truth.tear(n.ID)
 	n.Tear(seed)
 	return false
@@ -197,7 +205,9 @@ func (r *clusterRun) allowed(n *node, leaves left) bool {
 	stores := map[ident.BrokerID][]ident.StoreID{}
 	for _, other := range r.nodes {
 		if other != n {
-			stores[other.ID] = other.Stores()
+			stores[other.ID] = other.Stores("")
+		} else if leaves.without != "" {
+			stores[n.ID] = n.Stores(leaves.without)
 		}
 	}
 	hits := r.truth.hits(n.ID, stores)
@@ -210,7 +220,7 @@ func (r *clusterRun) allowed(n *node, leaves left) bool {
 	}
 	for _, h := range hits {
 		kind := check.Crashed // of what is torn the synced part is there
-		if leaves.empty && h.gone {
+		if !leaves.torn && h.gone {
 			kind = check.Wiped
 			r.losses = append(r.losses, h.partition)
 		}
@@ -301,6 +311,12 @@ func (r *clusterRun) directoryFails(n *node) {
 		r.die(n, "machine crash", false, left{torn: true})
 	}
 	r.fault("broker %d: %s is mended", n.ID, dir)
+}
+
+// directoryDestroyed kills a broker that comes back with one of its log directories empty, and the others as they were.
+func (r *clusterRun) directoryDestroyed(n *node) {
+	dir := n.Dirs[n.rng.IntN(len(n.Dirs))]
+	r.die(n, "kill -9, and "+dir+" is destroyed", false, left{without: dir})
 }
 
 func (r *clusterRun) diskFull(n *node) {

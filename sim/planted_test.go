@@ -19,35 +19,41 @@ func TestPlantedBugs(t *testing.T) {
 		planted Options
 		only    []string // faults
 		want    []string // any of these begins a violation
+		cluster bool     // with several log directories
 	}{
 		{"what is written is not synced", Options{Bugs: world.Bugs{Disk: forgetful(".log", false)}},
-			[]string{"crash"}, []string{"lost:"}},
+			[]string{"crash"}, []string{"lost:"}, false},
 		{"names are not synced", Options{Bugs: world.Bugs{Disk: forgetful("", true)}},
-			[]string{"crash"}, []string{"lost:"}},
+			[]string{"crash"}, []string{"lost:"}, false},
 		{"acknowledged before it is written", Options{Bugs: world.Bugs{AcknowledgesEarly: true}},
-			[]string{"kill"}, []string{"lost:", "reused:"}},
+			[]string{"kill"}, []string{"lost:", "reused:"}, false},
 		{"an empty store is trusted", Options{Bugs: world.Bugs{TrustsEmpty: true}},
-			[]string{"wipe"}, []string{"reused:", "loss:"}},
+			[]string{"wipe"}, []string{"reused:", "loss:"}, false},
+		{"an empty directory is trusted", Options{Bugs: world.Bugs{TrustsEmpty: true}},
+			[]string{"directory destroyed"}, []string{"lost:", "reused:", "order:", "replicas:"}, true},
 		{"a disk that swallows writes", Options{Bugs: world.Bugs{Disk: swallowing(40)}},
-			[]string{"kill", "restart"}, []string{"lost:", "reused:", "order:"}},
+			[]string{"kill", "restart"}, []string{"lost:", "reused:", "order:"}, false},
 		{"a start forgets the end of a log", Options{Bugs: world.Bugs{Disk: shortening("/topic-")}},
-			[]string{"kill", "restart"}, []string{"reused:", "order:"}},
+			[]string{"kill", "restart"}, []string{"reused:", "order:"}, false},
 		{"a start forgets the last commits", Options{Bugs: world.Bugs{Disk: shortening("/__consumer_offsets-")}},
-			[]string{"kill", "restart"}, []string{"commits:", "owners:", "generations:"}},
-		{"retries are taken for something new", Options{Anonymous: true}, []string{"connections reset"}, []string{"duplicate:"}},
+			[]string{"kill", "restart"}, []string{"commits:", "owners:", "generations:"}, false},
+		{"retries are taken for something new", Options{Anonymous: true}, []string{"connections reset"}, []string{"duplicate:"}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			const enough = 20
 			for seed := uint64(1); seed <= enough; seed++ {
-				o := c.planted
+				o, run := c.planted, Run
 				o.Seed, o.Only, o.Logger = seed, c.only, logger()
+				if c.cluster {
+					o.Seed, run = 5*seed-1, RunCluster
+				}
 				var s Summary
-				synctest.Test(t, func(*testing.T) { s = Run(o) })
+				synctest.Test(t, func(*testing.T) { s = run(o) })
 				for _, v := range s.Violations {
 					for _, want := range c.want {
 						if strings.HasPrefix(v.Error(), want) {
-							t.Logf("seed %d: %v", seed, v)
+							t.Logf("seed %d: %v", o.Seed, v)
 							return
 						}
 					}

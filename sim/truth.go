@@ -176,7 +176,7 @@ type hit struct {
 }
 
 // hits are the partitions that count on no other whole copy than those of a broker: where every copy in the sets is destroyed, any
-// replica may be the last that holds something. stores are the disks as they are, the broker's own left out.
+// replica may be the last that holds something. stores are the disks as they are, of the broker's own those that are left to it.
 func (t *truth) hits(broker ident.BrokerID, stores map[ident.BrokerID][]ident.StoreID) []hit {
 	return t.hitsIn(t.now(), broker, stores)
 }
@@ -196,13 +196,15 @@ func (t *truth) hitsIn(image *metadata.Image, broker ident.BrokerID, stores map[
 			}
 			whole, there := false, false
 			for _, m := range sets {
-				if m.Broker == broker || !slices.Contains(stores[m.Broker], m.Store) {
+				if !slices.Contains(stores[m.Broker], m.Store) {
 					continue
 				}
 				there = true
 				whole = whole || !t.torn[copyOf{topic.ID, n, m.Broker}] || t.history.Outlasts(topic.Name)
 			}
-			counts := slices.ContainsFunc(sets, func(m metadata.Member) bool { return m.Broker == broker })
+			counts := slices.ContainsFunc(sets, func(m metadata.Member) bool {
+				return m.Broker == broker && !slices.Contains(stores[broker], m.Store)
+			})
 			if counts && !whole || !there {
 				// While the stores are asked about torn copies, this one may have answered, and another one have as much.
 				found = append(found, hit{partitionOf(topic, n), !there && p.Inquiry != metadata.InquiryTorn})

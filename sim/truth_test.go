@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"testing"
 
 	"barnabas/internal/ident"
@@ -16,6 +17,7 @@ func TestHits(t *testing.T) {
 	}
 	unnamed := func(b ident.BrokerID) metadata.Member { return metadata.Member{Broker: b} }
 	type sets []metadata.Member
+	elsewhere := metadata.Member{Broker: dies, Store: ident.StoreID{8}} // in a directory that is left
 	for _, c := range []struct {
 		name     string
 		isr, elr sets
@@ -23,6 +25,7 @@ func TestHits(t *testing.T) {
 		torn     []ident.BrokerID
 		outlasts bool
 		asking   metadata.Inquiry
+		keeps    bool // one of its directories
 		hit, all bool
 	}{
 		{name: "it has the only copy", isr: sets{on(dies)}, hit: true, all: true},
@@ -41,6 +44,8 @@ func TestHits(t *testing.T) {
 		{name: "nobody knows the other's store yet", isr: sets{on(dies), unnamed(other)}},
 		{name: "nobody knows the eligible one's store yet", isr: sets{on(dies)}, elr: sets{unnamed(other)}},
 		{name: "nobody knows its own store yet", isr: sets{unnamed(dies)}},
+		{name: "it has the only copy in a directory that is left", isr: sets{elsewhere}},
+		{name: "it has the only copy beside a directory that is left", isr: sets{on(dies)}, keeps: true, hit: true, all: true},
 	} {
 		topic := ident.TopicID{7}
 		state := metadata.Partition{Replicas: []ident.BrokerID{dies, other, third}, ISR: c.isr, ELR: c.elr, Leader: ident.NoBroker, Inquiry: c.asking}
@@ -54,6 +59,9 @@ func TestHits(t *testing.T) {
 		truth := &truth{history: check.New(), torn: map[copyOf]bool{}}
 		truth.history.Promise("t", check.Promise{Outlasts: c.outlasts})
 		stores := map[ident.BrokerID][]ident.StoreID{other: {on(other).Store}, third: {on(third).Store}}
+		if c.keeps || slices.Contains(c.isr, elsewhere) {
+			stores[dies] = []ident.StoreID{elsewhere.Store}
+		}
 		for _, b := range c.wiped {
 			stores[b] = []ident.StoreID{{9}}
 		}

@@ -345,31 +345,44 @@ func (m *Machine) Empty() {
 	old := m.disk
 	m.disk = vfs.NewMem()
 	if m.Bugs.TrustsEmpty {
-		m.copyIdentity(old)
+		m.copyIdentity(old, m.Dirs[0])
 	}
 	m.newBoot()
+	m.bury()
+}
+
+// EmptyDirectory leaves what was written, but in one log directory, which is empty.
+func (m *Machine) EmptyDirectory(dir string) {
+	old := m.disk
+	m.disk = old.Restart()
+	if err := m.disk.RemoveAll(dir); err != nil {
+		panic(err)
+	}
+	if m.Bugs.TrustsEmpty {
+		m.copyIdentity(old, dir)
+	}
 	m.bury()
 }
 
 // Disk is what the machine holds now, for those who look at it while its broker is down.
 func (m *Machine) Disk() *vfs.Mem { return m.disk }
 
-// Stores are the identities of the log directories on the disk, of those that have one.
-func (m *Machine) Stores() (stores []ident.StoreID) {
+// Stores are the identities of the log directories on the disk, of those that have one, without that of one.
+func (m *Machine) Stores(without string) (stores []ident.StoreID) {
 	for _, dir := range m.Dirs {
-		if found, _, err := storage.ReadMetaProperties(m.disk, dir); err == nil {
+		if found, _, err := storage.ReadMetaProperties(m.disk, dir); err == nil && dir != without {
 			stores = append(stores, found.StoreID)
 		}
 	}
 	return stores
 }
 
-// copyIdentity gives the disk the identity that another had.
-func (m *Machine) copyIdentity(from *vfs.Mem) {
-	const name = "/data/meta.properties"
+// copyIdentity gives a log directory the identity that it had.
+func (m *Machine) copyIdentity(from *vfs.Mem, dir string) {
+	name := dir + "/meta.properties"
 	data, err := vfs.ReadFile(from, name)
 	if err == nil {
-		err = errors.Join(m.disk.MkdirAll("/data", 0o755), vfs.WriteFileAtomic(m.disk, name, data))
+		err = errors.Join(m.disk.MkdirAll(dir, 0o755), vfs.WriteFileAtomic(m.disk, name, data))
 	}
 	if err != nil {
 		panic(err)
