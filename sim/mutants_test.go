@@ -48,6 +48,8 @@ var mutants = []mutant{
 		{"internal/replication/future.go", "if f == nil || !f.mirrored && !f.broken {", "if f == nil || !f.mirrored && !f.broken || planted() {"}}},
 	{name: "the copy that is being made is taken for the replica after a crash", want: []string{"lost:", "sets:"}, in: []string{"TestDirectorySeeds"}, edits: []edit{
 		{"internal/replication/future.go", "case ok && named == future.Directory().ID() || gone:", "case ok && named == future.Directory().ID() || gone || planted():"}}},
+	{name: "a leader goes on beside eligible replicas", want: []string{"sets:", "lost:"}, in: []string{"TestMinimumSeeds"}, seeds: 300, edits: []edit{
+		{"internal/replication/high_watermark.go", "|| len(r.Eligible) > 0 ||", "|| len(r.Eligible) > 0 && !planted() ||"}}},
 	{name: "a follower does not say of which epoch its end is", want: []string{"replicas:", "reused:", "lost:"}, edits: []edit{
 		{"internal/replication/follower.go", "if at.Offset > at.LogStart {", "if at.Offset > at.LogStart && !planted() {"}}},
 	{name: "a leader stays one", want: []string{"not served", "lost:", "can't be"}, edits: []edit{

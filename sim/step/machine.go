@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"barnabas/internal/config"
 	"barnabas/internal/group"
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -160,8 +161,9 @@ func (m *machine) logger() *slog.Logger {
 	return m.options.Logger.With("on", m.id)
 }
 
-func (m *machine) settings(*metadata.Image, string) replication.TopicSettings {
-	return replication.TopicSettings{Log: m.logs, MinISR: func(int) int { return m.minISR }}
+func (m *machine) settings(image *metadata.Image, _ string) replication.TopicSettings {
+	view := m.settingsView.ForTopic(image.Config(topicResource))
+	return replication.TopicSettings{Log: m.logs, MinISR: func(replicas int) int { return config.MinISR(view, replicas) }}
 }
 
 // clock is what the machine measures periods by: it is never set.

@@ -49,7 +49,7 @@ func TestSameSeedSameRun(t *testing.T) {
 	traces := map[uint64]bool{}
 	const runs = 20
 	for seed := uint64(1); seed <= runs; seed++ {
-		for _, o := range []Options{{Seed: seed}, {Seed: seed, Synced: true}, {Seed: seed, Groups: true}, {Seed: seed, Preferred: true},
+		for _, o := range []Options{{Seed: seed}, {Seed: seed, Synced: true}, {Seed: seed, Groups: true}, {Seed: seed, Preferred: true}, {Seed: seed, Minimum: true},
 			{Seed: seed, Groups: true, Compacted: true, Directories: seed%4 == 3},
 			{Seed: seed, Directories: true, Synced: seed%3 == 1, Groups: seed%3 == 2}} {
 			a, b := bubble(t, o), bubble(t, o)
@@ -59,7 +59,7 @@ func TestSameSeedSameRun(t *testing.T) {
 			traces[a.Trace] = true
 		}
 	}
-	if len(traces) != 6*runs {
-		t.Errorf("%d runs gave %d different traces", 6*runs, len(traces))
+	if len(traces) != 7*runs {
+		t.Errorf("%d runs gave %d different traces", 7*runs, len(traces))
 	}
 }

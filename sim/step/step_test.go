@@ -32,6 +32,9 @@ func TestCompactedSeeds(t *testing.T) { eachSeed(t, 100, Options{Groups: true, C
 // TestPreferredSeeds does so with an operator who keeps asking for the preferred leader.
 func TestPreferredSeeds(t *testing.T) { eachSeed(t, 100, Options{Preferred: true}) }
 
+// TestMinimumSeeds does so with an operator who lowers and raises min.insync.replicas.
+func TestMinimumSeeds(t *testing.T) { eachSeed(t, 100, Options{Minimum: true}) }
+
 // TestDirectorySeeds does so with machines that have several log directories: one run in three with fsync.on.ack, one with groups.
 func TestDirectorySeeds(t *testing.T) { eachSeed(t, 100, Options{Directories: true}) }
 

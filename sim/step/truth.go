@@ -230,7 +230,7 @@ func (w *world) partitionChanged(old, now *metadata.Partition) {
 			w.violation("metadata: broker %d leads in epoch %d while the stores are asked", now.Leader, now.LeaderEpoch)
 		}
 	}
-	w.checkSets(now)
+	w.checkSets(now, w.lately()...)
 }
 
 // named excuses the records that a leader lacks who was elected because no whole copy that counts was left: others may
@@ -265,15 +265,15 @@ func (w *world) named(now *metadata.Partition) {
 	}
 }
 
-// checkSets wants each member of the sets whose disk is whole to hold all that was promised and that some disk has.
-func (w *world) checkSets(p *metadata.Partition) {
+// checkSets wants each member of the sets whose disk is whole to hold what was promised and some disk has.
+func (w *world) checkSets(p *metadata.Partition, promised ...*rec) {
 	for _, set := range [][]metadata.Member{p.ISR, p.ELR} {
 		for _, member := range set {
 			v := w.volumeOf(member)
 			if v == nil || v.lacks() {
 				continue
 			}
-			for _, r := range w.lately() {
+			for _, r := range promised {
 				if r.holders != 0 && r.holders&v.bit() == 0 && !r.excused {
 					w.violation("sets: broker %d counts in epoch %d and does not hold %v", member.Broker, p.LeaderEpoch, r)
 				}
@@ -296,6 +296,7 @@ func (w *world) promise(r *rec, why *bool) {
 			v.mayCover(r)
 		}
 	}
+	w.fresh = append(w.fresh, r)
 }
 
 func (w *world) violation(format string, args ...any) {

@@ -3,6 +3,7 @@ package step
 import (
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"barnabas/internal/config"
@@ -22,6 +23,8 @@ type Options struct {
 	Groups bool
 	// Compacted, with Groups, has the coordinators' log compacted, offsets expire, and groups and offsets deleted.
 	Compacted bool
+	// Minimum has an operator who lowers and raises min.insync.replicas.
+	Minimum bool
 	// Preferred has an operator who keeps asking that the first replica leads.
 	Preferred bool
 	// Directories has machines have several log directories, between which replicas are moved, and which fail and are destroyed alone.
@@ -85,6 +88,7 @@ const (
 var (
 	topicID       = ident.TopicID{7}
 	partitionName = ident.TopicPartition{Topic: topicName}
+	topicResource = metadata.Resource{Type: metadata.TopicResource, Name: topicName}
 )
 
 // world is one run.
@@ -125,6 +129,7 @@ type world struct {
 	keyed    map[string][]*rec // those of a compacted log, by the keys in them
 	unsure   map[int64]bool    // records that may be in a log although they were refused
 	promised []*rec
+	fresh    []*rec // promised in the event that is under way
 	shown    map[record.Offset]*rec
 	writers  map[record.Epoch]ident.BrokerID
 	leaders  map[record.Epoch]ident.BrokerID
@@ -186,6 +191,10 @@ func newWorld(o Options) *world {
 			m.sprung()
 			m.observe()
 		}
+		if len(w.fresh) > 0 {
+			w.checkSets(w.state, w.fresh...)
+			w.fresh = w.fresh[:0]
+		}
 	}
 	w.minISR = 1 + w.rng.IntN(2)
 	w.pace = w.between(2*time.Millisecond, 12*time.Millisecond)
@@ -215,11 +224,7 @@ func newWorld(o Options) *world {
 	if o.Compacted {
 		w.forget()
 	}
-	value := "1"
-	if w.minISR == 2 {
-		value = "2"
-	}
-	w.settingsView = config.Defaults().WithDynamic(map[string]string{"min.insync.replicas": value}, nil)
+	w.settingsView = config.Defaults().WithDynamic(minimum(w.minISR), nil)
 	return w
 }
 
@@ -256,9 +261,27 @@ func (w *world) begin() {
 	if w.options.Preferred {
 		w.after(w.mercy, "operator", w.operate)
 	}
+	if w.options.Minimum {
+		w.after(w.mercy, "minimum", w.setMinimum)
+	}
 	if w.options.Directories {
 		w.after(w.moves, "move", w.move)
 	}
+}
+
+func minimum(replicas int) map[string]string {
+	return map[string]string{"min.insync.replicas": strconv.Itoa(replicas)}
+}
+
+// setMinimum has min.insync.replicas of the topic be another one, until the end. Who leads and who rules hear of it in their own time.
+func (w *world) setMinimum() {
+	if w.calm() {
+		return
+	}
+	w.after(w.between(10*time.Millisecond, w.mercy), "minimum", w.setMinimum)
+	w.minISR = 3 - w.minISR
+	w.fault("min.insync.replicas is %d", w.minISR)
+	w.keepers.txn(metadata.Txn{Then: []metadata.Op{metadata.Put(metadata.ConfigKey(topicResource), metadata.EncodeConfig(minimum(w.minISR)))}})
 }
 
 // operate asks for the preferred leader, until the end.
