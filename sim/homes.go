@@ -22,18 +22,24 @@ func (r *clusterRun) byHand() bool { return r.Seed%8 == 5 }
 
 // homes are what the truth knows of replicas that leave and come back.
 type homes struct {
-	first     map[leadership]ident.BrokerID // where the only replica of a partition was made; epoch 0
+	first     map[numbered]ident.BrokerID // where the only replica of a partition was made
 	begun     int
 	calledOff int
 	// coming, if given, is told of each partition that is on its way home, and of how many that is in a row.
 	coming chan metadata.Refuge
 }
 
+// numbered is a partition of a topic.
+type numbered struct {
+	topic  ident.TopicID
+	number int32
+}
+
 // follow notes homecomings that begin, and such that are called off. The truth's mutex is held.
 func (h *homes) follow(c metadata.PartitionChange) {
 	if c.Old == nil {
 		if len(c.New.Replicas) == 1 {
-			h.first[leadership{c.TopicID, c.Number, 0}] = c.New.Replicas[0]
+			h.first[numbered{c.TopicID, c.Number}] = c.New.Replicas[0]
 		}
 		return
 	}
@@ -55,36 +61,45 @@ func (h *homes) follow(c metadata.PartitionChange) {
 func (r *clusterRun) disturb(until <-chan struct{}) {
 	rng := rand.New(rand.NewPCG(r.Seed, 0x40e))
 	for {
-		var coming metadata.Refuge
 		select {
 		case <-until:
 			return
-		case coming = <-r.truth.homes.coming:
-		}
-		who := coming.From
-		if rng.IntN(4) == 0 {
-			who = coming.At
-		}
-		n := r.nodes[who-1]
-		if rng.IntN(3) == 0 {
-			continue
-		}
-		select {
-		case n.turn <- struct{}{}:
-		default:
-			continue
-		}
-		select {
-		case r.busy <- struct{}{}:
-			time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Millisecond))))
-			if n.Running() {
-				r.die(n, "kill -9 on the way home", false, left{})
-				r.up(n)
+		case coming := <-r.truth.homes.coming:
+			who := coming.From
+			if rng.IntN(4) == 0 {
+				who = coming.At
 			}
-			<-r.busy
-		default:
+			if rng.IntN(3) > 0 {
+				r.dieOnTheWay(rng, r.nodes[who-1])
+			}
 		}
-		<-n.turn
+	}
+}
+
+// dieOnTheWay kills a broker soon, unless something happens to it already, or enough does to others.
+func (r *clusterRun) dieOnTheWay(rng *rand.Rand, n *node) {
+	if !take(n.turn) {
+		return
+	}
+	defer func() { <-n.turn }()
+	if !take(r.busy) {
+		return
+	}
+	defer func() { <-r.busy }()
+	time.Sleep(time.Duration(rng.Int64N(int64(20 * time.Millisecond))))
+	if n.Running() {
+		r.die(n, "kill -9 on the way home", false, left{})
+		r.up(n)
+	}
+}
+
+// take takes a place, if one is free.
+func take(places chan<- struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -93,7 +108,7 @@ func (t *truth) away(strictly bool) (bad []string) {
 	for topic := range t.now().Topics() {
 		for n, p := range topic.Partitions() {
 			t.mu.Lock()
-			first, known := t.homes.first[leadership{topic.ID, n, 0}]
+			first, known := t.homes.first[numbered{topic.ID, n}]
 			t.mu.Unlock()
 			switch {
 			case len(p.Refuges()) > 0 || p.Reassigning():

@@ -50,7 +50,7 @@ func newTruth(r *clusterRun) (*truth, error) {
 	t := &truth{
 		memory: r.memory, store: r.memory.Open(memstore.Faults{}), tell: r.fault, history: r.env.History,
 		leaders: map[leadership]ident.BrokerID{}, torn: map[copyOf]bool{},
-		homes: homes{first: map[leadership]ident.BrokerID{}, coming: make(chan metadata.Refuge)},
+		homes: homes{first: map[numbered]ident.BrokerID{}, coming: make(chan metadata.Refuge)},
 	}
 	feed, err := metadata.StartFeed(context.Background(), t.store, r.Logger)
 	if err != nil {
