@@ -56,8 +56,8 @@ sim: .SHELLFLAGS := -o pipefail -c
 sim:               ## deciding parts, then whole brokers under seeded faults: make sim SEEDS=10000 [FROM=1]
 	$(GO) test ./sim/step ./sim -v -run 'Seeds$$' -timeout 0 -seeds $(or $(SEEDS),1000) -from $(or $(FROM),1) | grep -v '^ *\(===\|--- PASS\)'
 
-mutants:           ## plant bugs into replication, controller and coordinator: the simulator has to find each
-	$(GO) test ./sim -run TestMutants -mutants -v -timeout 20m
+mutants:           ## plant bugs into the rooms that decide: the simulator has to find each
+	$(GO) test ./sim -run TestMutants -mutants -v -timeout 40m
 
 spec:              ## TLC checks the model of docs/spec: make spec [SIZE=large]
 	SIZE=$(SIZE) docs/spec/check

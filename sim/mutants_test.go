@@ -109,7 +109,7 @@ const mutantSeeds = 40
 var mutate = flag.Bool("mutants", false, "plant bugs into the rooms, and see that each is found")
 
 // TestMutants builds the simulator with all the bugs planted, and runs it with one after another: each has to be found. That
-// takes five minutes (make mutants); without -mutants it only sees whether each can be planted in the code as it is.
+// takes ten minutes or more (make mutants); without -mutants it only sees whether each can be planted in the code as it is.
 func TestMutants(t *testing.T) {
 	if !*mutate {
 		plantMutants(t)
