@@ -41,6 +41,8 @@ type future struct {
 	proposed metadata.Revision
 	// wanted is where the replica is to be in the end: given up for another directory, or for where it was, this one goes.
 	wanted *storage.Directory
+	// strayed: the replica was cut when this one could not be. It may hold what was cut off, beside or instead of what the replica holds.
+	strayed bool
 	// cuts counts the truncations of the replica: what was read before one may not be there any more.
 	cuts int
 }
@@ -305,7 +307,10 @@ func (p *Partition) cutFuture(log *storage.Log) {
 		return
 	}
 	var err error
-	if f.log.EndOffset() > log.EndOffset() {
+	switch {
+	case f.strayed:
+		err = agree(f.log, log)
+	case f.log.EndOffset() > log.EndOffset():
 		err = f.log.TruncateTo(log.EndOffset())
 	}
 	p.futureCut(err)
@@ -315,7 +320,7 @@ func (p *Partition) cutFuture(log *storage.Log) {
 func (p *Partition) futureCut(err error) {
 	f := p.future
 	f.cuts++
-	if err != nil {
+	if f.strayed = err != nil; f.strayed {
 		f.mirrored, f.broken = false, f.proposed != 0
 	}
 }

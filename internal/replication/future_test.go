@@ -1,10 +1,15 @@
 package replication
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"barnabas/internal/ident"
 	"barnabas/internal/metadata"
@@ -155,6 +160,69 @@ func TestMoveOfAFollowerThatIsCut(t *testing.T) {
 		t.Error("the follower has stopped")
 	}
 	copied(13, 1, 1)
+}
+
+// The second copy's directory is offline when the replica is cut, and works again later. What was cut off the one has to go from the other too, also
+// where the replica has got other records in its place meanwhile, few or many.
+func TestMoveWhileTheDirectoryMissesACut(t *testing.T) {
+	for _, since := range []int{0, 3, 10, 15} {
+		t.Run(fmt.Sprint(since, " records since"), func(t *testing.T) {
+			m := newMovers(t)
+			m.store.Close(true)
+			var fails atomic.Bool
+			m.fs = vfs.WithFaults(m.fs, func(op vfs.Op) error {
+				if fails.Load() && op.Kind.Changes() && strings.HasPrefix(op.Path, "/b") {
+					return syscall.EIO
+				}
+				return nil
+			})
+			m.tune.ProbeInterval = time.Millisecond
+			m.open()
+			m.stored = m.led(1, metadata.Member{Broker: 2, Store: ident.StoreID{2}})
+			m.stored.Leader = 2
+			p := m.topic(m.stored)
+			copied := func(from record.Offset, epoch record.Epoch, n int) {
+				t.Helper()
+				if _, err := p.Copy(Copied{Epoch: 1, Offset: from, Batches: numbered(t, from, epoch, n)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			copied(0, 0, 10)
+			copied(10, 0, 10)
+			if err := m.manager.MoveReplica(p.Name(), "/b"); err != nil {
+				t.Fatal(err)
+			}
+			f := m.store.Future(p.Name())
+			m.manager.moveOne(t.Context(), p, m.exchange)
+			if f.EndOffset() != 20 {
+				t.Fatalf("the second copy ends at %d", f.EndOffset())
+			}
+			fails.Store(true)
+			if _, err := p.Copy(Copied{Epoch: 1, Offset: 20, Diverges: true, Diverging: EpochEnd{Epoch: 0, End: 10}}); err != nil {
+				t.Fatal(err)
+			}
+			if f.Directory().Err() == nil {
+				t.Fatal("the directory is online, and was to fail")
+			}
+			if since > 0 {
+				copied(10, 1, since)
+			}
+			fails.Store(false)
+			for f.Directory().Err() != nil {
+				time.Sleep(time.Millisecond)
+			}
+			copied(10+record.Offset(since), 1, 1)
+			before := content(t, p)
+			m.move()
+			m.hear()
+			if got := p.Log().Directory().Path(); got != "/b" || p.Log().EndOffset() != 11+record.Offset(since) {
+				t.Fatalf("the log is in %s and ends at %d", got, p.Log().EndOffset())
+			}
+			if !bytes.Equal(content(t, p), before) {
+				t.Error("the log does not hold what the replica held")
+			}
+		})
+	}
 }
 
 // A leader knows a follower that has moved by its new store, and does not wait for the old one.

@@ -173,6 +173,10 @@ func (p *Partition) takePiece(log *storage.Log, f *future, cuts int, from record
 	if p.future != f || p.view.Load().log != log {
 		return false, nil
 	}
+	if f.strayed {
+		p.cutFuture(log)
+		return !f.strayed, nil
+	}
 	if f.cuts != cuts || f.log.EndOffset() != from {
 		return true, nil
 	}
