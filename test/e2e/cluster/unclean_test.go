@@ -46,7 +46,8 @@ func TestUncleanElectionByHand(t *testing.T) {
 	c.says(true, `^2 +up `, "cluster", "status", "--http", c.nodes[0].http)
 	c.says(true, `Successfully completed leader election \(UNCLEAN\) for partitions risky-0`,
 		"kafka-leader-election.sh", "--election-type", "unclean", "--topic", "risky", "--partition", "0", "--bootstrap-server", servers)
-	c.says(true, `risky-0\s+\[10, \d+\)\s+unclean\s`, "cluster", "losses", "--http", c.nodes[0].http)
+	// A follower that was stopped may not have heard of the high watermark's last step.
+	c.says(true, `risky-0\s+\[(\d|10), \d+\)\s+unclean\s`, "cluster", "losses", "--http", c.nodes[0].http)
 	write(20, 30)
 	c.again(c.nodes[1])
 	isr("[12]", `(1,2|2,1)\s`)
