@@ -8,8 +8,8 @@
 // a failover could take back. The room knows nothing of groups or transactions; the rooms above it
 // bring their machines.
 //
-// A shard's state is touched by one goroutine at a time, which lives only while there is work: a
-// shard without any costs its struct. Timers are the machine's own heap; the shard keeps one
+// A shard's state is touched by one goroutine at a time, which is lent to it while there is work: a
+// shard without any costs its struct, and a few goroutines stay for all of them (crew). Timers are the machine's own heap; the shard keeps one
 // runtime timer for the earliest of them.
 package coordinator
 
