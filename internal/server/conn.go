@@ -137,7 +137,19 @@ func (c *conn) settle() error {
 }
 
 // waitForRoom keeps a client that pipelines without reading from piling up replies.
-func (c *conn) waitForRoom() error { return c.await(c.hasRoom) }
+func (c *conn) waitForRoom() error {
+	if c.mayTake() {
+		return nil
+	}
+	return c.await(c.hasRoom)
+}
+
+// mayTake tells whether another request may be taken now.
+func (c *conn) mayTake() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.closing && c.hasRoom()
+}
 
 // hasRoom tells whether another request may be read. With mu held.
 func (c *conn) hasRoom() bool { return c.owed < c.server.limits.Load().inFlight() }

@@ -309,13 +309,6 @@ func (c *conn) takePatient(b []byte) (frame *wire.Buffer, rest []byte) {
 	return frame, whole[size:]
 }
 
-// mayTake tells whether another request may be taken now.
-func (c *conn) mayTake() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.closing && c.hasRoom()
-}
-
 // wake gives a connection a goroutine again, with what was read of it.
 func (l *lane) wake(c *conn, r *resting, rest []byte) {
 	l.drop(r.number)
