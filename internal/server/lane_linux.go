@@ -96,7 +96,7 @@ func newLane(s *Server) (*lane, error) {
 		l.alarm, err = watch("lane's alarm", true, fd, err)
 	}
 	if err == nil {
-		err = l.open()
+		err = l.setGate(unix.EPOLL_CTL_ADD)
 	}
 	if err != nil {
 		l.close()
@@ -148,24 +148,20 @@ func (l *lane) look() error {
 }
 
 // turn closes the gate when the lane becomes busy, and opens it when it is no more.
-func (l *lane) turn(busy bool) (err error) {
+func (l *lane) turn(busy bool) error {
 	if busy == l.busy {
 		return nil
 	}
-	l.busy = busy
-	if !busy {
-		return l.open()
+	if l.busy = busy; busy {
+		return l.setGate(unix.EPOLL_CTL_DEL)
 	}
-	if closed := l.poll.raw.Control(func(fd uintptr) { err = l.gate.control(unix.EPOLL_CTL_DEL, int(fd), nil) }); closed != nil {
-		return closed
-	}
-	return err
+	return l.setGate(unix.EPOLL_CTL_ADD)
 }
 
-// open has the gate tell when a connection has something to read, also what it has already.
-func (l *lane) open() (err error) {
+// setGate has the gate tell when a connection has something to read (EPOLL_CTL_ADD), also what it has already, or tell no more (EPOLL_CTL_DEL).
+func (l *lane) setGate(operation int) (err error) {
 	closed := l.poll.raw.Control(func(fd uintptr) {
-		err = l.gate.control(unix.EPOLL_CTL_ADD, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN})
+		err = l.gate.control(operation, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN})
 	})
 	if closed != nil {
 		return closed
