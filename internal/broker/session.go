@@ -227,14 +227,15 @@ func (s *session) reopen(ctx context.Context) bool {
 			s.logger.Info("registered again", "after", time.Since(now.since).Round(time.Millisecond).String())
 			return true
 		}
-		tell(&absence{now.since, err})
+		still := &absence{now.since, err}
+		tell(still)
 		switch {
 		case errors.Is(err, errPast) && !past:
 			past = true
 			s.logger.Error("this broker goes on with what it knows, and does not register", "error", err)
 		case time.Since(said) >= sayAbsence && ctx.Err() == nil:
 			said = time.Now()
-			s.logger.Warn((&absence{now.since, err}).String(), "error", err)
+			s.logger.Warn(still.String(), "error", err)
 		}
 	}
 	return false

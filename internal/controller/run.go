@@ -267,25 +267,19 @@ func (c *Controller) logElections(made changes) {
 
 // logWaits says for whom partitions wait, once for each broker while that is so.
 func (c *Controller) logWaits(made changes) {
-	said := c.waits
-	if made.all {
-		c.waits = made.waits
-	}
 	var more []ident.BrokerID
 	for _, id := range slices.Sorted(maps.Keys(made.waits)) {
-		if !said[id] {
+		if !c.waits[id] {
 			more = append(more, id)
 		}
 	}
+	if made.all || c.waits == nil {
+		c.waits = made.waits
+	} else {
+		maps.Copy(c.waits, made.waits)
+	}
 	if len(more) == 0 {
 		return
-	}
-	if !made.all {
-		c.waits = maps.Clone(said)
-		if c.waits == nil {
-			c.waits = map[ident.BrokerID]bool{}
-		}
-		maps.Copy(c.waits, made.waits)
 	}
 	c.options.Logger.Warn("partitions have no leader until brokers that are away, or can't read a log directory, have said what they hold and know: "+
 		"others may lack some of it. Start them; one that is gone for good is to be unregistered (kafka-cluster unregister)",
