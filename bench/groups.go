@@ -173,9 +173,7 @@ type member struct {
 
 // work sends heartbeats and commits until the load stops.
 func (m *member) work() error {
-	heartbeat := kmsg.NewPtrHeartbeatRequest()
-	heartbeat.Version, heartbeat.Group, heartbeat.MemberID, heartbeat.Generation = 3, m.group, m.id, m.generation
-	beat := frame(heartbeat)
+	beat := m.heartbeat()
 	now := time.Now()
 	nextBeat, nextCommit := now.Add(m.beatAfter), now.Add(m.commitAfter)
 	for {
@@ -205,6 +203,13 @@ func (m *member) work() error {
 			return err
 		}
 	}
+}
+
+// heartbeat is the frame of one in this generation.
+func (m *member) heartbeat() []byte {
+	request := kmsg.NewPtrHeartbeatRequest()
+	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
+	return frame(request)
 }
 
 func (m *member) commit(offset int64) error {
@@ -329,9 +334,7 @@ func (m *member) sync(joined *kmsg.JoinGroupResponse, deadline time.Time) (whole
 // awaitPeers sends heartbeats until all of the group have seen it whole, or it wants all to join again. Whoever fell silent before would keep those
 // who join again waiting.
 func (m *member) awaitPeers(deadline time.Time) (whole bool, err error) {
-	request := kmsg.NewPtrHeartbeatRequest()
-	request.Version, request.Group, request.MemberID, request.Generation = 3, m.group, m.id, m.generation
-	beat := frame(request)
+	beat := m.heartbeat()
 	for time.Now().Before(deadline) && m.load.failed.Load() == nil {
 		if !slices.ContainsFunc(m.peers, func(p *member) bool { return p.whole.Load() != m.generation }) {
 			return true, nil

@@ -148,17 +148,9 @@ func TestLateKnowsAMembersNewerStore(t *testing.T) {
 // late that knows no more of that partition: it goes on being led.
 func TestLateLeavesAloneWhatIsInNoDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := memstore.New().Open(memstore.Faults{})
-		defer inner.Close()
 		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
-		for key, value := range sharedAt(t, 1, state, nil).Contents() {
-			put(t, inner, key, value)
-		}
-		page, err := inner.Range(t.Context(), metadata.RangeRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
+		store := recoveredWith(t, state)
+		defer store.Close()
 		var all sync.WaitGroup
 		for id := range ident.BrokerID(3) {
 			all.Go(func() { restoreFrom(t, store, metadata.FromJournal, id+1, sharedAt(t, 96, state, nil)) })

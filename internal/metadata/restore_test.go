@@ -467,17 +467,9 @@ func TestLateBringsMembersAndLosses(t *testing.T) {
 // knows may know more than the store.
 func TestRecoveredFurtherThanTheFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		inner := memstore.New().Open(memstore.Faults{})
-		defer inner.Close()
 		state := metadata.Partition{Leader: 1, LeaderEpoch: 5, Epoch: 10, ISR: members(1, 2, 3), Ceiling: 100}
-		for key, value := range sharedAt(t, 1, state, nil).Contents() {
-			put(t, inner, key, value)
-		}
-		page, err := inner.Range(t.Context(), metadata.RangeRequest{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		store := life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
+		store := recoveredWith(t, state)
+		defer store.Close()
 		older := state
 		older.Epoch, older.ISR = 9, members(1)
 		restoreFrom(t, store, metadata.FromJournal, 1, sharedAt(t, 90, older, map[string][]byte{metadata.TopicKey(ident.NewTopicID()): metadata.EncodeTopic("gone", 1)}))
@@ -490,6 +482,20 @@ func TestRecoveredFurtherThanTheFirst(t *testing.T) {
 			t.Errorf("what the store had further was put back: %v, next producer %d, error %v", image.Topic("gone"), image.NextProducerID(), err)
 		}
 	})
+}
+
+// recoveredWith are keepers that have kept a partition's state, and all else up to revision 95.
+func recoveredWith(t *testing.T, state metadata.Partition) life {
+	t.Helper()
+	inner := memstore.New().Open(memstore.Faults{})
+	for key, value := range sharedAt(t, 1, state, nil).Contents() {
+		put(t, inner, key, value)
+	}
+	page, err := inner.Range(t.Context(), metadata.RangeRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return life{inner, metadata.Birth{Ensemble: "b", Ancestors: []string{"a"}, Since: page.Revision + 1, Kept: 95}}
 }
 
 func members(ids ...ident.BrokerID) (all []metadata.Member) {

@@ -41,6 +41,16 @@ func (m *movers) lead(others ...metadata.Member) *Partition {
 	return p
 }
 
+// copies is a function that has a follower's replica copy records of an epoch from its leader.
+func (m *movers) copies(p *Partition) func(from record.Offset, epoch record.Epoch, n int) {
+	return func(from record.Offset, epoch record.Epoch, n int) {
+		m.t.Helper()
+		if _, err := p.Copy(Copied{Epoch: 1, Offset: from, Batches: numbered(m.t, from, epoch, n)}); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+}
+
 // exchange is what the broker does with one: the metadata say so, and hear replays it.
 func (m *movers) exchange(_ context.Context, e Exchange) {
 	for i, member := range m.stored.ISR {
@@ -128,12 +138,7 @@ func TestMoveOfAFollowerThatIsCut(t *testing.T) {
 	state.Leader = 2
 	m.stored = state
 	p := m.topic(state)
-	copied := func(from record.Offset, epoch record.Epoch, n int) {
-		t.Helper()
-		if _, err := p.Copy(Copied{Epoch: 1, Offset: from, Batches: numbered(t, from, epoch, n)}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	copied := m.copies(p)
 	copied(0, 0, 10)
 	copied(10, 1, 10)
 	if err := m.manager.MoveReplica(p.Name(), "/b"); err != nil {
@@ -181,12 +186,7 @@ func TestMoveWhileTheDirectoryMissesACut(t *testing.T) {
 			m.stored = m.led(1, metadata.Member{Broker: 2, Store: ident.StoreID{2}})
 			m.stored.Leader = 2
 			p := m.topic(m.stored)
-			copied := func(from record.Offset, epoch record.Epoch, n int) {
-				t.Helper()
-				if _, err := p.Copy(Copied{Epoch: 1, Offset: from, Batches: numbered(t, from, epoch, n)}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			copied := m.copies(p)
 			copied(0, 0, 10)
 			copied(10, 0, 10)
 			if err := m.manager.MoveReplica(p.Name(), "/b"); err != nil {
